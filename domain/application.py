@@ -1,0 +1,291 @@
+"""The use cases: get, command, save. The only door to the aggregates.
+
+`along` is what an outer layer writes in the same transaction as the events (read positions, password digests,
+idempotency keys); it is given the open transaction and is called even when there was nothing to record. Whatever it
+raises undoes the whole.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import InfrastructureFactory, IntegrityError
+from eventsourcing.utils import Environment as LibrarySettings
+
+from domain.access import SERVICE, Actor
+from domain.aggregate import Noun
+from domain.config.checks import check_dataset, check_training, normalise_keys
+from domain.dataset import Dataset
+from domain.environment import Environment
+from domain.errors import InvalidInput, NotFound, StaleVersion
+from domain.training_run import RunState, StopMode, TrainingRun
+from domain.user import User
+
+Along = Callable[[Any], None]
+AlongNew = Callable[[Any, UUID], None]
+"""For a use case that creates something: it is given the new id, too."""
+
+Aggregate = TypeVar("Aggregate", bound=Noun)
+
+MAX_TRIES = 5
+MAX_NAME_LENGTH = 100
+CACHE_SIZE = 256
+
+
+class SimpleTuner(Application[UUID]):
+    name = "simpletuner"
+
+    def __init__(self, factory: InfrastructureFactory[Any]) -> None:
+        self._factory = factory
+        super().__init__()
+
+    def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> LibrarySettings:
+        """The process environment is not read here."""
+        return LibrarySettings(name, {self.AGGREGATE_CACHE_MAXSIZE: str(CACHE_SIZE)})
+
+    def construct_factory(self, env: LibrarySettings) -> InfrastructureFactory[Any]:
+        return self._factory
+
+    # ---- users
+
+    def register_user(self, actor: Actor, *, levels: Sequence[str], along: AlongNew) -> UUID:
+        user = User.register(actor, levels=levels)
+        self._save_new(user, along=along)
+        return user.id
+
+    def create_api_key(self, actor: Actor, *, user_id: UUID, key_id: UUID, along: Along) -> None:
+        self._change(User, user_id, lambda user: user.create_api_key(actor, key_id=key_id), along=along)
+
+    def revoke_api_key(self, actor: Actor, *, user_id: UUID, key_id: UUID, along: Along) -> None:
+        self._change(User, user_id, lambda user: user.revoke_api_key(actor, key_id=key_id), along=along)
+
+    # ---- datasets
+
+    def create_dataset(
+        self, actor: Actor, *, name: str, config: Mapping[str, Any], along: AlongNew | None = None
+    ) -> UUID:
+        dataset = _new_dataset(actor, name=name, config=config)
+        self._save_new(dataset, along=along)
+        return dataset.id
+
+    def change_dataset(
+        self,
+        actor: Actor,
+        dataset_id: UUID,
+        *,
+        expected_revision: int,
+        set: Mapping[str, Any],
+        unset: Sequence[str] = (),
+    ) -> None:
+        def command(dataset: Dataset) -> None:
+            config = _edited(dataset.config, set=set, unset=unset)
+            dataset.change(actor, expected_revision=expected_revision, config=_checked_dataset(dataset.name, config))
+
+        self._change(Dataset, dataset_id, command)
+
+    def delete_dataset(self, actor: Actor, dataset_id: UUID) -> None:
+        self._change(Dataset, dataset_id, lambda dataset: dataset.delete(actor))
+
+    # ---- environments
+
+    def create_environment(
+        self,
+        actor: Actor,
+        *,
+        name: str,
+        config: Mapping[str, Any],
+        dataset_ids: Sequence[UUID] = (),
+        new_datasets: Mapping[str, Mapping[str, Any]] | None = None,
+        along: AlongNew | None = None,
+    ) -> UUID:
+        """new_datasets: by name, datasets that are created with it, in the same transaction, after the existing ones."""
+        written = normalise_keys(config)
+        check_training(written)
+        for dataset_id in dataset_ids:
+            self._get(Dataset, dataset_id)
+        datasets = [_new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()]
+        environment = Environment.create(
+            actor,
+            name=_checked_name(name),
+            config=written,
+            dataset_ids=[*dataset_ids, *(dataset.id for dataset in datasets)],
+        )
+        self._save_new(environment, *datasets, along=along)
+        return environment.id
+
+    def change_environment(
+        self,
+        actor: Actor,
+        environment_id: UUID,
+        *,
+        expected_revision: int,
+        set: Mapping[str, Any],
+        unset: Sequence[str] = (),
+        dataset_ids: Sequence[UUID] | None = None,
+    ) -> None:
+        """dataset_ids: the new datasets in their order, or None to keep them."""
+        for dataset_id in dataset_ids or ():
+            self._get(Dataset, dataset_id)
+
+        def command(environment: Environment) -> None:
+            config = _edited(environment.config, set=set, unset=unset)
+            check_training(config)
+            environment.change(
+                actor,
+                expected_revision=expected_revision,
+                config=config,
+                dataset_ids=environment.dataset_ids if dataset_ids is None else dataset_ids,
+            )
+
+        self._change(Environment, environment_id, command)
+
+    def rename_environment(self, actor: Actor, environment_id: UUID, *, name: str) -> None:
+        checked = _checked_name(name)
+        self._change(Environment, environment_id, lambda environment: environment.rename(actor, name=checked))
+
+    def delete_environment(self, actor: Actor, environment_id: UUID) -> None:
+        self._change(Environment, environment_id, lambda environment: environment.delete(actor))
+
+    # ---- runs, as people ask for them
+
+    def request_run(
+        self,
+        actor: Actor,
+        *,
+        environment_id: UUID,
+        name: str,
+        expected_revision: int | None = None,
+        devices: Sequence[int] = (),
+        along: AlongNew | None = None,
+    ) -> UUID:
+        """Freeze the environment's configuration and its datasets into a new run. Raises StaleVersion, InvalidInput."""
+        environment = self._get(Environment, environment_id)
+        if expected_revision not in (None, environment.revision):
+            raise StaleVersion(
+                f"the environment {environment.name!r} is at version {environment.revision}, not {expected_revision}; "
+                "look at the change and start again",
+                path=("expectedVersion",),
+            )
+        config = check_training(environment.config)
+        datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
+        if not datasets:
+            raise InvalidInput(
+                f"the environment {environment.name!r} has no dataset; add one to train on", path=("environmentId",)
+            )
+        run = TrainingRun.request(
+            actor,
+            name=name,
+            environment_id=environment.id,
+            environment_revision=environment.revision,
+            config=config.model_dump(mode="json"),
+            datasets=[_frozen(dataset) for dataset in datasets],
+            devices=devices,
+        )
+        self._save_new(run, along=along)
+        return run.id
+
+    def stop_run(self, actor: Actor, run_id: UUID, *, mode: StopMode) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.request_stop(actor, mode=mode))
+
+    def resume_run(self, actor: Actor, run_id: UUID, *, along: Along | None = None) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.resume(actor), along=along)
+
+    def request_checkpoint(self, actor: Actor, run_id: UUID) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.request_checkpoint(actor))
+
+    def request_validation(self, actor: Actor, run_id: UUID) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.request_validation(actor))
+
+    # ---- runs, as the supervisor sees them
+
+    def queue_run(self, run_id: UUID) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.queue())
+
+    def start_run(self, run_id: UUID) -> TrainingRun:
+        return self._change(TrainingRun, run_id, lambda run: run.start())
+
+    def end_run(self, run_id: UUID, *, outcome: RunState, reason: str | None) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.end(SERVICE, outcome=outcome, reason=reason))
+
+    def record_facts(self, run_id: UUID, record: Callable[[TrainingRun], None], *, along: Along) -> None:
+        """What the journal of a run says, together with the position up to which it has been read."""
+        self._change(TrainingRun, run_id, record, along=along)
+
+    def run(self, run_id: UUID) -> TrainingRun:
+        return self._get(TrainingRun, run_id)
+
+    # ---- get, command, save
+
+    def _get(self, kind: type[Aggregate], aggregate_id: UUID) -> Aggregate:
+        try:
+            aggregate: Any = self.repository.get(aggregate_id)
+        except AggregateNotFoundError:
+            aggregate = None
+        if not isinstance(aggregate, kind) or getattr(aggregate, "deleted", False):
+            raise NotFound(f"there is no {_spoken(kind)} with that id")
+        return aggregate
+
+    def _save_new(self, created: Noun, *others: Noun, along: AlongNew | None) -> None:
+        self.save(*others, created, along=(lambda transaction: along(transaction, created.id)) if along else None)
+
+    def _change(
+        self,
+        kind: type[Aggregate],
+        aggregate_id: UUID,
+        command: Callable[[Aggregate], None],
+        *,
+        along: Along | None = None,
+    ) -> Aggregate:
+        """Repeats get and command when somebody else saved in between, so that the command decides on what is true."""
+        for _ in range(MAX_TRIES):
+            aggregate = self._get(kind, aggregate_id)
+            command(aggregate)
+            try:
+                self.save(aggregate, along=along)
+            except IntegrityError:
+                continue
+            return aggregate
+        raise StaleVersion(f"the {_spoken(kind)} is being changed by others all the time; try again")
+
+
+def _new_dataset(actor: Actor, *, name: str, config: Mapping[str, Any]) -> Dataset:
+    checked = _checked_name(name)
+    return Dataset.create(actor, name=checked, config=_checked_dataset(checked, normalise_keys(config)))
+
+
+def _checked_dataset(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it is kept: what was written, with the dataset's name as its id."""
+    kept = {**config, "id": name}
+    check_dataset(kept)
+    return kept
+
+
+def _checked_name(name: str) -> str:
+    """Names become folders and stand in addresses. Raises InvalidInput."""
+    stripped = name.strip()
+    if not stripped or len(stripped) > MAX_NAME_LENGTH:
+        raise InvalidInput(f"a name has 1 to {MAX_NAME_LENGTH} characters, not {len(stripped)}", path=("name",))
+    if stripped.startswith(".") or any(sign in '/\\:*?"<>|' or not sign.isprintable() for sign in stripped):
+        raise InvalidInput(
+            f'{stripped!r} cannot be a name: it may not start with a dot or contain / \\ : * ? " < > |', path=("name",)
+        )
+    return stripped
+
+
+def _edited(config: Mapping[str, Any], *, set: Mapping[str, Any], unset: Sequence[str]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in unset}
+    return kept | normalise_keys(set)
+
+
+def _frozen(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "id": str(dataset.id),
+        "revision": dataset.revision,
+        "name": dataset.name,
+        "config": check_dataset(dataset.config).model_dump(mode="json"),
+    }
+
+
+def _spoken(kind: type[Noun]) -> str:
+    return "run" if kind is TrainingRun else kind.__name__.lower()

@@ -1,0 +1,101 @@
+"""What may be written in a configuration, and how a person is told."""
+
+from typing import Any
+
+import pytest
+
+from domain.config.checks import check_dataset, check_training, normalise_keys
+from domain.config.dataset import DatasetConfig, is_picture, num_steps_per_epoch, smallest_repeats
+from domain.config.options import options_of, path_options
+from domain.config.training import TrainingConfig
+from domain.errors import InvalidInput
+from domain.families.registry import FAMILIES
+
+
+def messages(written: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as refusal:
+        check_training(written)
+    return {problem.path[-1]: problem.message for problem in refusal.value.problems}
+
+
+def test_smallest_config_is_valid() -> None:
+    assert check_training({"model_family": "sd1x"}).lora_rank == 16
+
+
+def test_each_wrong_option_is_named_with_its_value() -> None:
+    assert messages({"model_family": "sd1x", "lora_rank": 0, "lerning_rate": 1e-4}) == {
+        "lora_rank": "lora_rank is 0 but should be greater than or equal to 1",
+        "lerning_rate": "there is no option named 'lerning_rate'",
+    }
+
+
+def test_missing_family_says_what_it_is() -> None:
+    assert messages({}) == {"model_family": "model_family is missing: The architecture to train."}
+
+
+def test_run_without_length_names_both_options() -> None:
+    assert messages({"model_family": "sd1x", "max_train_steps": 0, "num_train_epochs": 0}) == {
+        "config": "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train"
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast", None, 0, -1])
+def test_learning_rate_that_is_no_rate_is_refused(value: object) -> None:
+    assert list(messages({"model_family": "sd1x", "learning_rate": value})) == ["learning_rate"]
+
+
+def test_keys_may_have_dashes_and_a_wrapper() -> None:
+    written = {"_metadata": {"name": "x"}, "config": {"--seed": 1, "resolution": 64}}
+    assert normalise_keys(written) == {"seed": 1, "resolution": 64}
+
+
+def test_instance_prompt_strategy_wants_the_prompt() -> None:
+    with pytest.raises(InvalidInput, match="instance_prompt is empty"):
+        check_dataset({"id": "cats", "instance_data_dir": "/cats", "caption_strategy": "instanceprompt"})
+
+
+def test_prompts_keep_their_order() -> None:
+    config = check_training(
+        {"model_family": "sd1x", "validation_prompt": "first", "user_prompt_library": {"b": "second", "a": "third"}}
+    )
+    assert config.validation_prompts == ("first", "second", "third")
+
+
+@pytest.mark.parametrize("model", [TrainingConfig, DatasetConfig])
+def test_every_option_is_described(model: type[TrainingConfig] | type[DatasetConfig]) -> None:
+    for option in options_of(model):
+        assert option.label, option.key
+        assert option.help.endswith("."), option.key
+
+
+def test_paths_are_known() -> None:
+    assert path_options(TrainingConfig) == {"pretrained_model_name_or_path"}
+    assert path_options(DatasetConfig) == {"instance_data_dir"}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.key)
+def test_every_family_has_its_default_flavour(family: Any) -> None:
+    assert family.flavour(None).key == family.default_flavour
+
+
+def test_families_of_config_and_registry_are_the_same() -> None:
+    choices = next(option for option in options_of(TrainingConfig) if option.key == "model_family").choices
+    assert set(choices) == set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("num_images", "effective_batch_size", "repeats"), [(25, 32, 1), (5, 8, 1), (100, 1, 0), (32, 32, 0), (1, 9, 8)]
+)
+def test_smallest_repeats_fill_one_effective_batch(num_images: int, effective_batch_size: int, repeats: int) -> None:
+    assert smallest_repeats(num_images, effective_batch_size=effective_batch_size) == repeats
+
+
+def test_steps_of_an_epoch_count_repeats() -> None:
+    assert num_steps_per_epoch(10, repeats=1, effective_batch_size=8) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.png", True), ("A.JPEG", True), (".a.png", False), ("a.png.txt", False), ("png", False)]
+)
+def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
+    assert is_picture(name) is expected
