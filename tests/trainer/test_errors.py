@@ -1,0 +1,44 @@
+"""Trouble that people can mend is told as what to change."""
+
+import errno
+
+import pytest
+
+from trainer.errors import TrainingError, explain, name
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 16.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:126] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_out_of_memory_says_what_to_lower(error: Exception) -> None:
+    assert "lower train_batch_size" in (explain(error) or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_full_disk_says_to_free_space(error: Exception) -> None:
+    assert (explain(error) or "").startswith("the disk is full; free some space")
+
+
+def test_missing_permission_names_the_file() -> None:
+    assert "no permission for /data/a.png" in (explain(PermissionError(errno.EACCES, "denied", "/data/a.png")) or "")
+
+
+def test_own_errors_speak_for_themselves_in_one_line() -> None:
+    assert explain(TrainingError("the loss\nbecame nan")) == "the loss became nan"
+
+
+def test_error_that_nobody_explains_is_named() -> None:
+    assert explain(KeyError("x")) is None
+    assert name(KeyError("x")) == "unexpected KeyError: 'x'"

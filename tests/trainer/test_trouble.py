@@ -1,0 +1,286 @@
+"""What goes wrong once the libraries are loaded: pictures, weights, checkpoints, numbers. Each run in this process."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory
+from trainer.wire import (
+    JOURNAL_FILE,
+    REQUESTS_FILE,
+    CheckpointRemoved,
+    CheckpointSaved,
+    Logged,
+    Planned,
+    StepDone,
+    Stop,
+    append_line,
+)
+
+TrainHere = Callable[[RunDirectory], int]
+
+
+def assert_failed(run: RunDirectory, status: int, printed: str, expected: str) -> None:
+    ended = run.ended()
+    assert (status, ended.outcome) == (1, "failed")
+    assert ended.reason is not None
+    assert expected in ended.reason
+    assert printed.splitlines()[-1] == f"trainer: the run failed: {ended.reason}"
+    assert "Traceback" not in printed
+    assert not [message for message in run.of(Logged) if "Traceback" in message.message]
+
+
+# ---- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_unreadable_picture_is_named_and_left_out(make_run: MakeRun, pictures: Path, train_here: TrainHere) -> None:
+    (pictures / "green.png").write_bytes(b"nonsense")
+    (pictures / "red.txt").unlink()
+    run = make_run(folder=pictures)
+    assert train_here(run) == 0
+    assert run.of(Planned)[0].num_images == 3
+    assert len(run.warnings()) == 2
+    assert f"1 of 4 pictures have no caption, for example {pictures / 'red.png'}" in run.warnings()[0]
+    assert f"skipped: {pictures / 'green.png'} cannot be read as a picture" in run.warnings()[1]
+
+
+def test_run_whose_pictures_are_all_unreadable_fails(
+    make_run: MakeRun, pictures: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path in pictures.glob("*.png"):
+        path.write_bytes(b"nonsense")
+    run = make_run(folder=pictures)
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "none of the 4 pictures of dataset 'ink'")
+
+
+def test_too_few_readable_pictures_fail(
+    make_run: MakeRun, pictures: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "green.png").write_bytes(b"nonsense")
+    run = make_run(folder=pictures, train_batch_size=4)
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "has 3 pictures with repeats 0, too few")
+
+
+def test_changed_picture_is_encoded_again(make_run: MakeRun, pictures: Path, train_here: TrainHere) -> None:
+    run = make_run(folder=pictures, max_train_steps=1, caption_dropout_probability=0, train_batch_size=4)
+    assert train_here(run) == 0
+    first = run.losses()[1]
+    shutil.rmtree(run.path / "checkpoint-1")
+    shutil.copy(pictures / "red.png", pictures / "blue.png")
+    assert train_here(run) == 0
+    assert run.losses()[1] != first
+
+
+# ---- the base model ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the small model that may be spoiled."""
+    return Path(shutil.copytree(SMALL_MODEL, tmp_path / "model"))
+
+
+def test_model_of_another_architecture_fails(
+    make_run: MakeRun, model: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    index = json.loads((model / "model_index.json").read_text())
+    (model / "model_index.json").write_text(json.dumps(index | {"_class_name": "StableDiffusionXLPipeline"}))
+    run = make_run(pretrained_model_name_or_path=str(model))
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "is a StableDiffusionXLPipeline")
+
+
+def test_model_with_a_missing_part_fails(
+    make_run: MakeRun, model: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(model / "tokenizer")
+    run = make_run(pretrained_model_name_or_path=str(model))
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, f"the base model in {model} has no folder tokenizer")
+
+
+@pytest.mark.parametrize("missing", ["unet/diffusion_pytorch_model.safetensors", "text_encoder/config.json"])
+def test_model_with_a_missing_file_fails(
+    make_run: MakeRun, model: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str], missing: str
+) -> None:
+    (model / missing).unlink()
+    run = make_run(pretrained_model_name_or_path=str(model))
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, f"the base model {model} cannot be loaded")
+
+
+def test_damaged_weights_fail(
+    make_run: MakeRun, model: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = model / "unet/diffusion_pytorch_model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    run = make_run(pretrained_model_name_or_path=str(model))
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, f"the base model {model} cannot be loaded")
+
+
+def test_name_on_the_hub_that_is_not_there_fails(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(pretrained_model_name_or_path="nobody/nothing")
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "the base model nobody/nothing cannot be loaded")
+
+
+def test_loss_that_is_no_number_ends_the_run_without_a_checkpoint(
+    make_run: MakeRun, model: Path, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = model / "unet/diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    weights["conv_out.bias"][0] = torch.nan
+    save_file(weights, path)
+    run = make_run(pretrained_model_name_or_path=str(model))
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "the loss became nan at step 1; lower the learning rate")
+    assert not run.of(CheckpointSaved)
+
+
+def test_target_modules_that_match_nothing_fail(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(peft_lora_target_modules=["to_nowhere"])
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "no layer of the base model matches peft_lora_target_modules")
+
+
+def test_more_processes_asked_for_than_started_fail(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(num_processes=2)
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "num_processes is 2 but 1 were started")
+
+
+# ---- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def test_damaged_newest_checkpoint_falls_back_to_the_one_before(make_run: MakeRun, train_here: TrainHere) -> None:
+    run = make_run(max_train_steps=3, checkpoint_step_interval=1)
+    assert train_here(run) == 0
+    before = run.losses()
+    optimizer = run.path / "checkpoint-3/optimizer.pt"
+    optimizer.write_bytes(optimizer.read_bytes()[:-100])
+    leftovers = [run.path / name for name in ("checkpoint-4.partial", "checkpoint-1.removed", "weights.partial")]
+    for leftover in leftovers:
+        leftover.mkdir()
+    assert train_here(make_run(max_train_steps=3, checkpoint_step_interval=1, resume=True)) == 0
+    assert run.of(Planned)[1].resumed_from_step == 2
+    assert run.of(CheckpointRemoved)[-1].step == 3
+    assert "checkpoint-3 is damaged" in run.warnings()[0]
+    assert run.losses() == before
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_start_over_earlier_checkpoints_is_refused(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run()
+    assert train_here(run) == 0
+    capfd.readouterr()
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "already has checkpoints up to step 2; resume the run")
+    assert run.ended().resume_step == 2
+
+
+def test_resume_with_another_rank_is_refused(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train_here(make_run()) == 0
+    capfd.readouterr()
+    run = make_run(lora_rank=8, max_train_steps=4, resume=True)
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "has another rank or other layers")
+
+
+def test_resume_may_change_length_and_learning_rate(make_run: MakeRun, train_here: TrainHere) -> None:
+    assert train_here(make_run()) == 0
+    run = make_run(max_train_steps=4, learning_rate=5e-4, resume=True)
+    assert train_here(run) == 0
+    assert [step.metrics["learning_rate"] for step in run.of(StepDone)] == [1e-3, 1e-3, 5e-4, 5e-4]
+
+
+def test_resume_with_another_effective_batch_is_told(make_run: MakeRun, train_here: TrainHere) -> None:
+    assert train_here(make_run()) == 0
+    run = make_run(max_train_steps=3, train_batch_size=4, resume=True)
+    assert train_here(run) == 0
+    assert "the effective batch was 2 and is 4 now" in run.warnings()[0]
+
+
+# ---- the way a run goes -----------------------------------------------------------------------------------------------
+
+
+def test_stop_before_the_first_step_ends_the_preparation(make_run: MakeRun, train_here: TrainHere) -> None:
+    run = make_run()
+    append_line(run.path / REQUESTS_FILE, Stop(at=1, save=True))
+    assert train_here(run) == 0
+    assert run.ended().outcome == "stopped"
+    assert not run.of(StepDone)
+
+
+def test_epochs_make_the_length_when_steps_do_not(make_run: MakeRun, pictures: Path, train_here: TrainHere) -> None:
+    run = make_run(folder=pictures, max_train_steps=0, num_train_epochs=2, dataset={"repeats": 1}, train_batch_size=4)
+    assert train_here(run) == 0
+    assert (run.of(Planned)[0].steps_per_epoch, run.of(Planned)[0].total_steps) == (2, 4)
+    assert [step.epoch for step in run.of(StepDone)] == [1, 1, 2, 2]
+
+
+def test_epsilon_min_snr_and_checkpointing_train(make_run: MakeRun, train_here: TrainHere) -> None:
+    plain = make_run(prediction_type="epsilon", max_train_steps=1, lora_dropout=0)
+    assert train_here(plain) == 0
+    epsilon = plain.losses()[1]
+    shutil.rmtree(plain.path)
+    run = make_run(
+        prediction_type="epsilon", snr_gamma=1.0, gradient_checkpointing=True, max_train_steps=1, lora_dropout=0
+    )
+    assert train_here(run) == 0
+    assert 0 < run.losses()[1] < epsilon
+
+
+def test_accumulation_equals_one_larger_batch(make_run: MakeRun, train_here: TrainHere) -> None:
+    assert train_here(make_run(train_batch_size=4, lora_dropout=0)) == 0
+    run = make_run(train_batch_size=4, lora_dropout=0)
+    whole = run.losses()
+    shutil.rmtree(run.path)
+    assert train_here(make_run(train_batch_size=1, gradient_accumulation_steps=4, lora_dropout=0)) == 0
+    assert run.losses() == pytest.approx(whole, rel=1e-4)
+
+
+def test_thumbnails_are_made_of_large_pictures(make_run: MakeRun, train_here: TrainHere) -> None:
+    run = make_run(
+        max_train_steps=1,
+        validation_disable=False,
+        validation_prompt="cat face",
+        validation_resolution=270,
+        validation_num_inference_steps=1,
+        validation_guidance=0,
+    )
+    assert train_here(run) == 0
+    folder = run.path / "validation/step-000001"
+    assert sorted(path.name for path in folder.iterdir()) == ["000.png", "000.thumbnail.webp"]
+    assert Image.open(folder / "000.png").size == (264, 264)
+    assert Image.open(folder / "000.thumbnail.webp").size == (256, 256)
+
+
+def test_journal_of_another_start_is_kept(make_run: MakeRun, train_here: TrainHere) -> None:
+    run = make_run(max_train_steps=1)
+    assert train_here(run) == 0
+    before = (run.path / JOURNAL_FILE).read_bytes()
+    os.truncate(run.path / JOURNAL_FILE, len(before) - 5)
+    assert train_here(make_run(max_train_steps=2, resume=True)) == 0
+    whole_lines = before[: before[:-1].rindex(b"\n") + 1]
+    assert (run.path / JOURNAL_FILE).read_bytes().startswith(whole_lines)
+    assert run.ended().outcome == "finished"

@@ -1,0 +1,109 @@
+"""`python -m trainer RUN_DIR`: do what RUN_DIR/run.json says, in this process.
+
+Exit status: 0 finished or stopped, 1 failed, 2 the run directory cannot be used.
+"""
+
+import os
+import sys
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from domain.errors import Refusal
+from trainer.checkpoints import Checkpoints
+from trainer.errors import AlreadyRunning, StopRequested, TrainingError, explain, name
+from trainer.inbox import Inbox, RequestInbox, SilentInbox
+from trainer.journal import Journal, JournalFile, SilentJournal, log
+from trainer.order import read_order
+from trainer.quiet import silence_libraries
+from trainer.wire import RUN_FILE, Ended, WireError, read_run_spec
+
+Outcome = Literal["finished", "stopped"]
+
+USAGE = "usage: python -m trainer RUN_DIR, where RUN_DIR is a run directory with a run.json"
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        return _refuse(USAGE)
+    run_dir = Path(arguments[0]).absolute()
+    if not run_dir.is_dir():
+        return _refuse(f"{run_dir} is not a directory; {USAGE}")
+    if not (run_dir / RUN_FILE).exists():
+        return _refuse(f"{run_dir} has no {RUN_FILE}; a run directory is made by the service or by 'simpletuner train'")
+    with ExitStack() as stack:
+        if _is_main_process():
+            try:
+                journal_file = stack.enter_context(JournalFile(run_dir))
+            except (AlreadyRunning, OSError) as error:
+                return _refuse(explain(error) or name(error))
+            return _run(run_dir, journal_file, RequestInbox(run_dir, journal_file))
+        return _run(run_dir, SilentJournal(), SilentInbox())
+
+
+def _run(run_dir: Path, journal: Journal, inbox: Inbox) -> int:
+    """Run to the end, whatever it is, and tell the journal."""
+    try:
+        outcome = _train(run_dir, journal, inbox)
+    except StopRequested:
+        outcome = "stopped"
+    except Exception as error:  # noqa: BLE001 - the entry of the process: every end is told to the journal
+        return _fail(run_dir, journal, error)
+    journal.append(_ended(run_dir, journal, outcome))
+    return 0
+
+
+def _train(run_dir: Path, journal: Journal, inbox: Inbox) -> Outcome:
+    order = read_order(run_dir, read_run_spec(run_dir))
+    silence_libraries()
+    # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
+    from trainer.loop import train  # noqa: PLC0415
+    from trainer.preparation import prepare  # noqa: PLC0415
+
+    training = prepare(order, journal=journal, inbox=inbox)
+    outcome = train(training)
+    training.accelerator.end_training()
+    return outcome
+
+
+def _fail(run_dir: Path, journal: Journal, error: Exception) -> int:
+    """One line for people on the terminal, the same in the journal; the traceback of what nobody can explain there."""
+    reason = explain(error)
+    is_same_everywhere = isinstance(error, (TrainingError, Refusal, WireError))
+    if _is_main_process() or not is_same_everywhere:
+        _tell(f"the run failed: {reason or name(error)}")
+    try:
+        if reason is None:
+            log(journal, "error", "".join(traceback.format_exception(error)))
+        journal.append(_ended(run_dir, journal, "failed", reason=reason or name(error)))
+    except OSError as full:
+        _tell(f"the end could not be written to the journal: {explain(full) or name(full)}")
+    return 2 if isinstance(error, WireError) else 1
+
+
+def _ended(
+    run_dir: Path, journal: Journal, outcome: Literal["finished", "stopped", "failed"], *, reason: str | None = None
+) -> Ended:
+    resume_step = max(Checkpoints(run_dir, limit=1).steps(), default=None)
+    step = journal.step or resume_step or 0
+    return Ended(at=time.time(), outcome=outcome, step=step, reason=reason, resume_step=resume_step)
+
+
+def _refuse(reason: str) -> int:
+    _tell(reason)
+    return 2
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"trainer: {line}\n")
+
+
+def _is_main_process() -> bool:
+    """torchrun numbers its processes; without it there is one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

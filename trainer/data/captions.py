@@ -1,0 +1,29 @@
+"""The captions of a picture, by a dataset's strategy."""
+
+from pathlib import Path
+
+from domain.config.dataset import DatasetConfig
+
+NO_CAPTION = ""
+
+
+def captions_of(picture: Path, dataset: DatasetConfig) -> tuple[str, ...]:
+    """The alternatives for one picture, one of which is taken each time it is shown; empty when there is none.
+
+    textfile: every line of the .txt beside it. filename: its name, underscores read as spaces. instanceprompt: the
+    dataset's one prompt.
+    """
+    match dataset.caption_strategy:
+        case "textfile":
+            return _lines_of(picture.with_suffix(".txt"))
+        case "filename":
+            return (" ".join(picture.stem.replace("_", " ").split()),)
+        case "instanceprompt":
+            return (dataset.instance_prompt,) if dataset.instance_prompt else ()
+
+
+def _lines_of(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        return ()
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -1,0 +1,89 @@
+"""Batches of latents and text embeds, each a function of the step alone."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from domain.config.training import TrainingConfig
+from trainer.data.cache import EncodingCache
+from trainer.data.epochs import EpochOrder
+from trainer.families.family import TextEmbeds
+from trainer.randomness import seed_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedSample:
+    """Where the cache has a picture's latents and the text embeds of each of its captions."""
+
+    latents_key: str
+    text_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """latents: (batch, channels, height/8, width/8). positions: of each sample in the step's effective batch."""
+
+    step: int
+    positions: tuple[int, ...]
+    latents: Tensor
+    text_embeds: TextEmbeds
+
+    def seeds(self, purpose: str, *, seed: int) -> list[int]:
+        return [seed_for(purpose, seed, self.step, position) for position in self.positions]
+
+
+class Loader:
+    """This process's share of every effective batch."""
+
+    def __init__(
+        self,
+        samples: Sequence[EncodedSample],
+        order: EpochOrder,
+        cache: EncodingCache,
+        *,
+        config: TrainingConfig,
+        no_caption_key: str,
+        process_index: int,
+        device: torch.device,
+    ) -> None:
+        self._samples = samples
+        self._order = order
+        self._cache = cache
+        self._config = config
+        self._no_caption_key = no_caption_key
+        self._process_index = process_index
+        self._device = device
+
+    def batch(self, step: int, *, micro_step: int) -> Batch:
+        """The batch of one forward pass; steps count from 0."""
+        positions = self._positions(micro_step)
+        places = self._order.samples_at(step)
+        samples = [self._samples[places[position]] for position in positions]
+        latents = [self._cache.read(sample.latents_key)["latents"] for sample in samples]
+        texts = [
+            self._cache.read(self._text_key(sample, step=step, position=position))
+            for sample, position in zip(samples, positions, strict=True)
+        ]
+        return Batch(
+            step=step,
+            positions=positions,
+            latents=torch.stack(latents).to(self._device, non_blocking=True),
+            text_embeds={
+                name: torch.stack([text[name] for text in texts]).to(self._device, non_blocking=True)
+                for name in texts[0]
+            },
+        )
+
+    def _positions(self, micro_step: int) -> tuple[int, ...]:
+        size = self._config.train_batch_size
+        start = (micro_step * self._config.num_processes + self._process_index) * size
+        return tuple(range(start, start + size))
+
+    def _text_key(self, sample: EncodedSample, *, step: int, position: int) -> str:
+        draw = random.Random(seed_for("caption", self._config.seed, step, position))
+        if draw.random() < self._config.caption_dropout_probability:
+            return self._no_caption_key
+        return draw.choice(sample.text_keys)

@@ -1,0 +1,52 @@
+"""What a run computes on: one process for each device, the number format, and the module that all of it wraps."""
+
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
+from torch import Tensor, nn
+
+from domain.config.training import TrainingConfig
+from trainer.errors import TrainingError
+from trainer.families.family import ModelFamily, TextEmbeds
+
+LONGEST_WAIT = timedelta(hours=6)
+"""How long processes wait for each other, for example while the main one makes validation images."""
+
+
+def start_accelerator(config: TrainingConfig) -> Accelerator:
+    """Raises TrainingError when there are not as many processes as the configuration says."""
+    has_device = torch.accelerator.is_available()
+    if not has_device:
+        torch.set_num_threads(1)
+    accelerator = Accelerator(
+        cpu=not has_device,
+        mixed_precision=config.mixed_precision if has_device else "no",
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
+    )
+    if accelerator.num_processes != config.num_processes:
+        raise TrainingError(
+            f"num_processes is {config.num_processes} but {accelerator.num_processes} were started; "
+            f"start the trainer with torchrun --nproc_per_node {config.num_processes} or correct num_processes"
+        )
+    return accelerator
+
+
+def dtype_of(accelerator: Accelerator) -> torch.dtype:
+    """In what the frozen weights are held; the adapter is in fp32 always."""
+    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(accelerator.mixed_precision, torch.float32)
+
+
+class Predictor(nn.Module):
+    """The denoiser's forward pass as a module of its own, so that data parallelism and mixed precision wrap it and
+    leave the denoiser as diffusers made it."""
+
+    def __init__(self, family: ModelFamily) -> None:
+        super().__init__()
+        self.denoiser = family.denoiser
+        self._predict = family.predict
+
+    def forward(self, noisy: Tensor, timesteps: Tensor, text_embeds: TextEmbeds) -> Tensor:
+        return self._predict(noisy, timesteps, text_embeds)

@@ -1,0 +1,144 @@
+"""The run's journal: appended by the main process alone, which holds the run directory's lock meanwhile."""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from trainer.errors import AlreadyRunning
+from trainer.wire import (
+    JOURNAL_FILE,
+    TRAINER_LOCK_FILE,
+    CheckpointRemoved,
+    CheckpointSaved,
+    Ended,
+    Logged,
+    Message,
+    PhaseChanged,
+    Planned,
+    StepDone,
+    ValidationImageSaved,
+    WeightsSaved,
+    cut_unfinished_line,
+    encode,
+)
+
+DURABLE = (CheckpointSaved, CheckpointRemoved, WeightsSaved, ValidationImageSaved, Ended)
+SECONDS_BETWEEN_PROGRESS = 0.2
+LOCK_SECONDS = 1.0
+
+
+class Journal(Protocol):
+    """Where messages go: the file for the main process, nowhere for the others. step: the newest it was told of."""
+
+    step: int
+
+    def append(self, message: Message) -> None: ...
+
+
+class SilentJournal:
+    """The journal of every process but the main one."""
+
+    step = 0
+
+    def append(self, message: Message) -> None:
+        return
+
+
+class JournalFile:
+    """Appends messages to RUN_DIR/journal.jsonl and holds the run directory's lock while it is open.
+
+    Opening raises AlreadyRunning when another trainer holds the lock.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self._lock = os.open(run_dir / TRAINER_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not _is_taken(self._lock):
+            os.close(self._lock)
+            raise AlreadyRunning(f"another trainer is at work in {run_dir}; wait for it or stop it, then start again")
+        os.ftruncate(self._lock, 0)
+        os.write(self._lock, str(os.getpid()).encode())
+        self.step = 0
+        path = run_dir / JOURNAL_FILE
+        cut_unfinished_line(path)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def append(self, message: Message) -> None:
+        """One write for each line; facts reach the disk before this returns."""
+        line = encode(message)
+        written = os.write(self._file, line)
+        if written < len(line):
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if isinstance(message, DURABLE):
+            os.fsync(self._file)
+        match message:
+            case StepDone(step=step) | Planned(resumed_from_step=int(step)):
+                self.step = step
+
+    def close(self) -> None:
+        os.close(self._file)
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def log(journal: Journal, level: Literal["info", "warning", "error"], message: str) -> None:
+    journal.append(Logged(at=time.time(), level=level, message=message))
+
+
+class Phase:
+    """Progress of something that takes long, told to the journal a few times a second at most."""
+
+    def __init__(self, journal: Journal, name: str, total: int | None) -> None:
+        self._journal = journal
+        self._name = name
+        self._total = total
+        self._progress = 0
+        self._told_at = 0.0
+        self._tell()
+
+    def advance(self, count: int = 1) -> None:
+        self._progress = self._progress + count if self._total is None else min(self._progress + count, self._total)
+        if time.monotonic() - self._told_at >= SECONDS_BETWEEN_PROGRESS:
+            self._tell()
+
+    def end(self) -> None:
+        self._tell(ended=True)
+
+    def _tell(self, *, ended: bool = False) -> None:
+        self._told_at = time.monotonic()
+        self._journal.append(
+            PhaseChanged(at=time.time(), phase=self._name, progress=self._progress, total=self._total, ended=ended)
+        )
+
+
+@contextmanager
+def phase(journal: Journal, name: str, *, total: int | None = None) -> Iterator[Phase]:
+    """Tells the begin, the progress and the end of a phase; one that failed is not told to have ended."""
+    running = Phase(journal, name, total)
+    yield running
+    running.end()
+
+
+def _is_taken(lock: int) -> bool:
+    """Whether the lock is ours now. Whoever looks if it is held has it for an instant, so one refusal says little."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOCK_SECONDS / 100)
+        else:
+            return True
