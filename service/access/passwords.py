@@ -1,0 +1,59 @@
+"""Passwords: argon2id digests, in a table that events never see."""
+
+from functools import cache
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Column, Table, Text, Uuid, insert, select
+from sqlalchemy.orm import Session
+
+from domain.errors import InvalidInput
+from service.database import metadata
+
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("digest", Text, nullable=False),
+)
+
+MIN_LENGTH = 8
+MAX_LENGTH = 1000
+_hasher = PasswordHasher()
+
+
+def check_password_rules(password: str) -> None:
+    """Raises InvalidInput."""
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise InvalidInput(
+            f"a password has at least {MIN_LENGTH} characters; this one has {len(password)}", path=("password",)
+        )
+
+
+def digest_password(password: str) -> str:
+    """Takes a tenth of a second or more, on purpose: call it in a thread."""
+    return _hasher.hash(password)
+
+
+def write_digest(session: Session, user_id: UUID, digest: str) -> None:
+    session.execute(insert(passwords).values(user_id=user_id, digest=digest))
+
+
+def find_digest(session: Session, user_id: UUID) -> str:
+    """For a user without a password, a digest that nothing matches, so that the check takes as long as ever."""
+    return session.scalar(select(passwords.c.digest).where(passwords.c.user_id == user_id)) or nobodys_digest()
+
+
+@cache
+def nobodys_digest() -> str:
+    """Made when it is first needed: at the start it would cost a tenth of a second."""
+    return _hasher.hash("the password of nobody")
+
+
+def is_right(digest: str, password: str) -> bool:
+    """Takes a tenth of a second or more, on purpose: call it in a thread."""
+    try:
+        return _hasher.verify(digest, password) and digest != nobodys_digest()
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,122 @@
+"""The composition root: the only place that wires parts together."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from domain.access import Actor
+from domain.errors import Refusal
+from service import idempotency  # noqa: F401  its table belongs to the metadata
+from service.access import passwords  # noqa: F401  its table belongs to the metadata
+from service.cursors import read_store_id
+from service.database import Database
+from service.headers import SecurityHeaders
+from service.live.bell import Bell
+from service.parts import Parts
+from service.read_models.environment import find_environment_named
+from service.read_models.projection import project
+from service.read_models.training_run import num_runs_of
+from service.routes import client_files, health, not_found, run_file, training_status
+from service.settings import Settings
+from service.store import on_commit, open_application
+from service.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+COMMAND_LINE = Actor(user_id=None, via="command line")
+
+
+def create_app(settings: Settings, database: Database) -> Starlette:
+    """The whole service on a database that has its tables; starting it takes up the runs that have not ended."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        parts = await asyncio.to_thread(open_parts, settings, database, Bell())
+        app.state.parts = parts
+        supervisor = Supervisor(
+            application=parts.application,
+            database=parts.database,
+            bell=parts.bell,
+            runs=settings.runs,
+            max_running=settings.max_running,
+            environment=settings.environment,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql))
+            supervising = tasks.create_task(supervisor.run())
+            supervising.add_done_callback(take_down_service)
+            if settings.start_environment is not None:
+                await asyncio.to_thread(start_environment, parts, settings.start_environment)
+            yield
+            supervising.cancel()
+            with suppress(asyncio.CancelledError):
+                await supervising
+
+    return Starlette(
+        routes=[
+            Route("/graphql", GraphQLEndpoint()),
+            WebSocketRoute("/graphql", GraphQLEndpoint()),
+            Route("/api/training/status", training_status),
+            Route("/media/runs/{run_id}/{path:path}", run_file),
+            Route("/healthz", health),
+            Route("/api/{path:path}", not_found),
+            Route("/media/{path:path}", not_found),
+            Route("/{path:path}", client_files(settings.client)),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        lifespan=lifespan,
+    )
+
+
+def take_down_service(supervising: "asyncio.Task[None]") -> None:
+    """A service that does not follow its runs must not go on as if it did; whoever restarts it finds all as it was."""
+    if not supervising.cancelled() and supervising.exception() is not None:
+        log.critical("the supervisor died; the service ends", exc_info=supervising.exception())
+        signal.raise_signal(signal.SIGTERM)
+
+
+class GraphQLEndpoint:
+    """Loading the schema takes half of a start: the first pages are answered meanwhile, and the first query waits."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint: ASGIApp = await asyncio.shield(scope["app"].state.graphql)
+        await endpoint(scope, receive, send)
+
+
+def load_graphql() -> ASGIApp:
+    from service.graphql.http import Endpoint  # noqa: PLC0415  slow import
+
+    return Endpoint()
+
+
+def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
+    application = open_application(database, project=project)
+    on_commit(application, bell.ring)
+    return Parts(
+        settings=settings,
+        database=database,
+        application=application,
+        bell=bell,
+        store_id=read_store_id(database),
+    )
+
+
+def start_environment(parts: Parts, name: str) -> None:
+    """Ask for a run of an environment by name; a refusal is said and does not keep the service from starting."""
+    with parts.database.reading() as session:
+        environment = find_environment_named(session, name)
+        number = num_runs_of(session, environment.id) + 1 if environment else 0
+    if environment is None:
+        log.error("environment=%s there is no such environment; nothing was started", name)
+        return
+    try:
+        parts.application.request_run(COMMAND_LINE, environment_id=environment.id, name=f"{environment.name}-{number}")
+    except Refusal as refusal:
+        log.error("environment=%s was not started: %s", name, refusal)

@@ -1,0 +1,108 @@
+"""What a resolver has at hand: the parts of the service, who is asking, and how to answer."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info as StrawberryInfo
+
+from domain.errors import Refusal
+from service import telemetry
+from service.access.viewer import Credential, Viewer, view
+from service.graphql.errors import NotPermitted, NotSignedIn, UserError, user_errors
+from service.parts import Parts, read_with
+from service.read_models.environment import EnvironmentRow, find_environments
+from service.read_models.user import UserRow, find_users
+
+Found = TypeVar("Found")
+
+VIEW_SECONDS = 2.0
+"""How long a subscription goes on at most after its key was revoked or its user lost a right."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One request or one websocket. response: where cookies are set, None on a websocket."""
+
+    parts: Parts
+    connection: HTTPConnection
+    response: Response | None
+    viewer: Viewer | None
+    credential: Credential | None
+    viewed_at: float = field(default_factory=time.monotonic)
+    connection_params: dict[str, Any] | None = None
+    users: "DataLoader[UUID, UserRow | None]" = field(init=False)
+    environments: "DataLoader[UUID, EnvironmentRow | None]" = field(init=False)
+    progress: "DataLoader[UUID, telemetry.Progress]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        """A websocket lives long, so what is loaded is shared by one batch and not kept."""
+        self.users = DataLoader(self._loading(find_users), cache=False)
+        self.environments = DataLoader(self._loading(find_environments), cache=False)
+        self.progress = DataLoader(self._loading(telemetry.read_progresses), cache=False)
+
+    def _loading(self, find: Callable[[Session, Sequence[UUID]], list[Found]]) -> Any:
+        async def load(keys: list[UUID]) -> list[Found]:
+            return await read_with(self.parts, lambda session: find(session, keys))
+
+        return load
+
+    @property
+    def address(self) -> str:
+        return self.connection.client.host if self.connection.client else ""
+
+
+Info = StrawberryInfo[Context, None]
+
+
+def authorise(info: Info, permission: str | None = None) -> Viewer:
+    """The viewer, who must be signed in and have the permission. Raises NotSignedIn, NotPermitted."""
+    viewer = info.context.viewer
+    if viewer is None:
+        raise NotSignedIn
+    if permission is not None and permission not in viewer.permissions:
+        raise NotPermitted(permission)
+    return viewer
+
+
+def authorise_own(info: Info, permission: str, *, owner: UUID | None) -> Viewer:
+    """As authorise, with `permission.own` for what the viewer owns and `permission.all` for the rest."""
+    viewer = authorise(info)
+    if f"{permission}.all" in viewer.permissions:
+        return viewer
+    return authorise(info, f"{permission}.own" if owner == viewer.user.id else f"{permission}.all")
+
+
+async def view_again(info: Info) -> None:
+    """For what goes on for long: who it is now, which may be nobody; asked anew every few seconds."""
+    context = info.context
+    if time.monotonic() - context.viewed_at < VIEW_SECONDS or context.credential is None:
+        return
+    context.viewed_at = time.monotonic()
+    context.viewer = await asyncio.to_thread(view, context.parts.database, context.credential)
+
+
+async def read(info: Info, query: Callable[[Session], Found]) -> Found:
+    return await read_with(info.context.parts, query)
+
+
+class Payload(Protocol):
+    errors: list[UserError]
+
+
+Answer = TypeVar("Answer", bound=Payload)
+
+
+async def answer(payload: Callable[..., Answer], work: Callable[[], Answer]) -> Answer:
+    """Do the work of a mutation in a thread; a refusal becomes the payload's errors, and its object is null."""
+    try:
+        return await asyncio.to_thread(work)
+    except Refusal as refusal:
+        return payload(errors=user_errors(refusal))

@@ -1,0 +1,166 @@
+"""Datasets."""
+
+import asyncio
+from typing import cast
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import JSON
+
+from domain.errors import InUse
+from service.cursors import decode_position
+from service.folders import count_pictures
+from service.graphql.connections import Connection, check_first, connect
+from service.graphql.context import Info, answer, authorise, authorise_own, read
+from service.graphql.errors import UserError
+from service.graphql.inputs import existing, json_object
+from service.graphql.node import Node
+from service.graphql.payloads import DeletePayload, no_errors
+from service.graphql.scalars import Cursor, decode_id, encode_id
+from service.idempotency import run_once
+from service.read_models.dataset import DatasetRow, find_dataset, list_datasets
+from service.read_models.environment import environments_using
+
+
+@strawberry.type(description="Pictures with captions, and how often they count.")
+class Dataset(Node):
+    row: strawberry.Private[DatasetRow]
+    name: str = strawberry.field(description="Unique among datasets.")
+    version: int = strawberry.field(description="Counts its changes, from 1.")
+    kind: str = strawberry.field(description="What it holds, for example image.")
+    config: JSON = strawberry.field(description="Its entry in multidatabackend.json.")
+
+    @strawberry.field(description="How many pictures its folder holds now; null when it cannot be read.")
+    async def num_images(self) -> int | None:
+        return await asyncio.to_thread(count_pictures, str(self.row.config.get("instance_data_dir", "")))
+
+    @classmethod
+    def of(cls, row: DatasetRow) -> "Dataset":
+        return cls(
+            row=row,
+            id=encode_id("Dataset", row.id),
+            name=row.name,
+            version=row.revision,
+            kind=str(row.config.get("dataset_type", "image")),
+            config=cast(JSON, row.config),
+        )
+
+
+@strawberry.type(description="A dataset, or why not.")
+class DatasetPayload:
+    dataset: Dataset | None = strawberry.field(default=None, description="Null when refused.")
+    errors: list[UserError] = no_errors()
+
+
+@strawberry.input(description="A dataset to be made.")
+class CreateDatasetInput:
+    name: str = strawberry.field(description="Unique among datasets.")
+    config: JSON = strawberry.field(description="The keys of an entry in multidatabackend.json.")
+    idempotency_key: str | None = strawberry.field(default=None, description="The same key creates it once.")
+
+
+@strawberry.input(description="A change of a dataset.")
+class UpdateDatasetInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+    expected_version: int = strawberry.field(description="The version that the change was made from.")
+    set: JSON | None = strawberry.field(default=None, description="Keys with their new values.")
+    unset: list[str] | None = strawberry.field(default=None, description="Keys to be removed.")
+
+
+@strawberry.input(description="A dataset to be deleted; its pictures stay.")
+class DeleteDatasetInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+
+
+async def load_dataset(info: Info, given: strawberry.ID) -> Dataset | None:
+    authorise(info, "config.view")
+    dataset_id = decode_id("Dataset", given)
+    row = await read(info, lambda session: find_dataset(session, dataset_id))
+    return Dataset.of(row) if row else None
+
+
+@strawberry.type
+class DatasetQuery:
+    @strawberry.field(description="All datasets, newest first.")
+    async def datasets(self, info: Info, first: int, after: Cursor | None = None) -> Connection[Dataset]:
+        authorise(info, "config.view")
+        size, position = check_first(first), decode_position(after)
+        page = await read(info, lambda session: list_datasets(session, first=size, after=position))
+        return connect(page, Dataset.of)
+
+    @strawberry.field(description="One dataset; null when there is none with that id.")
+    async def dataset(self, info: Info, id: strawberry.ID) -> Dataset | None:
+        return await load_dataset(info, id)
+
+
+@strawberry.type
+class DatasetMutation:
+    @strawberry.mutation(description="Make a dataset from a folder.")
+    async def create_dataset(self, info: Info, input: CreateDatasetInput) -> DatasetPayload:
+        viewer = authorise(info, "config.create")
+        parts = info.context.parts
+
+        def work() -> DatasetPayload:
+            config = json_object(input.config, path="config")
+            dataset_id = run_once(
+                parts.database,
+                key=input.idempotency_key,
+                user_id=viewer.user.id,
+                operation="createDataset",
+                given={"name": input.name, "config": config},
+                work=lambda along: parts.application.create_dataset(
+                    viewer.actor, name=input.name, config=config, along=along
+                ),
+            )
+            return _payload(info, dataset_id)
+
+        return await answer(DatasetPayload, work)
+
+    @strawberry.mutation(description="Change keys of a dataset; each change is a version.")
+    async def update_dataset(self, info: Info, input: UpdateDatasetInput) -> DatasetPayload:
+        viewer = authorise(info)
+
+        def work() -> DatasetPayload:
+            row = _owned(info, input.id, "config.edit")
+            info.context.parts.application.change_dataset(
+                viewer.actor,
+                row.id,
+                expected_revision=input.expected_version,
+                set=json_object(input.set, path="set"),
+                unset=input.unset or (),
+            )
+            return _payload(info, row.id)
+
+        return await answer(DatasetPayload, work)
+
+    @strawberry.mutation(description="Delete a dataset that no environment uses; its pictures stay where they are.")
+    async def delete_dataset(self, info: Info, input: DeleteDatasetInput) -> DeletePayload:
+        viewer = authorise(info)
+
+        def work() -> DeletePayload:
+            row = _owned(info, input.id, "config.delete")
+            with info.context.parts.database.reading() as session:
+                users = environments_using(session, row.id)
+            if users:
+                raise InUse(
+                    f"the dataset {row.name!r} is used by {', '.join(users)}; take it out there first", path=("id",)
+                )
+            info.context.parts.application.delete_dataset(viewer.actor, row.id)
+            return DeletePayload(deleted_id=input.id)
+
+        return await answer(DeletePayload, work)
+
+
+def _owned(info: Info, given: strawberry.ID, permission: str) -> DatasetRow:
+    """The dataset, which the viewer may treat so. Raises NotFound."""
+    dataset_id = decode_id("Dataset", given)
+    with info.context.parts.database.reading() as session:
+        row = find_dataset(session, dataset_id)
+    authorise_own(info, permission, owner=row.owner if row else None)
+    return existing(row, "dataset")
+
+
+def _payload(info: Info, dataset_id: UUID) -> DatasetPayload:
+    with info.context.parts.database.reading() as session:
+        row = find_dataset(session, dataset_id)
+    return DatasetPayload(dataset=Dataset.of(row) if row else None)

@@ -1,0 +1,358 @@
+"""Environments, their versions, and the examples they can be made from."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import JSON
+
+from domain.application import AlongNew
+from domain.config.changes import Change as RecordedChange
+from domain.config.training import TrainingConfig
+from domain.errors import InvalidInput
+from service.access.viewer import Viewer
+from service.cursors import decode_position
+from service.examples import find_example, list_examples
+from service.graphql.connections import Connection, check_first, connect
+from service.graphql.context import Info, answer, authorise, authorise_own, read
+from service.graphql.dataset import Dataset
+from service.graphql.errors import UserError
+from service.graphql.inputs import existing, json_object
+from service.graphql.node import Node
+from service.graphql.payloads import DeletePayload, no_errors
+from service.graphql.scalars import Cursor, decode_id, encode_id
+from service.graphql.user import User
+from service.idempotency import run_once
+from service.parts import Parts
+from service.read_models.dataset import find_dataset_named, find_datasets
+from service.read_models.environment import (
+    EnvironmentRow,
+    VersionRow,
+    find_environment,
+    find_environment_named,
+    list_environments,
+    list_versions,
+)
+
+
+@strawberry.type(description="An option that was changed; null where it was, or is, not set.")
+class Change:
+    key: str = strawberry.field(description="The option, or `datasets`.")
+    before: JSON | None = strawberry.field(description="Its earlier value.")
+    after: JSON | None = strawberry.field(description="Its new value.")
+
+    @classmethod
+    def of(cls, change: RecordedChange) -> "Change":
+        return cls(key=change["key"], before=cast(JSON, change.get("before")), after=cast(JSON, change.get("after")))
+
+
+@strawberry.type(description="One version of an environment: who changed what, and when.")
+class EnvironmentVersion:
+    row: strawberry.Private[VersionRow]
+    number: int = strawberry.field(description="From 1.")
+    at: datetime = strawberry.field(description="When it was made.")
+    summary: str = strawberry.field(description="What changed, in a line.")
+    changes: list[Change] = strawberry.field(description="By option, in alphabetical order.")
+
+    @strawberry.field(description="Who made it; null for the service itself.")
+    async def author(self, info: Info) -> User | None:
+        return await load_user(info, self.row.author)
+
+    @classmethod
+    def of(cls, row: VersionRow) -> "EnvironmentVersion":
+        keys = [change["key"] for change in row.changes]
+        summary = "created" if row.number == 1 else f"changed {', '.join(keys[:5])}" + (" …" if len(keys) > 5 else "")
+        return cls(
+            row=row,
+            number=row.number,
+            at=row.at,
+            summary=summary,
+            changes=[Change.of(change) for change in row.changes],
+        )
+
+
+@strawberry.type(description="A named, versioned training configuration with its datasets.")
+class Environment(Node):
+    row: strawberry.Private[EnvironmentRow]
+    name: str = strawberry.field(description="Unique among environments.")
+    version: int = strawberry.field(description="Counts the changes of its configuration and datasets, from 1.")
+    family: str = strawberry.field(description="Which architecture it trains.")
+    model_type: str = strawberry.field(description="What it trains, for example lora.")
+    updated_at: datetime = strawberry.field(description="Its last change.")
+    config: JSON = strawberry.field(description="The options that were chosen, as in config.json.")
+
+    @strawberry.field(description="Every option with its value and where that comes from: environment or default.")
+    def effective_config(self) -> JSON:
+        written = self.row.config
+        effective = {
+            key: {"value": written[key], "source": "environment"}
+            if key in written
+            else {"value": None if info.is_required() else info.default, "source": "default"}
+            for key, info in TrainingConfig.model_fields.items()
+        }
+        return cast(JSON, effective)
+
+    @strawberry.field(description="What it trains on, in order.")
+    async def datasets(self, info: Info) -> list[Dataset]:
+        rows = await read(info, lambda session: find_datasets(session, self.row.dataset_ids))
+        return [Dataset.of(row) for row in rows]
+
+    @strawberry.field(description="All its versions, newest first.")
+    async def versions(self, info: Info, first: int, after: Cursor | None = None) -> Connection[EnvironmentVersion]:
+        size, position = check_first(first), decode_position(after)
+        page = await read(info, lambda session: list_versions(session, self.row.id, first=size, after=position))
+        return connect(page, EnvironmentVersion.of)
+
+    @classmethod
+    def of(cls, row: EnvironmentRow) -> "Environment":
+        return cls(
+            row=row,
+            id=encode_id("Environment", row.id),
+            name=row.name,
+            version=row.revision,
+            family=row.family,
+            model_type=row.model_type,
+            updated_at=row.updated_at,
+            config=cast(JSON, row.config),
+        )
+
+
+async def load_user(info: Info, user_id: UUID | None) -> User | None:
+    row = await info.context.users.load(user_id) if user_id else None
+    return User.of(row) if row else None
+
+
+@strawberry.type(description="A ready environment to begin from.")
+class Example:
+    key: str = strawberry.field(description="Give it to createEnvironment.")
+    name: str = strawberry.field(description="For people.")
+    description: str = strawberry.field(description="What it teaches the model.")
+    family: str = strawberry.field(description="Which architecture it trains.")
+
+
+@strawberry.input(description="Which environments to list.")
+class EnvironmentFilter:
+    search: str | None = strawberry.field(default=None, description="Part of the name.")
+
+
+@strawberry.type(description="An environment, or why not.")
+class EnvironmentPayload:
+    environment: Environment | None = strawberry.field(default=None, description="Null when refused.")
+    errors: list[UserError] = no_errors()
+
+
+@strawberry.input(description="An environment to be made from a configuration, an example or another environment.")
+class CreateEnvironmentInput:
+    name: str = strawberry.field(description="Unique among environments.")
+    config: JSON | None = strawberry.field(default=None, description="Options as in config.json.")
+    example: str | None = strawberry.field(default=None, description="Key of an example; its datasets are made, too.")
+    copy_of: strawberry.ID | None = strawberry.field(default=None, description="Another environment.")
+    dataset_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="What to train on, in order.")
+    idempotency_key: str | None = strawberry.field(default=None, description="The same key creates it once.")
+
+
+@strawberry.input(description="A change of an environment.")
+class UpdateEnvironmentInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+    expected_version: int = strawberry.field(description="The version that the change was made from.")
+    set: JSON | None = strawberry.field(default=None, description="Options with their new values.")
+    unset: list[str] | None = strawberry.field(default=None, description="Options to be left to their default.")
+    dataset_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Null keeps the datasets.")
+
+
+@strawberry.input(description="A new name for an environment.")
+class RenameEnvironmentInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+    name: str = strawberry.field(description="Unique among environments.")
+
+
+@strawberry.input(description="An environment to be deleted; its runs stay.")
+class DeleteEnvironmentInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+
+
+async def load_environment(info: Info, given: strawberry.ID) -> Environment | None:
+    authorise(info, "config.view")
+    environment_id = decode_id("Environment", given)
+    row = await read(info, lambda session: find_environment(session, environment_id))
+    return Environment.of(row) if row else None
+
+
+@strawberry.type
+class EnvironmentQuery:
+    @strawberry.field(description="Ready environments to begin from.")
+    async def examples(self, info: Info) -> list[Example]:
+        authorise(info, "config.view")
+        found = await asyncio.to_thread(list_examples, info.context.parts.settings.examples)
+        return [
+            Example(key=each.key, name=each.name, description=each.description, family=each.family) for each in found
+        ]
+
+    @strawberry.field(description="All environments, newest first.")
+    async def environments(
+        self, info: Info, first: int, after: Cursor | None = None, filter: EnvironmentFilter | None = None
+    ) -> Connection[Environment]:
+        authorise(info, "config.view")
+        size, position = check_first(first), decode_position(after)
+        search = filter.search if filter else None
+        page = await read(info, lambda session: list_environments(session, first=size, after=position, search=search))
+        return connect(page, Environment.of)
+
+    @strawberry.field(description="One environment by id or by name; null when there is none.")
+    async def environment(
+        self, info: Info, id: strawberry.ID | None = None, name: str | None = None
+    ) -> Environment | None:
+        authorise(info, "config.view")
+        if id is not None and name is None:
+            return await load_environment(info, id)
+        if id is None and name is not None:
+            row = await read(info, lambda session: find_environment_named(session, name))
+            return Environment.of(row) if row else None
+        raise InvalidInput("give either id or name", path=("id",))
+
+
+@strawberry.type
+class EnvironmentMutation:
+    @strawberry.mutation(description="Make an environment.")
+    async def create_environment(self, info: Info, input: CreateEnvironmentInput) -> EnvironmentPayload:
+        viewer = authorise(info, "config.create")
+        parts = info.context.parts
+
+        def work() -> EnvironmentPayload:
+            environment_id = run_once(
+                parts.database,
+                key=input.idempotency_key,
+                user_id=viewer.user.id,
+                operation="createEnvironment",
+                given={
+                    "name": input.name,
+                    "config": input.config,
+                    "example": input.example,
+                    "copyOf": input.copy_of,
+                    "datasetIds": input.dataset_ids,
+                },
+                work=lambda along: _create(parts, viewer, input, along),
+            )
+            return _payload(info, environment_id)
+
+        return await answer(EnvironmentPayload, work)
+
+    @strawberry.mutation(description="Change options or datasets; each change is a version.")
+    async def update_environment(self, info: Info, input: UpdateEnvironmentInput) -> EnvironmentPayload:
+        viewer = authorise(info)
+
+        def work() -> EnvironmentPayload:
+            row = _owned(info, input.id, "config.edit")
+            info.context.parts.application.change_environment(
+                viewer.actor,
+                row.id,
+                expected_revision=input.expected_version,
+                set=json_object(input.set, path="set"),
+                unset=input.unset or (),
+                dataset_ids=None if input.dataset_ids is None else _dataset_ids(input.dataset_ids),
+            )
+            return _payload(info, row.id)
+
+        return await answer(EnvironmentPayload, work)
+
+    @strawberry.mutation(description="Give an environment another name.")
+    async def rename_environment(self, info: Info, input: RenameEnvironmentInput) -> EnvironmentPayload:
+        viewer = authorise(info)
+
+        def work() -> EnvironmentPayload:
+            row = _owned(info, input.id, "config.edit")
+            info.context.parts.application.rename_environment(viewer.actor, row.id, name=input.name)
+            return _payload(info, row.id)
+
+        return await answer(EnvironmentPayload, work)
+
+    @strawberry.mutation(description="Delete an environment; its runs stay.")
+    async def delete_environment(self, info: Info, input: DeleteEnvironmentInput) -> DeletePayload:
+        viewer = authorise(info)
+
+        def work() -> DeletePayload:
+            row = _owned(info, input.id, "config.delete")
+            info.context.parts.application.delete_environment(viewer.actor, row.id)
+            return DeletePayload(deleted_id=input.id)
+
+        return await answer(DeletePayload, work)
+
+
+def _create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: AlongNew | None) -> UUID:
+    config, dataset_ids, new_datasets = _beginning(parts, input)
+    return parts.application.create_environment(
+        viewer.actor,
+        name=input.name,
+        config=config,
+        dataset_ids=dataset_ids,
+        new_datasets=new_datasets,
+        along=along,
+    )
+
+
+def _beginning(
+    parts: Parts, input: CreateEnvironmentInput
+) -> tuple[dict[str, Any], Sequence[UUID], dict[str, dict[str, Any]]]:
+    """Configuration, existing datasets, and datasets to be made with it. Raises InvalidInput, NotFound."""
+    sources = [name for name in ("config", "example", "copy_of") if getattr(input, name) is not None]
+    if len(sources) != 1:
+        raise InvalidInput("give exactly one of config, example and copyOf", path=("config",))
+    chosen = None if input.dataset_ids is None else _dataset_ids(input.dataset_ids)
+    if input.example is not None:
+        return _from_example(parts, input.example, chosen)
+    if input.copy_of is not None:
+        source_id = decode_id("Environment", input.copy_of, path="copyOf")
+        with parts.database.reading() as session:
+            source = existing(find_environment(session, source_id), "environment", path="copyOf")
+        return source.config, source.dataset_ids if chosen is None else chosen, {}
+    return json_object(input.config, path="config"), chosen or (), {}
+
+
+def _from_example(
+    parts: Parts, key: str, chosen: Sequence[UUID] | None
+) -> tuple[dict[str, Any], Sequence[UUID], dict[str, dict[str, Any]]]:
+    """An example brings its datasets; one that was made before, from the same folder, is used again."""
+    example = find_example(parts.settings.examples, key)
+    if chosen is not None:
+        return example.config, chosen, {}
+    known: list[UUID] = []
+    missing: dict[str, dict[str, Any]] = {}
+    with parts.database.reading() as session:
+        for name, config in example.datasets.items():
+            row = find_dataset_named(session, name)
+            if row is None:
+                missing[name] = config
+            elif row.config.get("instance_data_dir") == config.get("instance_data_dir"):
+                known.append(row.id)
+            else:
+                missing[_free_name(session, name)] = config
+    return example.config, known, missing
+
+
+def _free_name(session: Any, name: str) -> str:
+    number = 2
+    while find_dataset_named(session, f"{name}-{number}"):
+        number += 1
+    return f"{name}-{number}"
+
+
+def _dataset_ids(given: Sequence[strawberry.ID]) -> list[UUID]:
+    return [decode_id("Dataset", each, path="datasetIds") for each in given]
+
+
+def _owned(info: Info, given: strawberry.ID, permission: str) -> EnvironmentRow:
+    """The environment, which the viewer may treat so. Raises NotFound."""
+    environment_id = decode_id("Environment", given)
+    with info.context.parts.database.reading() as session:
+        row = find_environment(session, environment_id)
+    authorise_own(info, permission, owner=row.owner if row else None)
+    return existing(row, "environment")
+
+
+def _payload(info: Info, environment_id: UUID) -> EnvironmentPayload:
+    with info.context.parts.database.reading() as session:
+        row = find_environment(session, environment_id)
+    return EnvironmentPayload(environment=Environment.of(row) if row else None)

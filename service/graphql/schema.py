@@ -1,0 +1,61 @@
+"""The one schema: every noun's queries and mutations, and the subscriptions."""
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types.execution import ExecutionContext
+
+from service.graphql.context import Info, authorise
+from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
+from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
+from service.graphql.errors import ShowOnlyRefusals
+from service.graphql.families import FamilyQuery
+from service.graphql.limits import LIMITS
+from service.graphql.node import Node
+from service.graphql.scalars import SCALARS, split_id
+from service.graphql.subscriptions import RunSubscription
+from service.graphql.training_run import RunMutation, RunQuery, load_run
+from service.graphql.user import UserMutation, UserQuery
+
+CACHED_DOCUMENTS = 500
+
+
+@strawberry.type
+class NodeQuery:
+    @strawberry.field(description="Anything by its global id; null when there is nothing with it that one may see.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        authorise(info)
+        match split_id(id)[0]:
+            case "Environment":
+                return await load_environment(info, id)
+            case "Dataset":
+                return await load_dataset(info, id)
+            case "TrainingRun":
+                return await load_run(info, id)
+        return None
+
+
+Query = merge_types("Query", (NodeQuery, UserQuery, FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery))
+Mutation = merge_types("Mutation", (UserMutation, EnvironmentMutation, DatasetMutation, RunMutation))
+Subscription = merge_types("Subscription", (RunSubscription,))
+
+
+class Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing is logged here: refusals are no errors of ours, and ShowOnlyRefusals logs the rest."""
+
+
+schema = Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[
+        ShowOnlyRefusals,
+        *LIMITS,
+        lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+        lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+    ],
+)

@@ -1,0 +1,212 @@
+"""Environments as they are listed, and their versions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Integer, Row, Table, Text, Uuid, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from domain.aggregate import Noun
+from domain.config.changes import Change, apply_changes, changes_between
+from domain.config.training import TrainingConfig
+from domain.environment import Environment
+from domain.errors import NameTaken
+from service.database import metadata
+from service.read_models.columns import Big, Json, Moment
+from service.read_models.pages import Page, read_page
+
+environments = Table(
+    "environments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    Column("revision", Integer, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("dataset_ids", Json, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("model_type", Text, nullable=False),
+    Column("owner", Uuid),
+    Column("updated_at", Moment, nullable=False),
+    Column("position", Big, nullable=False, unique=True),
+)
+
+environment_versions = Table(
+    "environment_versions",
+    metadata,
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("environment_id", Uuid, nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("author", Uuid),
+    Column("changes", Json, nullable=False),
+)
+
+TABLES = (environments, environment_versions)
+DATASETS_KEY = "datasets"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRow:
+    id: UUID
+    name: str
+    revision: int
+    config: dict[str, Any]
+    dataset_ids: tuple[UUID, ...]
+    family: str
+    model_type: str
+    owner: UUID | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    number: int
+    at: datetime
+    author: UUID | None
+    changes: list[Change]
+
+
+def project(session: Session, event: Noun.Event, position: int) -> None:
+    match event:
+        case Environment.Created():
+            _insert(session, event, position)
+        case Environment.ConfigChanged():
+            _change(session, event, position)
+        case Environment.Renamed():
+            values = {"name": event.name, "name_key": event.name.casefold(), "updated_at": event.timestamp}
+            _keep_name_unique(session, update(environments).where(environments.c.id == event.originator_id), values)
+        case Environment.Deleted():
+            session.execute(delete(environments).where(environments.c.id == event.originator_id))
+            session.execute(
+                delete(environment_versions).where(environment_versions.c.environment_id == event.originator_id)
+            )
+
+
+def _insert(session: Session, event: Environment.Created, position: int) -> None:
+    values = {
+        "id": event.originator_id,
+        "name": event.name,
+        "name_key": event.name.casefold(),
+        "revision": 1,
+        "dataset_ids": [str(dataset_id) for dataset_id in event.dataset_ids],
+        "owner": event.by,
+        "updated_at": event.timestamp,
+        "position": position,
+        **_described(event.config),
+    }
+    _keep_name_unique(session, insert(environments), values)
+    _insert_version(session, event, position, number=1, changes=changes_between({}, event.config))
+
+
+def _change(session: Session, event: Environment.ConfigChanged, position: int) -> None:
+    row = session.execute(select(environments).where(environments.c.id == event.originator_id)).one()
+    session.execute(
+        update(environments)
+        .where(environments.c.id == event.originator_id)
+        .values(
+            revision=row.revision + 1,
+            dataset_ids=[str(dataset_id) for dataset_id in event.dataset_ids],
+            updated_at=event.timestamp,
+            **_described(apply_changes(row.config, event.changes)),
+        )
+    )
+    changes = list(event.changes)
+    if event.dataset_ids != event.dataset_ids_before:
+        before, after = ([str(each) for each in ids] for ids in (event.dataset_ids_before, event.dataset_ids))
+        changes.append(Change(key=DATASETS_KEY, before=before, after=after))
+    _insert_version(session, event, position, number=row.revision + 1, changes=changes)
+
+
+def _insert_version(
+    session: Session, event: Environment.Event, position: int, *, number: int, changes: list[Change]
+) -> None:
+    session.execute(
+        insert(environment_versions).values(
+            position=position,
+            environment_id=event.originator_id,
+            number=number,
+            at=event.timestamp,
+            author=event.by,
+            changes=changes,
+        )
+    )
+
+
+def _described(config: dict[str, Any]) -> dict[str, Any]:
+    """What lists show of a configuration; a default counts where nothing is written."""
+    default = TrainingConfig.model_fields["model_type"].default
+    return {
+        "config": config,
+        "family": str(config.get("model_family", "")),
+        "model_type": str(config.get("model_type", default)),
+    }
+
+
+def _keep_name_unique(session: Session, statement: Any, values: dict[str, Any]) -> None:
+    try:
+        session.execute(statement.values(**values))
+    except IntegrityError as error:
+        raise NameTaken(f"there is an environment named {values['name']!r} already", path=("name",)) from error
+
+
+def find_environment(session: Session, environment_id: UUID) -> EnvironmentRow | None:
+    row = session.execute(select(environments).where(environments.c.id == environment_id)).first()
+    return None if row is None else _make(row)
+
+
+def find_environments(session: Session, ids: Sequence[UUID]) -> list[EnvironmentRow | None]:
+    """In the order asked for, with None for those that do not exist."""
+    rows = session.execute(select(environments).where(environments.c.id.in_(ids)))
+    by_id = {row.id: _make(row) for row in rows}
+    return [by_id.get(environment_id) for environment_id in ids]
+
+
+def find_environment_named(session: Session, name: str) -> EnvironmentRow | None:
+    row = session.execute(select(environments).where(environments.c.name_key == name.strip().casefold())).first()
+    return None if row is None else _make(row)
+
+
+def environments_using(session: Session, dataset_id: UUID) -> list[str]:
+    """Names of the environments that train on a dataset."""
+    rows = session.execute(select(environments.c.name, environments.c.dataset_ids)).all()
+    return sorted(row.name for row in rows if str(dataset_id) in row.dataset_ids)
+
+
+def list_environments(
+    session: Session, *, first: int, after: int | None, search: str | None = None
+) -> Page[EnvironmentRow]:
+    where = [environments.c.name_key.contains(search.casefold(), autoescape=True)] if search else []
+    return read_page(
+        session, environments, order=environments.c.position, where=where, first=first, after=after, make=_make
+    )
+
+
+def list_versions(session: Session, environment_id: UUID, *, first: int, after: int | None) -> Page[VersionRow]:
+    return read_page(
+        session,
+        environment_versions,
+        order=environment_versions.c.position,
+        where=[environment_versions.c.environment_id == environment_id],
+        first=first,
+        after=after,
+        make=lambda row: VersionRow(number=row.number, at=row.at, author=row.author, changes=row.changes),
+    )
+
+
+def _make(row: Row[Any]) -> EnvironmentRow:
+    return EnvironmentRow(
+        id=row.id,
+        name=row.name,
+        revision=row.revision,
+        config=row.config,
+        dataset_ids=tuple(UUID(each) for each in row.dataset_ids),
+        family=row.family,
+        model_type=row.model_type,
+        owner=row.owner,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,61 @@
+"""The files of a run, as the service reads and writes them: journal in, requests out, both by position."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from service.read_models.training_run import RequestRow
+from trainer import wire
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPart:
+    """Messages in their order, and the offset behind the last of them."""
+
+    messages: list[wire.Message]
+    offset: int
+
+
+def run_folder(runs: Path, run_id: UUID) -> Path:
+    return runs / str(run_id)
+
+
+def journal_size(run_dir: Path) -> int:
+    """In bytes, 0 while there is none; quick enough for the event loop."""
+    try:
+        return (run_dir / wire.JOURNAL_FILE).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def read_journal(run_dir: Path, *, offset: int) -> JournalPart:
+    """The next complete lines; one that cannot be read becomes a warning, so that it is neither lost nor in the way."""
+    messages: list[wire.Message] = []
+    for line_end, line in wire.read_lines(run_dir / wire.JOURNAL_FILE, offset=offset):
+        offset = line_end
+        try:
+            messages.append(wire.decode_message(line))
+        except wire.WireError as error:
+            at = messages[-1].at if messages else 0.0
+            messages.append(wire.Logged(at=at, level="warning", message=f"a line of the journal was skipped: {error}"))
+    return JournalPart(messages, offset)
+
+
+def pass_requests(run_dir: Path, rows: Sequence[RequestRow]) -> None:
+    """Append those that the file does not have yet; after any interruption, each stands there once."""
+    path = run_dir / wire.REQUESTS_FILE
+    num_passed = sum(1 for _ in wire.read_lines(path))
+    for row in rows[num_passed:]:
+        wire.append_line(path, _request(row))
+
+
+def _request(row: RequestRow) -> wire.Request:
+    at = row.at.timestamp()
+    match row.kind:
+        case "stop":
+            return wire.Stop(at=at, save=row.is_saving)
+        case "checkpoint":
+            return wire.SaveCheckpoint(at=at)
+        case _:
+            return wire.Validate(at=at)

@@ -1,0 +1,104 @@
+"""The service's own settings; the only reader of the process environment."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+PACKAGE = Path(__file__).resolve().parent
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be; the message names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything below the workspace is ours; database_url: SQLAlchemy URL of SQLite or PostgreSQL.
+
+    environment: the process environment, which trainers are given a part of. setup_token: what the first
+    administrator must know, where strangers could be faster.
+    """
+
+    workspace: Path
+    database_url: str
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    ssl: bool = False
+    start_environment: str | None = None
+    setup_token: str | None = None
+    max_running: int = 1
+    examples: Path
+    client: Path
+    environment: Mapping[str, str]
+
+    @property
+    def runs(self) -> Path:
+        return self.workspace / "runs"
+
+    @property
+    def certificates(self) -> Path:
+        return self.workspace / "ssl"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.ssl else 'http'}://{host}:{self.port}"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """From SIMPLETUNER_WORKSPACE, SIMPLETUNER_DATABASE_URL and SIMPLETUNER_MAX_RUNNING. Raises SettingsError."""
+    workspace = Path(environment.get("SIMPLETUNER_WORKSPACE") or "~/.simpletuner").expanduser().absolute()
+    try:
+        workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"the workspace {workspace} cannot be made: {error.strerror}; set SIMPLETUNER_WORKSPACE to a folder of yours"
+        ) from error
+    if not os.access(workspace, os.W_OK):
+        raise SettingsError(
+            f"the workspace {workspace} is not writable; set SIMPLETUNER_WORKSPACE to a folder of yours"
+        )
+    return Settings(
+        workspace=workspace,
+        database_url=_database_url(environment, workspace),
+        max_running=_positive(environment, "SIMPLETUNER_MAX_RUNNING", default=1),
+        examples=_shipped("examples", repository=Path("examples")),
+        client=_shipped("client", repository=Path("web/dist")),
+        environment=dict(environment),
+    )
+
+
+def _database_url(environment: Mapping[str, str], workspace: Path) -> str:
+    url = environment.get("SIMPLETUNER_DATABASE_URL") or f"sqlite:///{workspace / 'simpletuner.sqlite3'}"
+    if urlsplit(url).scheme.partition("+")[0] not in ("sqlite", "postgresql"):
+        raise SettingsError(
+            "SIMPLETUNER_DATABASE_URL must begin with sqlite:// or postgresql://, "
+            "for example postgresql://user:password@host/database"
+        )
+    return url
+
+
+def _positive(environment: Mapping[str, str], name: str, *, default: int) -> int:
+    written = environment.get(name) or str(default)
+    if not written.isdecimal() or int(written) < 1:
+        raise SettingsError(f"{name} is {written!r} but must be a whole number from 1")
+    return int(written)
+
+
+def _shipped(name: str, *, repository: Path) -> Path:
+    """A folder that stands inside the installed package, or in the repository when it runs from there."""
+    installed = PACKAGE / name
+    return installed if installed.exists() else PACKAGE.parent / repository
