@@ -1,0 +1,12 @@
+/** The addresses of the pages. Ids are opaque, so they are escaped on the way in and unescaped on the way out. */
+export const routes = {
+  runs: '/',
+  run: (id: string) => `/runs/${encodeURIComponent(id)}`,
+  environments: '/environments',
+  environment: (id: string) => `/environments/${encodeURIComponent(id)}`,
+  apiKeys: '/api-keys',
+}
+
+export function toId(parameter: string): string {
+  return decodeURIComponent(parameter)
+}

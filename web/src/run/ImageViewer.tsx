@@ -1,0 +1,82 @@
+import { ActionIcon, Anchor, Modal, Text } from '@mantine/core'
+import type { KeyboardEvent } from 'react'
+import { formatCount } from '../app/format'
+import { ChevronDown, ChevronLeft, ChevronRight, ChevronUp, External } from '../app/icons'
+import { messages } from '../app/messages'
+import { isPixelArt, neighbour, type ImageGrid } from './imageGrid'
+import type { RunImage } from './view'
+import classes from './ImageViewer.module.css'
+
+const words = messages.images
+
+const MOVES = [
+  { key: 'ArrowLeft', steps: -1, rows: 0, label: words.previousStep, Icon: ChevronLeft },
+  { key: 'ArrowRight', steps: 1, rows: 0, label: words.nextStep, Icon: ChevronRight },
+  { key: 'ArrowUp', steps: 0, rows: -1, label: words.previousPrompt, Icon: ChevronUp },
+  { key: 'ArrowDown', steps: 0, rows: 1, label: words.nextPrompt, Icon: ChevronDown },
+]
+
+interface ImageViewerProps {
+  grid: ImageGrid
+  image: RunImage | undefined
+  onMove: (image: RunImage | null) => void
+}
+
+/** One image as large as the window allows; the arrows go through steps and prompts. */
+export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
+  function moveByKey(event: KeyboardEvent) {
+    const move = MOVES.find(({ key }) => key === event.key)
+    if (!move || !image) return
+    event.preventDefault()
+    onMove(neighbour(grid, image, move.steps, move.rows))
+  }
+  return (
+    <Modal
+      opened={image !== undefined}
+      onClose={() => onMove(null)}
+      onKeyDown={moveByKey}
+      size="auto"
+      centered
+      title={image && words.step(formatCount(image.step))}
+      closeButtonProps={{ 'aria-label': messages.close }}
+    >
+      {image && (
+        <div className={classes.viewer}>
+          <img
+            className={classes.image}
+            style={{ aspectRatio: `${image.width} / ${image.height}` }}
+            data-pixels={isPixelArt(image) || undefined}
+            src={image.url}
+            alt={words.alt(image.prompt, formatCount(image.step))}
+          />
+          <Text fz="sm" className={classes.prompt}>
+            {image.prompt}
+          </Text>
+          <div className={classes.foot}>
+            {MOVES.map(({ key, steps, rows, label, Icon }) => {
+              const target = neighbour(grid, image, steps, rows)
+              return (
+                <ActionIcon
+                  key={key}
+                  variant="default"
+                  aria-label={label}
+                  title={label}
+                  disabled={target === image}
+                  onClick={() => onMove(target)}
+                >
+                  <Icon />
+                </ActionIcon>
+              )
+            })}
+            <Text fz="xs" c="dimmed" flex={1}>
+              {words.seed(image.seed)} · {image.width} × {image.height}
+            </Text>
+            <Anchor href={image.url} target="_blank" rel="noreferrer" fz="xs" className={classes.original ?? ''}>
+              {words.original} <External size={12} />
+            </Anchor>
+          </div>
+        </div>
+      )}
+    </Modal>
+  )
+}
