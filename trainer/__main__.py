@@ -45,17 +45,32 @@ def main(arguments: list[str]) -> int:
 
 def _run(run_dir: Path, journal: Journal, inbox: Inbox) -> int:
     """Run to the end, whatever it is, and tell the journal."""
+    outcome: Outcome
     try:
-        outcome = _train(run_dir, journal, inbox)
+        outcome, _kept_until_we_leave = _train(run_dir, journal, inbox)
     except StopRequested:
         outcome = "stopped"
     except Exception as error:  # noqa: BLE001 - the entry of the process: every end is told to the journal
-        return _fail(run_dir, journal, error)
+        return _leave(_fail(run_dir, journal, error))
     journal.append(_ended(run_dir, journal, outcome))
-    return 0
+    return _leave(0)
 
 
-def _train(run_dir: Path, journal: Journal, inbox: Inbox) -> Outcome:
+def _leave(status: int) -> int:
+    """One of several processes ends at once, without taking down what it made.
+
+    Dropping what wraps the denoiser for data parallelism joins the threads of the process group while holding the
+    interpreter's lock, for which these threads may be waiting to drop a tensor: now and then the process never ended.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def _train(run_dir: Path, journal: Journal, inbox: Inbox) -> tuple[Outcome, object]:
+    """How it ended, and everything it was made of."""
     order = read_order(run_dir, read_run_spec(run_dir))
     silence_libraries()
     # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
@@ -65,7 +80,7 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox) -> Outcome:
     training = prepare(order, journal=journal, inbox=inbox)
     outcome = train(training)
     training.accelerator.end_training()
-    return outcome
+    return outcome, training
 
 
 def _fail(run_dir: Path, journal: Journal, error: Exception) -> int:
