@@ -19,6 +19,7 @@ from domain.config.checks import check_dataset, check_training, normalise_keys
 from domain.dataset import Dataset
 from domain.environment import Environment
 from domain.errors import InvalidInput, NotFound, StaleVersion
+from domain.policy import POLICY_ID, Policy
 from domain.training_run import RunState, StopMode, TrainingRun
 from domain.user import User
 
@@ -28,7 +29,7 @@ AlongNew = Callable[[Any, UUID], None]
 
 Aggregate = TypeVar("Aggregate", bound=Noun)
 
-MAX_TRIES = 5
+MAX_TRIES = 30
 MAX_NAME_LENGTH = 100
 CACHE_SIZE = 256
 
@@ -49,16 +50,42 @@ class SimpleTuner(Application[UUID]):
 
     # ---- users
 
-    def register_user(self, actor: Actor, *, levels: Sequence[str], along: AlongNew) -> UUID:
+    def register_user(self, actor: Actor, *, levels: Sequence[str], along: AlongNew, is_waiting: bool = False) -> UUID:
+        """is_waiting: somebody has to approve it before it can sign in."""
+        self.policy().check_levels(levels)
         user = User.register(actor, levels=levels)
+        if is_waiting:
+            user.await_approval(actor)
         self._save_new(user, along=along)
         return user.id
 
-    def create_api_key(self, actor: Actor, *, user_id: UUID, key_id: UUID, along: Along) -> None:
-        self._change(User, user_id, lambda user: user.create_api_key(actor, key_id=key_id), along=along)
+    def change_user(self, user_id: UUID, command: Callable[[User], None], *, along: Along | None = None) -> User:
+        """One or several commands of a user at once, saved together."""
+        return self._change(User, user_id, command, along=along)
 
-    def revoke_api_key(self, actor: Actor, *, user_id: UUID, key_id: UUID, along: Along) -> None:
-        self._change(User, user_id, lambda user: user.revoke_api_key(actor, key_id=key_id), along=along)
+    def user(self, user_id: UUID) -> User:
+        return self._get(User, user_id)
+
+    # ---- policy
+
+    def policy(self) -> Policy:
+        """As it is now; one that has not begun when nothing was ever changed."""
+        try:
+            policy: Policy = self.repository.get(POLICY_ID)
+        except AggregateNotFoundError:
+            return Policy.begin()
+        return policy
+
+    def change_policy(self, command: Callable[[Policy], None], *, along: Along | None = None) -> Policy:
+        for _ in range(MAX_TRIES):
+            policy = self.policy()
+            command(policy)
+            try:
+                self.save(policy, along=along)
+            except IntegrityError:
+                continue
+            return policy
+        raise StaleVersion("the policy is being changed by others all the time; try again")
 
     # ---- datasets
 

@@ -8,6 +8,8 @@
     ├── WrongState          the thing exists but cannot do that now
     ├── InUse               something else still needs it
     ├── WrongCredentials    sign-in refused, without saying which part was wrong
+    ├── TooManyTries        asked too often; says when to try again
+    ├── NotAllowed          somebody else may do that
     └── KeyReused           an idempotency key was used before with another input
 
 A refusal leaves nothing behind. Its message says what was wrong, with the value, and what to do.
@@ -66,6 +68,14 @@ class InUse(Refusal):
 
 class WrongCredentials(Refusal):
     code = "WRONG_CREDENTIALS"
+
+
+class TooManyTries(Refusal):
+    code = "TOO_MANY_TRIES"
+
+
+class NotAllowed(Refusal):
+    code = "FORBIDDEN"
 
 
 class KeyReused(Refusal):

@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from domain.errors import InvalidInput, Problem
+from service.access.config_rights import is_meant_as_path
 from service.folders import count_pictures
 from service.read_models.dataset import find_datasets
 from service.read_models.environment import EnvironmentRow
@@ -14,7 +15,7 @@ def check_files(session: Session, environment: EnvironmentRow) -> None:
     """Raises InvalidInput when the base model or a dataset is a folder that is not there, or holds no pictures."""
     problems: list[Problem] = []
     written = environment.config.get("pretrained_model_name_or_path")
-    if isinstance(written, str) and _is_meant_as_folder(written) and not Path(written).is_dir():
+    if isinstance(written, str) and is_meant_as_path(written) and not Path(written).is_dir():
         problems.append(
             Problem(
                 f"the base model {written} is no folder on this machine; correct pretrained_model_name_or_path",
@@ -34,8 +35,3 @@ def check_files(session: Session, environment: EnvironmentRow) -> None:
             )
     if problems:
         raise InvalidInput.from_problems(problems)
-
-
-def _is_meant_as_folder(written: str) -> bool:
-    """A name on the Hub has the form owner/name; anything else can only be a path."""
-    return written.startswith(("/", ".", "~")) or written.count("/") != 1

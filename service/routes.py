@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
+from domain.access import Resource, ResourceKind
 from domain.training_run import RunState
 from service import telemetry
 from service.access.requests import find_viewer, refusal
-from service.access.viewer import Viewer
 from service.media import find_run_file
 from service.parts import Parts, read_with
 from service.read_models.training_run import RunRow, find_run, newest_runs
@@ -50,8 +50,8 @@ async def training_status(request: Request) -> Response:
     viewer = await find_viewer(parts, request)
     if viewer is None:
         return refusal(401, "UNAUTHENTICATED", "Sign in first, or send an API key as X-API-Key.")
-    run = next(iter(await read_with(parts, lambda session: newest_runs(session, limit=1))), None)
-    if run is None or not may_see(viewer, run):
+    run = next(iter(await read_with(parts, lambda session: newest_runs(session, viewer.rights, limit=1))), None)
+    if run is None:
         return JSONResponse(_legacy_status(None, None, []))
     progress, phases = await read_with(
         parts, lambda session: (telemetry.read_progress(session, run.id), telemetry.phases_of(session, run.id))
@@ -72,14 +72,9 @@ async def run_file(request: Request) -> Response:
     run = await read_with(parts, lambda session: find_run(session, run_id))
     path = request.path_params["path"]
     file = await asyncio.to_thread(find_run_file, parts.settings.runs, run_id, path)
-    if run is None or file is None or not may_see(viewer, run):
+    if run is None or file is None or not viewer.rights.may_see(Resource(ResourceKind.RUN, run.name, run.owner)):
         raise HTTPException(404)
     return FileResponse(file, headers={"cache-control": IMMUTABLE})
-
-
-def may_see(viewer: Viewer, run: RunRow) -> bool:
-    wanted = "job.view.own" if run.owner == viewer.user.id else "job.view.all"
-    return bool({wanted, "job.view.all"} & viewer.permissions)
 
 
 def _legacy_status(

@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +21,8 @@ class Settings:
     """Everything below the workspace is ours; database_url: SQLAlchemy URL of SQLite or PostgreSQL.
 
     environment: the process environment, which trainers are given a part of. setup_token: what the first
-    administrator must know, where strangers could be faster.
+    administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
+    configuration. audit_key: as it was given, None to keep it in the workspace.
     """
 
     workspace: Path
@@ -32,6 +33,8 @@ class Settings:
     start_environment: str | None = None
     setup_token: str | None = None
     max_running: int = 1
+    shared_paths: tuple[Path, ...] = ()
+    audit_key: str | None = field(default=None, repr=False)
     examples: Path
     client: Path
     environment: Mapping[str, str]
@@ -39,6 +42,11 @@ class Settings:
     @property
     def runs(self) -> Path:
         return self.workspace / "runs"
+
+    @property
+    def allowed_paths(self) -> tuple[Path, ...]:
+        """The folders that everybody who may write a configuration can name in it."""
+        return (self.workspace / "datasets", self.workspace / "models", self.examples, *self.shared_paths)
 
     @property
     def certificates(self) -> Path:
@@ -59,7 +67,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """From SIMPLETUNER_WORKSPACE, SIMPLETUNER_DATABASE_URL and SIMPLETUNER_MAX_RUNNING. Raises SettingsError."""
+    """From the variables that begin with SIMPLETUNER_. Raises SettingsError."""
     workspace = Path(environment.get("SIMPLETUNER_WORKSPACE") or "~/.simpletuner").expanduser().absolute()
     try:
         workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -75,6 +83,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         workspace=workspace,
         database_url=_database_url(environment, workspace),
         max_running=_positive(environment, "SIMPLETUNER_MAX_RUNNING", default=1),
+        shared_paths=_paths(environment, "SIMPLETUNER_SHARED_PATHS"),
+        audit_key=environment.get("SIMPLETUNER_AUDIT_KEY") or None,
         examples=_shipped("examples", repository=Path("examples")),
         client=_shipped("client", repository=Path("web/dist")),
         environment=dict(environment),
@@ -89,6 +99,15 @@ def _database_url(environment: Mapping[str, str], workspace: Path) -> str:
             "for example postgresql://user:password@host/database"
         )
     return url
+
+
+def _paths(environment: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    """Folders with a colon between them. Raises SettingsError for one that is not absolute."""
+    written = [each for each in environment.get(name, "").split(os.pathsep) if each]
+    for each in written:
+        if not Path(each).is_absolute():
+            raise SettingsError(f"{name} names {each!r}, which is not absolute; write it from / on")
+    return tuple(Path(each) for each in written)
 
 
 def _positive(environment: Mapping[str, str], name: str, *, default: int) -> int:

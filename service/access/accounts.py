@@ -1,25 +1,30 @@
-"""Setting up, signing in and out, and API keys: the events of users together with their secrets, in one transaction."""
+"""One's own account: setting up, registering, signing in and out, and the password.
+
+The events of users are saved together with their secrets, in one transaction.
+"""
 
 import secrets
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
-from domain.access import PERMISSIONS, Actor
+from domain.access import ADMIN, Actor
 from domain.application import SimpleTuner
-from domain.errors import InvalidInput, NotFound, WrongCredentials, WrongState
-from service.access.api_keys import SHOWN_CHARACTERS, ApiKeyRow, find_api_key, mark_revoked, write_api_key
+from domain.errors import InvalidInput, NotAllowed, NotFound, WrongCredentials, WrongState
 from service.access.passwords import check_password_rules, digest_password, find_digest, is_right, write_digest
-from service.access.sessions import begin_session, end_session
-from service.access.tokens import new_api_key, new_session_token
-from service.access.viewer import Viewer
+from service.access.sessions import begin_session, end_session, end_sessions_of, find_session_by_id
+from service.access.tokens import new_session_token
+from service.access.viewer import Viewer, via_session
 from service.database import Database
-from service.read_models.user import find_login, name_person, num_users
+from service.read_models.policy import find_registration
+from service.read_models.user import UserRow, find_login, find_user, name_person, num_users
 
 NOBODY = UUID(int=0)
-MAX_KEY_NAME_LENGTH = 100
+SETUP_IS_DONE = "there is an administrator already; sign in"
+MAX_USERNAME = 60
+MAX_EMAIL = 254
 
 
 def is_setup_required(database: Database) -> bool:
@@ -29,108 +34,195 @@ def is_setup_required(database: Database) -> bool:
 
 def check_setup_token(given: str | None, *, expected: str | None) -> None:
     """Raises InvalidInput."""
-    if expected is not None and not secrets.compare_digest((given or "").strip(), expected):
+    if expected is not None and not secrets.compare_digest((given or "").strip().encode(), expected.encode()):
         raise InvalidInput(
             "that is not the setup token; the server printed it on its terminal when it started", path=("setupToken",)
         )
 
 
-def complete_setup(application: SimpleTuner, *, email: str, username: str, password: str, address: str) -> UUID:
+def complete_setup(
+    application: SimpleTuner, database: Database, *, email: str, username: str, password: str, address: str
+) -> UserRow:
     """Create the first administrator. Raises WrongState when there is one, InvalidInput."""
+    if not is_setup_required(database):
+        raise WrongState(SETUP_IS_DONE)
     check_name_and_email(username=username, email=email)
-    check_password_rules(password)
+    check_password_rules(password, names=(username, email))
     digest = digest_password(password)
 
     def along(session: Session, user_id: UUID) -> None:
         if num_users(session) > 1:
-            raise WrongState("there is an administrator already; sign in")
-        name_person(session, user_id, username=username.strip(), email=email.strip())
+            raise WrongState(SETUP_IS_DONE)
+        name_person(session, user_id, username=username.strip(), email=email.strip(), is_email_vouched_for=True)
         write_digest(session, user_id, digest)
 
     actor = Actor(user_id=None, via="setup", address=address)
-    return application.register_user(actor, levels=["admin"], along=along)
+    return _user(database, application.register_user(actor, levels=[ADMIN], along=along))
 
 
-def sign_in(database: Database, *, login: str, password: str, browser: str) -> str:
-    """The token of a new session. Raises WrongCredentials, which does not tell whether there is such a user."""
+def register(
+    application: SimpleTuner, database: Database, *, email: str, username: str, password: str, address: str
+) -> UserRow:
+    """The new user, who may have to wait until somebody approves it. Raises NotAllowed, InvalidInput, NameTaken."""
+    with database.reading() as session:
+        registration = find_registration(session)
+    if not registration.open:
+        raise NotAllowed("registration is closed here; ask an administrator for an account")
+    check_name_and_email(username=username, email=email)
+    check_email_domain(email, registration.email_domains)
+    check_password_rules(password, names=(username, email))
+    digest = digest_password(password)
+
+    def along(session: Session, user_id: UUID) -> None:
+        name_person(session, user_id, username=username.strip(), email=email.strip(), is_email_vouched_for=False)
+        write_digest(session, user_id, digest)
+
+    user_id = application.register_user(
+        Actor(user_id=None, via="registration", address=address),
+        levels=registration.default_levels,
+        is_waiting=registration.approval,
+        along=along,
+    )
+    return _user(database, user_id)
+
+
+def _user(database: Database, user_id: UUID) -> UserRow:
+    with database.reading() as session:
+        row = find_user(session, user_id)
+    assert row is not None
+    return row
+
+
+def check_password(database: Database, *, login: str, password: str) -> UserRow:
+    """Raises WrongCredentials, which does not tell whether there is such a user, and takes as long in both cases."""
     with database.reading() as session:
         user = find_login(session, login)
         digest = find_digest(session, user.id if user else NOBODY)
     if not is_right(digest, password) or user is None:
         raise WrongCredentials("that name or password is wrong", path=("password",))
-    return open_session(database, user_id=user.id, browser=browser)
+    return user
 
 
-def open_session(database: Database, *, user_id: UUID, browser: str) -> str:
-    token = new_session_token()
-    with database.writing() as session:
-        begin_session(session, token, user_id=user_id, browser=browser, now=datetime.now(UTC))
+def open_session(application: SimpleTuner, user: UserRow, *, user_agent: str, address: str, through: str) -> str:
+    """The token of a new session. through: password, or the id of an identity provider. Raises WrongState."""
+    check_may_sign_in(user)
+    token, session_id, now = new_session_token(), uuid4(), datetime.now(UTC)
+    actor = Actor(user_id=user.id, via=via_session(session_id), address=address)
+    application.change_user(
+        user.id,
+        lambda each: each.sign_in(actor, session_id=session_id, through=through),
+        along=lambda session: begin_session(
+            session,
+            token,
+            session_id=session_id,
+            user_id=user.id,
+            user_agent=user_agent,
+            address=address,
+            now=now,
+        ),
+    )
     return token
 
 
-def sign_out(database: Database, token: str) -> None:
-    with database.writing() as session:
-        end_session(session, token)
+def check_may_sign_in(user: UserRow) -> None:
+    """For who has shown that it is their account. Raises WrongState."""
+    if user.waiting:
+        raise WrongState("this account waits for the approval of an administrator", path=("login",))
+    if not user.may_sign_in:
+        raise WrongState("this account is disabled; ask an administrator", path=("login",))
 
 
-def create_api_key(
-    application: SimpleTuner,
-    viewer: Viewer,
-    *,
-    name: str,
-    permissions: Sequence[str] | None,
-    expires_at: datetime | None,
-) -> tuple[str, ApiKeyRow]:
-    """The secret, which is shown only now, and the key. Raises InvalidInput."""
-    if not 1 <= len(name.strip()) <= MAX_KEY_NAME_LENGTH:
-        raise InvalidInput(f"the name of a key has 1 to {MAX_KEY_NAME_LENGTH} characters", path=("name",))
-    unknown = [each for each in permissions or () if each not in PERMISSIONS]
-    if unknown:
-        raise InvalidInput(f"there is no permission {unknown[0]!r}", path=("permissions",))
-    beyond = [each for each in permissions or () if each not in viewer.permissions]
-    if beyond:
-        raise InvalidInput(f"you cannot give a key {beyond[0]}, which you do not have", path=("permissions",))
-    now = datetime.now(UTC)
-    if expires_at is not None and expires_at <= now:
-        raise InvalidInput(
-            f"expiresAt is {expires_at.isoformat()}, which is over; choose a later time", path=("expiresAt",)
-        )
-    secret = new_api_key()
-    key = ApiKeyRow(
-        id=uuid4(),
-        user_id=viewer.user.id,
-        name=name.strip(),
-        prefix=secret[:SHOWN_CHARACTERS],
-        permissions=None if permissions is None else tuple(permissions),
-        created_at=now,
-        expires_at=expires_at,
-        last_used_at=None,
-        revoked_at=None,
+def sign_out(application: SimpleTuner, viewer: Viewer) -> None:
+    """Ends the session that the request came by, if it came by one."""
+    session_id = viewer.session_id
+    if session_id is None:
+        return
+    application.change_user(
+        viewer.user.id,
+        lambda user: user.sign_out(viewer.actor, session_id=session_id),
+        along=lambda session: end_session(session, session_id),
     )
-    application.create_api_key(
-        viewer.actor, user_id=viewer.user.id, key_id=key.id, along=lambda session: write_api_key(session, key, secret)
-    )
-    return secret, key
 
 
-def revoke_api_key(application: SimpleTuner, database: Database, viewer: Viewer, key_id: UUID) -> ApiKeyRow:
-    """Raises NotFound, also for the key of somebody else."""
+def revoke_session(application: SimpleTuner, database: Database, viewer: Viewer, session_id: UUID) -> None:
+    """One's own, or with admin.users anybody's. Raises NotFound."""
     with database.reading() as session:
-        key = find_api_key(session, key_id)
-    if key.user_id != viewer.user.id:
-        raise NotFound("there is no API key with that id", path=("id",))
-    now = datetime.now(UTC)
-    application.revoke_api_key(
-        viewer.actor, user_id=key.user_id, key_id=key_id, along=lambda session: mark_revoked(session, key_id, now=now)
+        found = find_session_by_id(session, session_id)
+    if found.user_id != viewer.user.id and "admin.users" not in viewer.permissions:
+        raise NotFound("there is no session with that id, or it has ended", path=("id",))
+    application.change_user(
+        found.user_id,
+        lambda user: user.revoke_session(viewer.actor, session_id=session_id),
+        along=lambda session: end_session(session, session_id),
     )
+
+
+def change_password(application: SimpleTuner, database: Database, viewer: Viewer, *, current: str, new: str) -> None:
+    """All other sessions of the user end. Raises WrongCredentials, InvalidInput."""
     with database.reading() as session:
-        return find_api_key(session, key_id)
+        digest = find_digest(session, viewer.user.id)
+    if not is_right(digest, current):
+        raise WrongCredentials("that is not your present password", path=("currentPassword",))
+    check_password_rules(new, names=(viewer.user.username, viewer.user.email), path="newPassword")
+    new_digest = digest_password(new)
+
+    def along(session: Session) -> None:
+        write_digest(session, viewer.user.id, new_digest)
+        end_sessions_of(session, viewer.user.id, but=viewer.session_id)
+
+    application.change_user(viewer.user.id, lambda user: user.change_password(viewer.actor), along=along)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """changed: which of username and email are others than before."""
+
+    username: str
+    email: str
+    changed: tuple[str, ...]
+
+
+def new_names(database: Database, user_id: UUID, *, username: str | None = None, email: str | None = None) -> Names:
+    """What a person will be called; None keeps what is. Raises NotFound, InvalidInput."""
+    with database.reading() as session:
+        row = find_user(session, user_id)
+    if row is None or row.deleted:
+        raise NotFound("there is no user with that id", path=("id",))
+    new_username = row.username if username is None else username.strip()
+    new_email = row.email if email is None else email.strip()
+    check_name_and_email(username=new_username, email=new_email)
+    named = {"username": (row.username, new_username), "email": (row.email, new_email)}
+    return Names(new_username, new_email, tuple(field for field, (before, after) in named.items() if before != after))
+
+
+def change_username(application: SimpleTuner, database: Database, viewer: Viewer, *, username: str) -> None:
+    """The address is for administrators to change: who could claim any would be taken for its owner.
+
+    Raises InvalidInput, NameTaken.
+    """
+    names = new_names(database, viewer.user.id, username=username)
+    vouched_for = viewer.user.is_email_vouched_for
+    application.change_user(
+        viewer.user.id,
+        lambda user: user.change_profile(viewer.actor, fields=names.changed),
+        along=lambda session: name_person(
+            session, viewer.user.id, username=names.username, email=names.email, is_email_vouched_for=vouched_for
+        ),
+    )
 
 
 def check_name_and_email(*, username: str, email: str) -> None:
     """Raises InvalidInput."""
-    if not 1 <= len(username.strip()) <= 60 or "@" in username:
-        raise InvalidInput("a username has 1 to 60 characters and no @", path=("username",))
+    name = username.strip()
+    if not 1 <= len(name) <= MAX_USERNAME or "@" in name or not name.isprintable():
+        raise InvalidInput(f"a username has 1 to {MAX_USERNAME} characters and no @", path=("username",))
     local, _, domain = email.strip().partition("@")
-    if not local or "." not in domain or len(email) > 254 or " " in email.strip():
-        raise InvalidInput(f"{email!r} is no e-mail address", path=("email",))
+    is_address = local and "." in domain and "@" not in domain and len(email) <= MAX_EMAIL
+    if not is_address or " " in email.strip() or not email.strip().isprintable():
+        raise InvalidInput(f"{email!r:.80} is no e-mail address", path=("email",))
+
+
+def check_email_domain(email: str, domains: tuple[str, ...]) -> None:
+    """Raises InvalidInput."""
+    if domains and email.strip().casefold().rpartition("@")[2] not in {domain.casefold() for domain in domains}:
+        raise InvalidInput(f"only addresses at {', '.join(domains)} can be used here", path=("email",))

@@ -1,11 +1,12 @@
 """Passwords: argon2id digests, in a table that events never see."""
 
+from collections.abc import Collection
 from functools import cache
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Column, Table, Text, Uuid, insert, select
+from sqlalchemy import Column, Table, Text, Uuid, delete, insert, select
 from sqlalchemy.orm import Session
 
 from domain.errors import InvalidInput
@@ -23,12 +24,26 @@ MAX_LENGTH = 1000
 _hasher = PasswordHasher()
 
 
-def check_password_rules(password: str) -> None:
-    """Raises InvalidInput."""
+def check_password_rules(password: str, *, names: Collection[str] = (), path: str = "password") -> None:
+    """names: what belongs to the person and would be guessed first. Raises InvalidInput."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidInput(
-            f"a password has at least {MIN_LENGTH} characters; this one has {len(password)}", path=("password",)
+            f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters; this one has {len(password)}", path=(path,)
         )
+    if password.casefold() in {name.casefold() for name in names}:
+        raise InvalidInput("that password is your own name or address; choose another", path=(path,))
+    if password.casefold() in common_passwords():
+        raise InvalidInput(
+            "that password is on the lists that are tried first; choose another, for example three unrelated words",
+            path=(path,),
+        )
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415  slow import
+
+    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_LENGTH)
 
 
 def digest_password(password: str) -> str:
@@ -37,6 +52,7 @@ def digest_password(password: str) -> str:
 
 
 def write_digest(session: Session, user_id: UUID, digest: str) -> None:
+    session.execute(delete(passwords).where(passwords.c.user_id == user_id))
     session.execute(insert(passwords).values(user_id=user_id, digest=digest))
 
 

@@ -13,12 +13,14 @@ from starlette.responses import Response
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
-from domain.errors import Refusal
+from domain.errors import NotAllowed, Refusal
 from service import telemetry
+from service.access.throttle import Throttle
 from service.access.viewer import Credential, Viewer, view
-from service.graphql.errors import NotPermitted, NotSignedIn, UserError, user_errors
+from service.graphql.errors import NotSignedIn, UserError, user_errors
 from service.parts import Parts, read_with
 from service.read_models.environment import EnvironmentRow, find_environments
+from service.read_models.policy import LevelRow, find_levels
 from service.read_models.user import UserRow, find_users
 
 Found = TypeVar("Found")
@@ -36,20 +38,23 @@ class Context:
     response: Response | None
     viewer: Viewer | None
     credential: Credential | None
+    throttle: Throttle
     viewed_at: float = field(default_factory=time.monotonic)
     connection_params: dict[str, Any] | None = None
     users: "DataLoader[UUID, UserRow | None]" = field(init=False)
     environments: "DataLoader[UUID, EnvironmentRow | None]" = field(init=False)
     progress: "DataLoader[UUID, telemetry.Progress]" = field(init=False)
+    levels: "DataLoader[str, LevelRow | None]" = field(init=False)
 
     def __post_init__(self) -> None:
         """A websocket lives long, so what is loaded is shared by one batch and not kept."""
         self.users = DataLoader(self._loading(find_users), cache=False)
         self.environments = DataLoader(self._loading(find_environments), cache=False)
         self.progress = DataLoader(self._loading(telemetry.read_progresses), cache=False)
+        self.levels = DataLoader(self._loading(find_levels), cache=False)
 
-    def _loading(self, find: Callable[[Session, Sequence[UUID]], list[Found]]) -> Any:
-        async def load(keys: list[UUID]) -> list[Found]:
+    def _loading(self, find: Callable[[Session, Sequence[Any]], list[Found]]) -> Any:
+        async def load(keys: list[Any]) -> list[Found]:
             return await read_with(self.parts, lambda session: find(session, keys))
 
         return load
@@ -62,22 +67,12 @@ class Context:
 Info = StrawberryInfo[Context, None]
 
 
-def authorise(info: Info, permission: str | None = None) -> Viewer:
-    """The viewer, who must be signed in and have the permission. Raises NotSignedIn, NotPermitted."""
+def signed_in(info: Info) -> Viewer:
+    """The viewer; service.graphql.rules has checked what they may do. Raises NotSignedIn."""
     viewer = info.context.viewer
     if viewer is None:
         raise NotSignedIn
-    if permission is not None and permission not in viewer.permissions:
-        raise NotPermitted(permission)
     return viewer
-
-
-def authorise_own(info: Info, permission: str, *, owner: UUID | None) -> Viewer:
-    """As authorise, with `permission.own` for what the viewer owns and `permission.all` for the rest."""
-    viewer = authorise(info)
-    if f"{permission}.all" in viewer.permissions:
-        return viewer
-    return authorise(info, f"{permission}.own" if owner == viewer.user.id else f"{permission}.all")
 
 
 async def view_again(info: Info) -> None:
@@ -101,8 +96,13 @@ Answer = TypeVar("Answer", bound=Payload)
 
 
 async def answer(payload: Callable[..., Answer], work: Callable[[], Answer]) -> Answer:
-    """Do the work of a mutation in a thread; a refusal becomes the payload's errors, and its object is null."""
+    """Do the work of a mutation in a thread; a refusal becomes the payload's errors, and its object is null.
+
+    That somebody may not do it is no matter of the input and stays an error of its own.
+    """
     try:
         return await asyncio.to_thread(work)
+    except NotAllowed:
+        raise
     except Refusal as refusal:
         return payload(errors=user_errors(refusal))

@@ -7,19 +7,22 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from domain.access import Resource, ResourceKind
 from domain.errors import InUse
+from service.access.config_rights import check_dataset_rights
 from service.cursors import decode_position
 from service.folders import count_pictures
 from service.graphql.connections import Connection, check_first, connect
-from service.graphql.context import Info, answer, authorise, authorise_own, read
+from service.graphql.context import Info, answer, read, signed_in
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.payloads import DeletePayload, no_errors
+from service.graphql.rules import Does, Lists, Makes, Shows
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.idempotency import run_once
 from service.read_models.dataset import DatasetRow, find_dataset, list_datasets
-from service.read_models.environment import environments_using
+from service.read_models.environment import EnvironmentRow, environments_using
 
 
 @strawberry.type(description="Pictures with captions, and how often they count.")
@@ -33,6 +36,10 @@ class Dataset(Node):
     @strawberry.field(description="How many pictures its folder holds now; null when it cannot be read.")
     async def num_images(self) -> int | None:
         return await asyncio.to_thread(count_pictures, str(self.row.config.get("instance_data_dir", "")))
+
+    @property
+    def resource(self) -> Resource:
+        return Resource(ResourceKind.DATASET, self.row.name, self.row.owner)
 
     @classmethod
     def of(cls, row: DatasetRow) -> "Dataset":
@@ -73,7 +80,6 @@ class DeleteDatasetInput:
 
 
 async def load_dataset(info: Info, given: strawberry.ID) -> Dataset | None:
-    authorise(info, "config.view")
     dataset_id = decode_id("Dataset", given)
     row = await read(info, lambda session: find_dataset(session, dataset_id))
     return Dataset.of(row) if row else None
@@ -81,27 +87,33 @@ async def load_dataset(info: Info, given: strawberry.ID) -> Dataset | None:
 
 @strawberry.type
 class DatasetQuery:
-    @strawberry.field(description="All datasets, newest first.")
+    @strawberry.field(description="Datasets, newest first.", extensions=[Lists(ResourceKind.DATASET)])
     async def datasets(self, info: Info, first: int, after: Cursor | None = None) -> Connection[Dataset]:
-        authorise(info, "config.view")
         size, position = check_first(first), decode_position(after)
-        page = await read(info, lambda session: list_datasets(session, first=size, after=position))
+        rights = signed_in(info).rights
+        page = await read(info, lambda session: list_datasets(session, rights, first=size, after=position))
         return connect(page, Dataset.of)
 
-    @strawberry.field(description="One dataset; null when there is none with that id.")
+    @strawberry.field(
+        description="One dataset; null when there is none with that id.", extensions=[Shows(ResourceKind.DATASET)]
+    )
     async def dataset(self, info: Info, id: strawberry.ID) -> Dataset | None:
         return await load_dataset(info, id)
 
 
 @strawberry.type
 class DatasetMutation:
-    @strawberry.mutation(description="Make a dataset from a folder.")
+    @strawberry.mutation(
+        description="Make a dataset from a folder.",
+        extensions=[Makes("config.create", ResourceKind.DATASET, argument="input.name")],
+    )
     async def create_dataset(self, info: Info, input: CreateDatasetInput) -> DatasetPayload:
-        viewer = authorise(info, "config.create")
+        viewer = signed_in(info)
         parts = info.context.parts
 
         def work() -> DatasetPayload:
             config = json_object(input.config, path="config")
+            check_dataset_rights(viewer.rights, parts.settings, {}, config)
             dataset_id = run_once(
                 parts.database,
                 key=input.idempotency_key,
@@ -116,48 +128,54 @@ class DatasetMutation:
 
         return await answer(DatasetPayload, work)
 
-    @strawberry.mutation(description="Change keys of a dataset; each change is a version.")
+    @strawberry.mutation(
+        description="Change keys of a dataset; each change is a version.",
+        extensions=[Does("config.edit", ResourceKind.DATASET, argument="input.id")],
+    )
     async def update_dataset(self, info: Info, input: UpdateDatasetInput) -> DatasetPayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> DatasetPayload:
-            row = _owned(info, input.id, "config.edit")
+            row = _existing(info, input.id)
+            changed, unset = json_object(input.set, path="set"), input.unset or ()
+            check_dataset_rights(viewer.rights, info.context.parts.settings, row.config, changed, unset)
             info.context.parts.application.change_dataset(
-                viewer.actor,
-                row.id,
-                expected_revision=input.expected_version,
-                set=json_object(input.set, path="set"),
-                unset=input.unset or (),
+                viewer.actor, row.id, expected_revision=input.expected_version, set=changed, unset=unset
             )
             return _payload(info, row.id)
 
         return await answer(DatasetPayload, work)
 
-    @strawberry.mutation(description="Delete a dataset that no environment uses; its pictures stay where they are.")
+    @strawberry.mutation(
+        description="Delete a dataset that no environment uses; its pictures stay where they are.",
+        extensions=[Does("config.delete", ResourceKind.DATASET, argument="input.id")],
+    )
     async def delete_dataset(self, info: Info, input: DeleteDatasetInput) -> DeletePayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> DeletePayload:
-            row = _owned(info, input.id, "config.delete")
+            row = _existing(info, input.id)
             with info.context.parts.database.reading() as session:
-                users = environments_using(session, row.id)
-            if users:
-                raise InUse(
-                    f"the dataset {row.name!r} is used by {', '.join(users)}; take it out there first", path=("id",)
-                )
+                using = environments_using(session, row.id)
+            if using:
+                seen = [each.name for each in using if viewer.rights.may_see(environment_resource(each))]
+                by = ", ".join(seen) if len(seen) == len(using) else ", ".join([*seen, "environments of others"])
+                raise InUse(f"the dataset {row.name!r} is used by {by}; take it out there first", path=("id",))
             info.context.parts.application.delete_dataset(viewer.actor, row.id)
             return DeletePayload(deleted_id=input.id)
 
         return await answer(DeletePayload, work)
 
 
-def _owned(info: Info, given: strawberry.ID, permission: str) -> DatasetRow:
-    """The dataset, which the viewer may treat so. Raises NotFound."""
+def _existing(info: Info, given: strawberry.ID) -> DatasetRow:
+    """Raises NotFound."""
     dataset_id = decode_id("Dataset", given)
     with info.context.parts.database.reading() as session:
-        row = find_dataset(session, dataset_id)
-    authorise_own(info, permission, owner=row.owner if row else None)
-    return existing(row, "dataset")
+        return existing(find_dataset(session, dataset_id), "dataset")
+
+
+def environment_resource(row: EnvironmentRow) -> Resource:
+    return Resource(ResourceKind.ENVIRONMENT, row.name, row.owner)
 
 
 def _payload(info: Info, dataset_id: UUID) -> DatasetPayload:

@@ -9,22 +9,25 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from domain.access import Resource, ResourceKind
 from domain.application import AlongNew
 from domain.config.changes import Change as RecordedChange
 from domain.config.training import TrainingConfig
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, NotFound
+from service.access.config_rights import check_dataset_rights, check_training_rights
 from service.access.viewer import Viewer
 from service.cursors import decode_position
 from service.examples import find_example, list_examples
 from service.graphql.connections import Connection, check_first, connect
-from service.graphql.context import Info, answer, authorise, authorise_own, read
-from service.graphql.dataset import Dataset
+from service.graphql.context import Info, answer, read, signed_in
+from service.graphql.dataset import Dataset, environment_resource
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.payloads import DeletePayload, no_errors
+from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name
 from service.graphql.scalars import Cursor, decode_id, encode_id
-from service.graphql.user import User
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.parts import Parts
 from service.read_models.dataset import find_dataset_named, find_datasets
@@ -59,7 +62,7 @@ class EnvironmentVersion:
 
     @strawberry.field(description="Who made it; null for the service itself.")
     async def author(self, info: Info) -> User | None:
-        return await load_user(info, self.row.author)
+        return await load_person(info, self.row.author)
 
     @classmethod
     def of(cls, row: VersionRow) -> "EnvironmentVersion":
@@ -95,7 +98,7 @@ class Environment(Node):
         }
         return cast(JSON, effective)
 
-    @strawberry.field(description="What it trains on, in order.")
+    @strawberry.field(description="What it trains on, in order.", extensions=[Shows(ResourceKind.DATASET)])
     async def datasets(self, info: Info) -> list[Dataset]:
         rows = await read(info, lambda session: find_datasets(session, self.row.dataset_ids))
         return [Dataset.of(row) for row in rows]
@@ -105,6 +108,10 @@ class Environment(Node):
         size, position = check_first(first), decode_position(after)
         page = await read(info, lambda session: list_versions(session, self.row.id, first=size, after=position))
         return connect(page, EnvironmentVersion.of)
+
+    @property
+    def resource(self) -> Resource:
+        return environment_resource(self.row)
 
     @classmethod
     def of(cls, row: EnvironmentRow) -> "Environment":
@@ -118,11 +125,6 @@ class Environment(Node):
             updated_at=row.updated_at,
             config=cast(JSON, row.config),
         )
-
-
-async def load_user(info: Info, user_id: UUID | None) -> User | None:
-    row = await info.context.users.load(user_id) if user_id else None
-    return User.of(row) if row else None
 
 
 @strawberry.type(description="A ready environment to begin from.")
@@ -175,7 +177,6 @@ class DeleteEnvironmentInput:
 
 
 async def load_environment(info: Info, given: strawberry.ID) -> Environment | None:
-    authorise(info, "config.view")
     environment_id = decode_id("Environment", given)
     row = await read(info, lambda session: find_environment(session, environment_id))
     return Environment.of(row) if row else None
@@ -183,29 +184,32 @@ async def load_environment(info: Info, given: strawberry.ID) -> Environment | No
 
 @strawberry.type
 class EnvironmentQuery:
-    @strawberry.field(description="Ready environments to begin from.")
+    @strawberry.field(description="Ready environments to begin from.", extensions=[Needs("config.view")])
     async def examples(self, info: Info) -> list[Example]:
-        authorise(info, "config.view")
         found = await asyncio.to_thread(list_examples, info.context.parts.settings.examples)
         return [
             Example(key=each.key, name=each.name, description=each.description, family=each.family) for each in found
         ]
 
-    @strawberry.field(description="All environments, newest first.")
+    @strawberry.field(description="Environments, newest first.", extensions=[Lists(ResourceKind.ENVIRONMENT)])
     async def environments(
         self, info: Info, first: int, after: Cursor | None = None, filter: EnvironmentFilter | None = None
     ) -> Connection[Environment]:
-        authorise(info, "config.view")
         size, position = check_first(first), decode_position(after)
         search = filter.search if filter else None
-        page = await read(info, lambda session: list_environments(session, first=size, after=position, search=search))
+        rights = signed_in(info).rights
+        page = await read(
+            info, lambda session: list_environments(session, rights, first=size, after=position, search=search)
+        )
         return connect(page, Environment.of)
 
-    @strawberry.field(description="One environment by id or by name; null when there is none.")
+    @strawberry.field(
+        description="One environment by id or by name; null when there is none.",
+        extensions=[Shows(ResourceKind.ENVIRONMENT)],
+    )
     async def environment(
         self, info: Info, id: strawberry.ID | None = None, name: str | None = None
     ) -> Environment | None:
-        authorise(info, "config.view")
         if id is not None and name is None:
             return await load_environment(info, id)
         if id is None and name is not None:
@@ -216,9 +220,12 @@ class EnvironmentQuery:
 
 @strawberry.type
 class EnvironmentMutation:
-    @strawberry.mutation(description="Make an environment.")
+    @strawberry.mutation(
+        description="Make an environment.",
+        extensions=[Makes("config.create", ResourceKind.ENVIRONMENT, argument="input.name")],
+    )
     async def create_environment(self, info: Info, input: CreateEnvironmentInput) -> EnvironmentPayload:
-        viewer = authorise(info, "config.create")
+        viewer = signed_in(info)
         parts = info.context.parts
 
         def work() -> EnvironmentPayload:
@@ -240,41 +247,54 @@ class EnvironmentMutation:
 
         return await answer(EnvironmentPayload, work)
 
-    @strawberry.mutation(description="Change options or datasets; each change is a version.")
+    @strawberry.mutation(
+        description="Change options or datasets; each change is a version.",
+        extensions=[Does("config.edit", ResourceKind.ENVIRONMENT, argument="input.id")],
+    )
     async def update_environment(self, info: Info, input: UpdateEnvironmentInput) -> EnvironmentPayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> EnvironmentPayload:
-            row = _owned(info, input.id, "config.edit")
-            info.context.parts.application.change_environment(
+            row = _existing(info, input.id)
+            parts = info.context.parts
+            changed, unset = json_object(input.set, path="set"), input.unset or ()
+            check_training_rights(viewer.rights, parts.settings, row.config, changed, unset)
+            parts.application.change_environment(
                 viewer.actor,
                 row.id,
                 expected_revision=input.expected_version,
-                set=json_object(input.set, path="set"),
-                unset=input.unset or (),
-                dataset_ids=None if input.dataset_ids is None else _dataset_ids(input.dataset_ids),
+                set=changed,
+                unset=unset,
+                dataset_ids=None if input.dataset_ids is None else _dataset_ids(parts, viewer, input.dataset_ids),
             )
             return _payload(info, row.id)
 
         return await answer(EnvironmentPayload, work)
 
-    @strawberry.mutation(description="Give an environment another name.")
+    @strawberry.mutation(
+        description="Give an environment another name.",
+        extensions=[Does("config.edit", ResourceKind.ENVIRONMENT, argument="input.id")],
+    )
     async def rename_environment(self, info: Info, input: RenameEnvironmentInput) -> EnvironmentPayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> EnvironmentPayload:
-            row = _owned(info, input.id, "config.edit")
+            row = _existing(info, input.id)
+            check_name(viewer, "config.edit", ResourceKind.ENVIRONMENT, input.name)
             info.context.parts.application.rename_environment(viewer.actor, row.id, name=input.name)
             return _payload(info, row.id)
 
         return await answer(EnvironmentPayload, work)
 
-    @strawberry.mutation(description="Delete an environment; its runs stay.")
+    @strawberry.mutation(
+        description="Delete an environment; its runs stay.",
+        extensions=[Does("config.delete", ResourceKind.ENVIRONMENT, argument="input.id")],
+    )
     async def delete_environment(self, info: Info, input: DeleteEnvironmentInput) -> DeletePayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> DeletePayload:
-            row = _owned(info, input.id, "config.delete")
+            row = _existing(info, input.id)
             info.context.parts.application.delete_environment(viewer.actor, row.id)
             return DeletePayload(deleted_id=input.id)
 
@@ -282,7 +302,11 @@ class EnvironmentMutation:
 
 
 def _create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: AlongNew | None) -> UUID:
-    config, dataset_ids, new_datasets = _beginning(parts, input)
+    config, dataset_ids, new_datasets = _beginning(parts, viewer, input)
+    check_training_rights(viewer.rights, parts.settings, {}, config)
+    for name, dataset in new_datasets.items():
+        check_name(viewer, "config.create", ResourceKind.DATASET, name)
+        check_dataset_rights(viewer.rights, parts.settings, {}, dataset)
     return parts.application.create_environment(
         viewer.actor,
         name=input.name,
@@ -294,19 +318,21 @@ def _create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: 
 
 
 def _beginning(
-    parts: Parts, input: CreateEnvironmentInput
+    parts: Parts, viewer: Viewer, input: CreateEnvironmentInput
 ) -> tuple[dict[str, Any], Sequence[UUID], dict[str, dict[str, Any]]]:
     """Configuration, existing datasets, and datasets to be made with it. Raises InvalidInput, NotFound."""
     sources = [name for name in ("config", "example", "copy_of") if getattr(input, name) is not None]
     if len(sources) != 1:
         raise InvalidInput("give exactly one of config, example and copyOf", path=("config",))
-    chosen = None if input.dataset_ids is None else _dataset_ids(input.dataset_ids)
+    chosen = None if input.dataset_ids is None else _dataset_ids(parts, viewer, input.dataset_ids)
     if input.example is not None:
         return _from_example(parts, input.example, chosen)
     if input.copy_of is not None:
         source_id = decode_id("Environment", input.copy_of, path="copyOf")
         with parts.database.reading() as session:
-            source = existing(find_environment(session, source_id), "environment", path="copyOf")
+            found = find_environment(session, source_id)
+        is_seen = found is not None and viewer.rights.may_see(environment_resource(found))
+        source = existing(found if is_seen else None, "environment", path="copyOf")
         return source.config, source.dataset_ids if chosen is None else chosen, {}
     return json_object(input.config, path="config"), chosen or (), {}
 
@@ -339,17 +365,22 @@ def _free_name(session: Any, name: str) -> str:
     return f"{name}-{number}"
 
 
-def _dataset_ids(given: Sequence[strawberry.ID]) -> list[UUID]:
-    return [decode_id("Dataset", each, path="datasetIds") for each in given]
+def _dataset_ids(parts: Parts, viewer: Viewer, given: Sequence[strawberry.ID]) -> list[UUID]:
+    """Raises NotFound, also for those that the viewer may not see."""
+    ids = [decode_id("Dataset", each, path="datasetIds") for each in given]
+    with parts.database.reading() as session:
+        rows = find_datasets(session, ids)
+    seen = {row.id for row in rows if viewer.rights.may_see(Resource(ResourceKind.DATASET, row.name, row.owner))}
+    if not seen >= set(ids):
+        raise NotFound("there is no dataset with one of these ids", path=("datasetIds",))
+    return ids
 
 
-def _owned(info: Info, given: strawberry.ID, permission: str) -> EnvironmentRow:
-    """The environment, which the viewer may treat so. Raises NotFound."""
+def _existing(info: Info, given: strawberry.ID) -> EnvironmentRow:
+    """Raises NotFound."""
     environment_id = decode_id("Environment", given)
     with info.context.parts.database.reading() as session:
-        row = find_environment(session, environment_id)
-    authorise_own(info, permission, owner=row.owner if row else None)
-    return existing(row, "environment")
+        return existing(find_environment(session, environment_id), "environment")
 
 
 def _payload(info: Info, environment_id: UUID) -> EnvironmentPayload:

@@ -23,6 +23,7 @@ class ErrorCode(Enum):
     WRONG_STATE = errors.WrongState.code
     IN_USE = errors.InUse.code
     WRONG_CREDENTIALS = errors.WrongCredentials.code
+    TOO_MANY_TRIES = errors.TooManyTries.code
     KEY_REUSED = errors.KeyReused.code
 
 

@@ -10,7 +10,7 @@ from domain.config.training import TrainingConfig
 from domain.errors import NotFound
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
-from service.graphql.context import Info, authorise
+from service.graphql.rules import Needs
 
 
 @strawberry.type(description="One set of published weights of a family.")
@@ -98,20 +98,20 @@ class ConfigOption:
 
 @strawberry.type
 class FamilyQuery:
-    @strawberry.field(description="The architectures that can be trained.")
-    def model_families(self, info: Info) -> list[ModelFamily]:
-        authorise(info, "config.view")
+    @strawberry.field(description="The architectures that can be trained.", extensions=[Needs("config.view")])
+    def model_families(self) -> list[ModelFamily]:
         return [ModelFamily.of(family) for family in FAMILIES.values()]
 
-    @strawberry.field(description="Every option of a training configuration, or those that matter to a family.")
-    def config_options(self, info: Info, family: str | None = None) -> list[ConfigOption]:
-        authorise(info, "config.view")
+    @strawberry.field(
+        description="Every option of a training configuration, or those that matter to a family.",
+        extensions=[Needs("config.view")],
+    )
+    def config_options(self, family: str | None = None) -> list[ConfigOption]:
         _check_family(family)
         return [ConfigOption.of(option) for option in options_of(TrainingConfig)]
 
-    @strawberry.field(description="The same as a JSON Schema.")
-    def config_json_schema(self, info: Info, family: str | None = None) -> JSON:
-        authorise(info, "config.view")
+    @strawberry.field(description="The same as a JSON Schema.", extensions=[Needs("config.view")])
+    def config_json_schema(self, family: str | None = None) -> JSON:
         _check_family(family)
         return cast(JSON, TrainingConfig.model_json_schema())
 

@@ -15,6 +15,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UnsetType
 
 from service.access.requests import API_KEY_HEADER, credential_of, is_from_elsewhere, refusal
+from service.access.throttle import Throttle
 from service.access.viewer import Credential, view
 from service.graphql.context import Context
 from service.graphql.limits import MAX_BODY_BYTES, read_body, replay
@@ -36,6 +37,7 @@ class Endpoint(GraphQL[Context, None]):
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=CONNECTION_INIT_TIMEOUT,
         )
+        self._throttle = Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,7 +58,14 @@ class Endpoint(GraphQL[Context, None]):
         credential = credential_of(request)
         viewer = await asyncio.to_thread(view, parts.database, credential) if credential else None
         cookies_into = response if isinstance(response, Response) else None
-        return Context(parts=parts, connection=request, response=cookies_into, viewer=viewer, credential=credential)
+        return Context(
+            parts=parts,
+            connection=request,
+            response=cookies_into,
+            viewer=viewer,
+            credential=credential,
+            throttle=self._throttle,
+        )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """A key in connection_init counts as one in the header; without any right, the socket is closed with 4403."""

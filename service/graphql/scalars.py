@@ -34,6 +34,14 @@ def decode_id(kind: str, given: Any, *, path: str = "id") -> UUID:
         raise NotFound(f"there is no {_spoken(kind)} with the id {str(given)[:60]!r}", path=(path,)) from error
 
 
+def decode_name(kind: str, given: Any, *, path: str = "id") -> str:
+    """As decode_id, for kinds whose key is a name."""
+    found, name = split_id(str(given))
+    if found != kind:
+        raise NotFound(f"there is no {_spoken(kind)} with the id {str(given)[:60]!r}", path=(path,))
+    return name
+
+
 def split_id(given: str) -> tuple[str, str]:
     """Kind and key; two empty strings for what is no id of ours."""
     try:
@@ -44,4 +52,6 @@ def split_id(given: str) -> tuple[str, str]:
 
 
 def _spoken(kind: str) -> str:
-    return {"TrainingRun": "run", "ApiKey": "API key"}.get(kind, kind.lower())
+    return {"TrainingRun": "run", "ApiKey": "API key", "AccessRule": "rule", "AuthProvider": "sign-in provider"}.get(
+        kind, kind.lower()
+    )

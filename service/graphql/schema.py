@@ -7,26 +7,31 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
 
-from service.graphql.context import Info, authorise
+from service.graphql.account import AccountMutation, AccountQuery
+from service.graphql.audit import AuditQuery
+from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.errors import ShowOnlyRefusals
 from service.graphql.families import FamilyQuery
 from service.graphql.limits import LIMITS
 from service.graphql.node import Node
+from service.graphql.policy import PolicyMutation, PolicyQuery
+from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
-from service.graphql.user import UserMutation, UserQuery
+from service.graphql.user import UserMutation, UserQuery, load_user
 
 CACHED_DOCUMENTS = 500
 
 
 @strawberry.type
 class NodeQuery:
-    @strawberry.field(description="Anything by its global id; null when there is nothing with it that one may see.")
+    @strawberry.field(
+        description="Anything by its global id; null when there is nothing with it.", extensions=[Shows()]
+    )
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        authorise(info)
         match split_id(id)[0]:
             case "Environment":
                 return await load_environment(info, id)
@@ -34,11 +39,21 @@ class NodeQuery:
                 return await load_dataset(info, id)
             case "TrainingRun":
                 return await load_run(info, id)
+            case "User":
+                return await load_user(info, id)
         return None
 
 
-Query = merge_types("Query", (NodeQuery, UserQuery, FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery))
-Mutation = merge_types("Mutation", (UserMutation, EnvironmentMutation, DatasetMutation, RunMutation))
+Query = merge_types(
+    "Query",
+    (
+        *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuditQuery),
+        *(FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery),
+    ),
+)
+Mutation = merge_types(
+    "Mutation", (AccountMutation, UserMutation, PolicyMutation, EnvironmentMutation, DatasetMutation, RunMutation)
+)
 Subscription = merge_types("Subscription", (RunSubscription,))
 
 

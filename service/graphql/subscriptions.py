@@ -7,14 +7,16 @@ from uuid import UUID
 import strawberry
 from sqlalchemy.orm import Session
 
+from domain.access import ResourceKind, Rights
 from domain.errors import InvalidInput
 from service import telemetry
 from service.cursors import RunCursor, decode_run_cursor, encode_run_cursor
-from service.graphql.context import Info, read, view_again
+from service.graphql.context import Info, read, signed_in
 from service.graphql.inputs import existing
+from service.graphql.rules import Does, Lists
 from service.graphql.run_parts import Checkpoint, LogLine, ValidationImage
 from service.graphql.scalars import Cursor, decode_id
-from service.graphql.training_run import TrainingRun, visible_owner
+from service.graphql.training_run import TrainingRun
 from service.live.run_feed import RunNews, read_run_cursor, read_run_news
 from service.read_models.training_run import RunRow, find_run, newest_runs, runs_changed_since
 
@@ -66,7 +68,10 @@ class RunUpdate:
 
 @strawberry.type
 class RunSubscription:
-    @strawberry.subscription(description="A run from a cursor on: first what came after it, then what happens.")
+    @strawberry.subscription(
+        description="A run from a cursor on: first what came after it, then what happens.",
+        extensions=[Does("job.view", ResourceKind.RUN, argument="run_id")],
+    )
     async def run_updates(
         self, info: Info, run_id: strawberry.ID, after: Cursor | None = None
     ) -> AsyncGenerator[RunUpdate, None]:
@@ -74,32 +79,32 @@ class RunSubscription:
         key, cursor = await _begin(info, run_id, after)
         seen: object = None
         while True:
-            await view_again(info)
-            owner = visible_owner(info)
             mark = parts.bell.mark()
-            news = await read(info, lambda session, at=cursor: read_run_news(session, key, at))  # type: ignore[misc]
-            news = existing(news if news and owner in (None, news.run.owner) else None, "run", path="runId")
+            news = existing(
+                await read(info, lambda session, at=cursor: read_run_news(session, key, at)),  # type: ignore[misc]
+                "run",
+                path="runId",
+            )
             if news.version != seen:
                 seen, cursor = news.version, news.cursor
                 yield RunUpdate.of(news, store_id=parts.store_id)
             if news.is_all:
                 await mark.wait()
 
-    @strawberry.subscription(description="Runs that the viewer may see, each whenever it has changed.")
+    @strawberry.subscription(description="Each run whenever it has changed.", extensions=[Lists(ResourceKind.RUN)])
     async def runs_changed(self, info: Info) -> AsyncGenerator[TrainingRun, None]:
-        visible_owner(info)
         parts = info.context.parts
-        recent = await read(info, lambda session: newest_runs(session, limit=NUM_RECENT))
+        rights = signed_in(info).rights
+        recent = await read(info, lambda session: newest_runs(session, rights, limit=NUM_RECENT))
         position = max((run.changed_position for run in recent), default=0)
         seen: dict[UUID, tuple[int, int]] = {}
         while True:
-            await view_again(info)
-            owner = visible_owner(info)
+            rights = signed_in(info).rights
             mark = parts.bell.mark()
-            for run, progress in await read(info, lambda session, at=position: _changed(session, at)):  # type: ignore[misc]
+            for run, progress in await read(info, lambda session, by=rights, at=position: _changed(session, by, at)):  # type: ignore[misc]
                 position = max(position, run.changed_position)
                 version = (run.changed_position, progress.journal_offset)
-                if owner in (None, run.owner) and seen.get(run.id) != version:
+                if seen.get(run.id) != version:
                     seen[run.id] = version
                     yield TrainingRun.of(run, progress=progress)
             await mark.wait()
@@ -107,8 +112,7 @@ class RunSubscription:
 
 
 async def _begin(info: Info, run_id: strawberry.ID, after: Cursor | None) -> tuple[UUID, RunCursor]:
-    """The run, which the viewer may see, and the position to go on from. Raises NotFound, InvalidInput."""
-    owner = visible_owner(info)
+    """The run and the position to go on from. Raises NotFound, InvalidInput."""
     key = decode_id("TrainingRun", run_id, path="runId")
     cursor = decode_run_cursor(after, store_id=info.context.parts.store_id) if after is not None else RunCursor()
 
@@ -117,12 +121,12 @@ async def _begin(info: Info, run_id: strawberry.ID, after: Cursor | None) -> tup
         return row, read_run_cursor(session, row) if row else cursor
 
     row, newest = await read(info, load)
-    existing(row if row and owner in (None, row.owner) else None, "run", path="runId")
+    existing(row, "run", path="runId")
     if cursor.event > newest.event or cursor.chunk > newest.chunk or cursor.line > newest.line:
         raise InvalidInput("that cursor lies in the future, so it is not from here; begin without one", path=("after",))
     return key, cursor
 
 
-def _changed(session: Session, position: int) -> list[tuple[RunRow, telemetry.Progress]]:
-    runs = runs_changed_since(session, position)
+def _changed(session: Session, rights: Rights, position: int) -> list[tuple[RunRow, telemetry.Progress]]:
+    runs = runs_changed_since(session, rights, position)
     return list(zip(runs, telemetry.read_progresses(session, [run.id for run in runs]), strict=True))

@@ -8,21 +8,23 @@ import strawberry
 from sqlalchemy.orm import Session
 from strawberry.scalars import JSON
 
+from domain.access import Resource, ResourceKind
 from domain.application import AlongNew
 from domain.errors import InvalidInput
 from domain.training_run import RunState, StopMode
 from service import telemetry
 from service.cursors import RunCursor, decode_position, encode_run_cursor
 from service.graphql.connections import Connection, check_first, connect
-from service.graphql.context import Info, answer, authorise, authorise_own, read
-from service.graphql.environment import Environment, load_user
+from service.graphql.context import Info, answer, read, signed_in
+from service.graphql.environment import Environment
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing
 from service.graphql.node import Node
 from service.graphql.payloads import no_errors
+from service.graphql.rules import Does, Lists, Shows
 from service.graphql.run_parts import Checkpoint, LogLine, MetricSeries, Phase, ValidationImage
 from service.graphql.scalars import Cursor, decode_id, encode_id
-from service.graphql.user import User
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.live.run_feed import read_run_cursor
 from service.media import run_file_url
@@ -92,14 +94,17 @@ class TrainingRun(Node):
     async def last_loss(self, info: Info) -> float | None:
         return (await self._progress(info)).last_loss
 
-    @strawberry.field(description="What it was started from; null when that has been deleted.")
+    @strawberry.field(
+        description="What it was started from; null when that has been deleted.",
+        extensions=[Shows(ResourceKind.ENVIRONMENT)],
+    )
     async def environment(self, info: Info) -> Environment | None:
         row = await info.context.environments.load(self.row.environment_id)
         return Environment.of(row) if row else None
 
     @strawberry.field(description="Who asked for it; null for the service itself.")
     async def started_by(self, info: Info) -> User | None:
-        return await load_user(info, self.row.owner)
+        return await load_person(info, self.row.owner)
 
     @strawberry.field(description="Behind everything that this answer tells of the run: subscribe after it.")
     async def cursor(self, info: Info) -> Cursor:
@@ -141,6 +146,10 @@ class TrainingRun(Node):
         upto = (await self._bound(info)).line
         lines = await read(info, lambda session: telemetry.log_of(session, self.row.id, last=last, upto=upto))
         return [LogLine.of(line) for line in lines]
+
+    @property
+    def resource(self) -> Resource:
+        return Resource(ResourceKind.RUN, self.row.name, self.row.owner)
 
     @strawberry.field(description="The final weights; null until they are saved.")
     def weights_url(self) -> str | None:
@@ -223,12 +232,11 @@ class RequestValidationInput:
 
 async def load_run(info: Info, given: strawberry.ID) -> TrainingRun | None:
     """The run with its numbers and its cursor, read in one state of the database."""
-    owner = visible_owner(info)
     run_id = decode_id("TrainingRun", given)
 
     def load(session: Session) -> TrainingRun | None:
         row = find_run(session, run_id)
-        if row is None or owner not in (None, row.owner):
+        if row is None:
             return None
         progress = telemetry.read_progress(session, run_id)
         return TrainingRun.of(row, progress=progress, bound=read_run_cursor(session, row))
@@ -238,11 +246,11 @@ async def load_run(info: Info, given: strawberry.ID) -> TrainingRun | None:
 
 @strawberry.type
 class RunQuery:
-    @strawberry.field(description="Runs that the viewer may see, newest first.")
+    @strawberry.field(description="Runs, newest first.", extensions=[Lists(ResourceKind.RUN)])
     async def training_runs(
         self, info: Info, first: int, after: Cursor | None = None, filter: RunFilter | None = None
     ) -> Connection[TrainingRun]:
-        owner = visible_owner(info)
+        rights = signed_in(info).rights
         size, position = check_first(first), decode_position(after)
         environment_id = None
         if filter and filter.environment_id is not None:
@@ -251,21 +259,26 @@ class RunQuery:
         page = await read(
             info,
             lambda session: list_runs(
-                session, first=size, after=position, owner=owner, environment_id=environment_id, states=states
+                session, rights, first=size, after=position, environment_id=environment_id, states=states
             ),
         )
         return connect(page, TrainingRun.of)
 
-    @strawberry.field(description="One run; null when there is none with that id that the viewer may see.")
+    @strawberry.field(
+        description="One run; null when there is none with that id.", extensions=[Shows(ResourceKind.RUN)]
+    )
     async def training_run(self, info: Info, id: strawberry.ID) -> TrainingRun | None:
         return await load_run(info, id)
 
 
 @strawberry.type
 class RunMutation:
-    @strawberry.mutation(description="Ask for a run of an environment; it starts when there is room.")
+    @strawberry.mutation(
+        description="Ask for a run of an environment; it starts when there is room.",
+        extensions=[Does("job.submit", ResourceKind.ENVIRONMENT, argument="input.environment_id")],
+    )
     async def start_training(self, info: Info, input: StartTrainingInput) -> RunPayload:
-        viewer = authorise(info, "job.submit")
+        viewer = signed_in(info)
         parts = info.context.parts
 
         def request(environment_id: UUID, along: AlongNew | None) -> UUID:
@@ -296,24 +309,33 @@ class RunMutation:
 
         return await answer(RunPayload, work)
 
-    @strawberry.mutation(description="Stop a run, with a checkpoint or without; one that waits is withdrawn.")
+    @strawberry.mutation(
+        description="Stop a run, with a checkpoint or without; one that waits is withdrawn.",
+        extensions=[Does("job.cancel", ResourceKind.RUN, argument="input.run_id")],
+    )
     async def stop_training(self, info: Info, input: StopTrainingInput) -> RunPayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> RunPayload:
-            run = _owned(info, input.run_id, "job.cancel")
+            run = _existing(info, input.run_id)
             info.context.parts.application.stop_run(viewer.actor, run.id, mode=input.mode)
             return _payload(info, run.id)
 
         return await answer(RunPayload, work)
 
-    @strawberry.mutation(description="Go on with a run that ended early, from its newest checkpoint.")
+    @strawberry.mutation(
+        description="Go on with a run that ended early, from its newest checkpoint.",
+        extensions=[
+            Does("job.cancel", ResourceKind.RUN, argument="input.run_id"),
+            Does("job.submit", ResourceKind.RUN, argument="input.run_id"),
+        ],
+    )
     async def resume_training(self, info: Info, input: ResumeTrainingInput) -> RunPayload:
-        viewer = authorise(info, "job.submit")
+        viewer = signed_in(info)
         parts = info.context.parts
 
         def work() -> RunPayload:
-            run = _owned(info, input.run_id, "job.cancel")
+            run = _existing(info, input.run_id)
 
             def resume(along: AlongNew | None) -> UUID:
                 parts.application.resume_run(
@@ -333,48 +355,40 @@ class RunMutation:
 
         return await answer(RunPayload, work)
 
-    @strawberry.mutation(description="Let a running run save a checkpoint after its current step.")
+    @strawberry.mutation(
+        description="Let a running run save a checkpoint after its current step.",
+        extensions=[Does("job.cancel", ResourceKind.RUN, argument="input.run_id")],
+    )
     async def request_checkpoint(self, info: Info, input: RequestCheckpointInput) -> RunPayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> RunPayload:
-            run = _owned(info, input.run_id, "job.cancel")
+            run = _existing(info, input.run_id)
             info.context.parts.application.request_checkpoint(viewer.actor, run.id)
             return _payload(info, run.id)
 
         return await answer(RunPayload, work)
 
-    @strawberry.mutation(description="Let a running run make validation images after its current step.")
+    @strawberry.mutation(
+        description="Let a running run make validation images after its current step.",
+        extensions=[Does("job.cancel", ResourceKind.RUN, argument="input.run_id")],
+    )
     async def request_validation(self, info: Info, input: RequestValidationInput) -> RunPayload:
-        viewer = authorise(info)
+        viewer = signed_in(info)
 
         def work() -> RunPayload:
-            run = _owned(info, input.run_id, "job.cancel")
+            run = _existing(info, input.run_id)
             info.context.parts.application.request_validation(viewer.actor, run.id)
             return _payload(info, run.id)
 
         return await answer(RunPayload, work)
 
 
-def visible_owner(info: Info) -> UUID | None:
-    """None when the viewer may see all runs, else the viewer's own id, to which lists are narrowed."""
-    viewer = authorise(info)
-    if "job.view.all" in viewer.permissions:
-        return None
-    return authorise(info, "job.view.own").user.id
-
-
-def _owned(info: Info, given: strawberry.ID, permission: str) -> RunRow:
-    """The run, which the viewer may see and treat so. Raises NotFound."""
-    owner = visible_owner(info)
+def _existing(info: Info, given: strawberry.ID) -> RunRow:
+    """Raises NotFound."""
     run_id = decode_id("TrainingRun", given, path="runId")
     with info.context.parts.database.reading() as session:
-        row = find_run(session, run_id)
-    if row is not None and owner not in (None, row.owner):
-        row = None
-    run = existing(row, "run", path="runId")
-    authorise_own(info, permission, owner=run.owner)
-    return run
+        return existing(find_run(session, run_id), "run", path="runId")
 
 
 def _payload(info: Info, run_id: UUID) -> RunPayload:

@@ -10,10 +10,12 @@ from sqlalchemy import Column, Integer, Row, Table, Text, Uuid, delete, insert, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from domain.access import ResourceKind, Rights
 from domain.aggregate import Noun
 from domain.config.changes import apply_changes
 from domain.dataset import Dataset
 from domain.errors import NameTaken
+from service.access.visibility import visible
 from service.database import metadata
 from service.read_models.columns import Big, Json, Moment
 from service.read_models.pages import Page, read_page
@@ -94,8 +96,10 @@ def find_datasets(session: Session, ids: Sequence[UUID]) -> list[DatasetRow]:
     return [by_id[dataset_id] for dataset_id in ids if dataset_id in by_id]
 
 
-def list_datasets(session: Session, *, first: int, after: int | None) -> Page[DatasetRow]:
-    return read_page(session, datasets, order=datasets.c.position, where=(), first=first, after=after, make=_make)
+def list_datasets(session: Session, rights: Rights, *, first: int, after: int | None) -> Page[DatasetRow]:
+    """Those that may be seen."""
+    where = visible(rights, datasets, ResourceKind.DATASET)
+    return read_page(session, datasets, order=datasets.c.position, where=where, first=first, after=after, make=_make)
 
 
 def _make(row: Row[Any]) -> DatasetRow:

@@ -10,11 +10,13 @@ from sqlalchemy import Column, Integer, Row, Table, Text, Uuid, delete, insert, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from domain.access import ResourceKind, Rights
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between
 from domain.config.training import TrainingConfig
 from domain.environment import Environment
 from domain.errors import NameTaken
+from service.access.visibility import visible
 from service.database import metadata
 from service.read_models.columns import Big, Json, Moment
 from service.read_models.pages import Page, read_page
@@ -171,16 +173,19 @@ def find_environment_named(session: Session, name: str) -> EnvironmentRow | None
     return None if row is None else _make(row)
 
 
-def environments_using(session: Session, dataset_id: UUID) -> list[str]:
-    """Names of the environments that train on a dataset."""
-    rows = session.execute(select(environments.c.name, environments.c.dataset_ids)).all()
-    return sorted(row.name for row in rows if str(dataset_id) in row.dataset_ids)
+def environments_using(session: Session, dataset_id: UUID) -> list[EnvironmentRow]:
+    """Those that train on a dataset, by name."""
+    rows = session.execute(select(environments).order_by(environments.c.name_key)).all()
+    return [_make(row) for row in rows if str(dataset_id) in row.dataset_ids]
 
 
 def list_environments(
-    session: Session, *, first: int, after: int | None, search: str | None = None
+    session: Session, rights: Rights, *, first: int, after: int | None, search: str | None = None
 ) -> Page[EnvironmentRow]:
-    where = [environments.c.name_key.contains(search.casefold(), autoescape=True)] if search else []
+    """Those that may be seen."""
+    where = visible(rights, environments, ResourceKind.ENVIRONMENT)
+    if search:
+        where.append(environments.c.name_key.contains(search.casefold(), autoescape=True))
     return read_page(
         session, environments, order=environments.c.position, where=where, first=first, after=after, make=_make
     )

@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 from domain.aggregate import Noun
 from domain.application import SimpleTuner
 from service.database import Database
-from service.read_models import dataset, environment, training_run, user
+from service.read_models import audit, dataset, environment, policy, training_run, user
 from service.store import replay
 
-NOUNS = (user, dataset, environment, training_run)
+NOUNS = (user, policy, dataset, environment, training_run, audit)
 TABLES = tuple(table for noun in NOUNS for table in noun.TABLES)
 
 

@@ -25,8 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from domain.access import ResourceKind, Rights
 from domain.aggregate import Noun
 from domain.training_run import RunState, StopMode, TrainingRun
+from service.access.visibility import visible
 from service.database import metadata
 from service.read_models.columns import Big, Json, Moment
 from service.read_models.pages import Page, read_page
@@ -36,6 +38,7 @@ training_runs = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
     Column("environment_id", Uuid, nullable=False, index=True),
     Column("environment_revision", Integer, nullable=False),
     Column("config", Json, nullable=False),
@@ -184,6 +187,7 @@ def _insert(session: Session, event: TrainingRun.Requested, position: int) -> No
         insert(training_runs).values(
             id=event.originator_id,
             name=event.name,
+            name_key=event.name.casefold(),
             environment_id=event.environment_id,
             environment_revision=event.environment_revision,
             config=event.config,
@@ -319,10 +323,10 @@ def active_runs(session: Session) -> list[RunRow]:
     return [_make(row) for row in rows]
 
 
-def newest_runs(session: Session, *, limit: int) -> list[RunRow]:
-    """Those that changed last, newest first."""
-    rows = session.execute(select(training_runs).order_by(training_runs.c.changed_position.desc()).limit(limit))
-    return [_make(row) for row in rows]
+def newest_runs(session: Session, rights: Rights, *, limit: int) -> list[RunRow]:
+    """Those that changed last and may be seen, newest first."""
+    seen = select(training_runs).where(*visible(rights, training_runs, ResourceKind.RUN))
+    return [_make(row) for row in session.execute(seen.order_by(training_runs.c.changed_position.desc()).limit(limit))]
 
 
 def num_runs_of(session: Session, environment_id: UUID) -> int:
@@ -330,10 +334,11 @@ def num_runs_of(session: Session, environment_id: UUID) -> int:
     return session.scalar(counted) or 0
 
 
-def runs_changed_since(session: Session, position: int) -> list[RunRow]:
+def runs_changed_since(session: Session, rights: Rights, position: int) -> list[RunRow]:
     """Runs of which something was recorded after a position, and those that are alive, whose numbers may have moved."""
     rows = session.execute(
         select(training_runs)
+        .where(*visible(rights, training_runs, ResourceKind.RUN))
         .where(or_(training_runs.c.changed_position > position, training_runs.c.state.in_(ALIVE)))
         .order_by(training_runs.c.changed_position)
     )
@@ -342,17 +347,15 @@ def runs_changed_since(session: Session, position: int) -> list[RunRow]:
 
 def list_runs(
     session: Session,
+    rights: Rights,
     *,
     first: int,
     after: int | None,
-    owner: UUID | None = None,
     environment_id: UUID | None = None,
     states: Sequence[RunState] | None = None,
 ) -> Page[RunRow]:
-    """owner: only runs that this user has requested."""
-    where = []
-    if owner is not None:
-        where.append(training_runs.c.owner == owner)
+    """Those that may be seen."""
+    where = visible(rights, training_runs, ResourceKind.RUN)
     if environment_id is not None:
         where.append(training_runs.c.environment_id == environment_id)
     if states is not None:
@@ -394,4 +397,5 @@ def requests_of(session: Session, run_id: UUID) -> list[RequestRow]:
 
 
 def _make(row: Row[Any]) -> RunRow:
-    return RunRow(**{**row._mapping, "state": RunState(row.state)})
+    shown = {field: row._mapping[field] for field in RunRow.__slots__}
+    return RunRow(**{**shown, "state": RunState(row.state)})

@@ -17,6 +17,7 @@ from domain.aggregate import Noun
 from domain.application import SimpleTuner
 from domain.dataset import Dataset
 from domain.environment import Environment
+from domain.policy import Policy
 from domain.training_run import TrainingRun
 from domain.user import User
 
@@ -43,7 +44,7 @@ def test_golden_event_loads_and_is_written_the_same(application: SimpleTuner, go
 def test_every_event_has_its_golden_line() -> None:
     topics = {
         get_topic(value)
-        for noun in (User, Environment, Dataset, TrainingRun)
+        for noun in (User, Policy, Environment, Dataset, TrainingRun)
         for value in vars(noun).values()
         if isinstance(value, type) and issubclass(value, Noun.Event) and value.__name__ != "Event"
     }

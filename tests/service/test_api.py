@@ -20,7 +20,7 @@ from tests.service.conftest import ADMIN, Script, Server, set_up
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
-OPEN_FIELDS = {"setup", "completeSetup", "signIn"}
+OPEN_FIELDS = {"setup", "completeSetup", "signIn", "register"}
 ERRORS = "errors { code message path }"
 EXAMPLES = ROOT / "examples"
 

@@ -198,7 +198,7 @@ def test_rebuild_says_how_many_events_there_were(new_server: Callable[..., Serve
     server = new_server().start()
     set_up(server)
     rebuilt = simpletuner("rebuild", workspace=server.workspace)
-    assert (rebuilt.returncode, rebuilt.stdout) == (0, "The read models were made anew from 2 events.\n")
+    assert (rebuilt.returncode, rebuilt.stdout) == (0, "The read models were made anew from 3 events.\n")
 
 
 def test_secrets_are_in_no_event_and_no_log(new_server: Callable[..., Server]) -> None:

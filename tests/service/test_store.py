@@ -14,13 +14,16 @@ from sqlalchemy.orm import Session
 from domain.access import Actor
 from domain.application import SimpleTuner
 from domain.errors import KeyReused, NameTaken, StaleVersion
+from domain.policy import Policy
 from domain.training_run import StopMode
+from domain.user import User
 from service.database import Database
 from service.idempotency import idempotency_keys, run_once
 from service.read_models.environment import find_environment
 from service.read_models.projection import TABLES, project, rebuild
 from service.read_models.user import people
 from service.store import open_application
+from tests.service.conftest import AUDIT_KEY
 
 ANNA_ID = uuid4()
 ANNA = Actor(user_id=ANNA_ID, via="session")
@@ -46,7 +49,7 @@ def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
 
 def test_acknowledged_command_is_there_for_a_second_opening(application: SimpleTuner, database: Database) -> None:
     environment_id = create(application)
-    again = open_application(database, project=project)
+    again = open_application(database, project=project, audit_key=AUDIT_KEY)
     assert again.repository.get(environment_id).version == 1
     with database.reading() as session:
         assert find_environment(session, environment_id) is not None
@@ -153,12 +156,14 @@ def test_rebuilt_read_models_equal_the_live_ones(application: SimpleTuner, datab
     assert rebuild(application, database) == num_events(application)
     assert contents(database) == live
     assert all(live[table] for table in ("environments", "datasets", "training_runs", "run_images", "run_checkpoints"))
+    assert all(live[table] for table in ("users", "custom_levels", "access_rules", "auth_providers", "registration"))
 
 
 def write_some_history(application: SimpleTuner) -> None:
     """Something of every event."""
     user_id = application.register_user(ANNA, levels=["admin"], along=lambda *_: None)
-    application.create_api_key(ANNA, user_id=user_id, key_id=uuid4(), along=lambda _: None)
+    write_account_history(application, user_id)
+    write_policy_history(application)
     dataset_id = application.create_dataset(ANNA, name="ink", config={"instance_data_dir": "/ink"})
     application.change_dataset(ANNA, dataset_id, expected_revision=1, set={"repeats": 2}, unset=["crop"])
     application.delete_dataset(ANNA, application.create_dataset(ANNA, name="old", config={"instance_data_dir": "/old"}))
@@ -169,6 +174,47 @@ def write_some_history(application: SimpleTuner) -> None:
     application.rename_environment(ANNA, environment_id, name="inked cats")
     application.delete_environment(ANNA, create(application, "short lived"))
     write_run_history(application, environment_id)
+
+
+def write_account_history(application: SimpleTuner, user_id: UUID) -> None:
+    session_id, key_id = uuid4(), uuid4()
+
+    def live(user: User) -> None:
+        user.sign_in(ANNA, session_id=session_id, through="password")
+        user.create_api_key(ANNA, key_id=key_id)
+        user.revoke_api_key(ANNA, key_id=key_id)
+        user.change_password(ANNA)
+        user.change_profile(ANNA, fields=["email"])
+        user.link_identity(ANNA, provider_id=uuid4())
+        user.revoke_session(ANNA, session_id=session_id)
+        user.sign_out(ANNA, session_id=session_id)
+        user.change_rights(ANNA, grants=["job.view.all"], disabled=True)
+
+    application.change_user(user_id, live)
+    waiting = application.register_user(ANNA, levels=["viewer"], is_waiting=True, along=lambda *_: None)
+    application.change_user(waiting, lambda user: user.approve(ANNA))
+    application.change_user(waiting, lambda user: user.delete(ANNA))
+
+
+def write_policy_history(application: SimpleTuner) -> None:
+    rule = {"name": "no secrets", "level": "guest", "kind": "run", "pattern": "secret*", "action": "deny"}
+    narrowing = rule | {"priority": 1, "permissions": ["job.view"]}
+    kept, provider_id = uuid4(), uuid4()
+
+    def live(policy: Policy) -> None:
+        policy.create_level(ANNA, name="guest", description="looks", permissions=["config.view"])
+        policy.change_level(ANNA, name="guest", description="looks around", permissions=None)
+        policy.create_level(ANNA, name="gone", description="", permissions=[])
+        policy.create_rule(ANNA, rule_id=uuid4(), rule=narrowing | {"level": "gone"})
+        policy.delete_level(ANNA, name="gone")
+        policy.create_rule(ANNA, rule_id=kept, rule=narrowing)
+        policy.add_provider(ANNA, provider_id=provider_id, kind="oidc", config={"name": "lab"})
+        policy.change_provider(ANNA, provider_id=provider_id, config={"name": "the lab"}, is_secret_changed=True)
+        policy.add_provider(ANNA, provider_id=kept, kind="ldap", config={"name": "old lab"})
+        policy.remove_provider(ANNA, provider_id=kept)
+        policy.change_registration(ANNA, changed={"open": True})
+
+    application.change_policy(live)
 
 
 def write_run_history(application: SimpleTuner, environment_id: UUID) -> None:
