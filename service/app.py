@@ -15,6 +15,8 @@ from domain.access import Actor
 from domain.errors import Refusal
 from service import idempotency  # noqa: F401  its table belongs to the metadata
 from service.access import passwords  # noqa: F401  its table belongs to the metadata
+from service.audit.key import ensure_audit_key
+from service.audit.route import audit_export
 from service.cursors import read_store_id
 from service.database import Database
 from service.headers import SecurityHeaders
@@ -64,6 +66,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             Route("/graphql", GraphQLEndpoint()),
             WebSocketRoute("/graphql", GraphQLEndpoint()),
             Route("/api/training/status", training_status),
+            Route("/api/audit/export", audit_export),
             Route("/media/runs/{run_id}/{path:path}", run_file),
             Route("/healthz", health),
             Route("/api/{path:path}", not_found),
@@ -97,7 +100,7 @@ def load_graphql() -> ASGIApp:
 
 
 def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
-    application = open_application(database, project=project)
+    application = open_application(database, project=project, audit_key=ensure_audit_key(settings))
     on_commit(application, bell.ring)
     return Parts(
         settings=settings,

@@ -74,13 +74,15 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _rebuild(_: argparse.Namespace) -> int:
-    from service.database import Database  # noqa: PLC0415  slow import
+    from service.audit.key import ensure_audit_key  # noqa: PLC0415  slow import
+    from service.database import Database  # noqa: PLC0415
     from service.read_models.projection import project, rebuild  # noqa: PLC0415
     from service.store import open_application  # noqa: PLC0415
 
-    database = Database(read_settings().database_url)
+    settings = read_settings()
+    database = Database(settings.database_url)
     database.create_tables()
-    num_events = rebuild(open_application(database, project=project), database)
+    num_events = rebuild(open_application(database, project=project, audit_key=ensure_audit_key(settings)), database)
     print(f"The read models were made anew from {num_events} events.")  # noqa: T201
     return 0
 

@@ -22,10 +22,12 @@ from eventsourcing.utils import Environment as LibrarySettings
 from eventsourcing_sqlalchemy.datastore import SQLAlchemyDatastore
 from eventsourcing_sqlalchemy.factory import SQLAlchemyFactory
 from eventsourcing_sqlalchemy.recorders import SQLAlchemyApplicationRecorder
+from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
 from domain.aggregate import Noun
 from domain.application import Along, SimpleTuner
+from service.audit.chain import append_links, event_chain
 from service.database import Database
 
 Project = Callable[[Session, Noun.Event, int], None]
@@ -36,7 +38,7 @@ REBUILD_BATCH = 500
 
 
 class Recorder(SQLAlchemyApplicationRecorder):
-    """The library's recorder, with read models in its transaction and errors that are never swallowed.
+    """The library's recorder, with read models and the hash chain in its transaction, and errors never swallowed.
 
     The library's own transaction drops operational errors on SQLite (a full disk, for one), so that a command would
     be acknowledged and lost; writing goes through Database.writing instead.
@@ -46,7 +48,9 @@ class Recorder(SQLAlchemyApplicationRecorder):
         self, datastore: SQLAlchemyDatastore, *, events_table_name: str, schema_name: str | None = None
     ) -> None:
         super().__init__(datastore, events_table_name=events_table_name, schema_name=schema_name)
+        self.tables.append(event_chain)
         self.database: Database | None = None
+        self.audit_key: bytes | None = None
         self.project: Callable[[Session, StoredEvent, int], None] | None = None
         self.on_commit: list[Callable[[], None]] = []
 
@@ -54,8 +58,11 @@ class Recorder(SQLAlchemyApplicationRecorder):
         self, stored_events: Sequence[StoredEvent], *, along: Along | None = None, **_: Any
     ) -> Sequence[int] | None:
         assert self.database is not None
+        assert self.audit_key is not None
         with translated_errors(), self.database.writing() as session:
             positions = self._insert_stored_events(session, stored_events) if stored_events else []
+            if stored_events:
+                append_links(session, self.audit_key, stored_events, positions=positions)
             if self.project:
                 for stored_event, position in zip(stored_events, positions, strict=True):
                     self.project(session, stored_event, position)
@@ -65,6 +72,10 @@ class Recorder(SQLAlchemyApplicationRecorder):
             notify()
         return positions
 
+    @property
+    def events(self) -> Table:
+        return cast(Table, self.events_record_cls.__table__)
+
     def lock_events(self, session: Session) -> None:
         """Keep other writers out until the transaction ends, as each insert does."""
         self._lock_table(session)
@@ -73,15 +84,17 @@ class Recorder(SQLAlchemyApplicationRecorder):
 class Factory(SQLAlchemyFactory):
     application_recorder_class = Recorder
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, audit_key: bytes) -> None:
         InfrastructureFactory.__init__(self, LibrarySettings(env={}))
         self._schema_name = None
         self.database = database
+        self.audit_key = audit_key
         self.datastore = SQLAlchemyDatastore(session_maker=database.sessions)
 
     def application_recorder(self) -> Recorder:
         recorder = Recorder(self.datastore, events_table_name=EVENTS_TABLE)
         recorder.database = self.database
+        recorder.audit_key = self.audit_key
         recorder.create_table()
         return recorder
 
@@ -111,9 +124,9 @@ def _translate(error: sqlalchemy.exc.SQLAlchemyError) -> PersistenceError:
     return PersistenceError(str(error))
 
 
-def open_application(database: Database, *, project: Project) -> SimpleTuner:
-    """The use cases on this database, with read models kept by `project`."""
-    application = SimpleTuner(Factory(database))
+def open_application(database: Database, *, project: Project, audit_key: bytes) -> SimpleTuner:
+    """The use cases on this database, with read models kept by `project` and events chained with the key."""
+    application = SimpleTuner(Factory(database, audit_key=audit_key))
     recorder = cast(Recorder, application.recorder)
     mapper = application.mapper
     recorder.project = lambda session, stored, position: project(
@@ -125,6 +138,10 @@ def open_application(database: Database, *, project: Project) -> SimpleTuner:
 def on_commit(application: SimpleTuner, notify: Callable[[], None]) -> None:
     """Call `notify` after each committed save, in the thread that saved."""
     cast(Recorder, application.recorder).on_commit.append(notify)
+
+
+def events_table(application: SimpleTuner) -> Table:
+    return cast(Recorder, application.recorder).events
 
 
 def replay(application: SimpleTuner, session: Session, *, project: Project) -> int:

@@ -21,6 +21,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from domain.access import Actor
+from service.audit.key import KEY_FILE
 from service.database import Database
 from service.graphql.scalars import encode_id
 from service.read_models.projection import project
@@ -116,8 +117,9 @@ def measure_latency() -> tuple[list[float], list[float]]:
 
 def plant_running_run(workspace: Path) -> tuple[UUID, Path]:
     """A run that the service takes for alive: its lock is held here and its journal is written here."""
+    audit_key = bytes.fromhex((workspace / KEY_FILE).read_text())
     database = Database(f"sqlite:///{workspace / 'simpletuner.sqlite3'}")
-    application = open_application(database, project=project)
+    application = open_application(database, project=project, audit_key=audit_key)
     actor = Actor(user_id=uuid4(), via="benchmark")
     environment_id = application.create_environment(
         actor, name="b", config={"model_family": "sd1x"}, new_datasets={"d": {"instance_data_dir": "/d"}}

@@ -24,6 +24,7 @@ from service.read_models.projection import project
 from service.store import open_application
 
 START_SECONDS = 30
+AUDIT_KEY = bytes(range(32))
 ADMIN = {"email": "anna@example.org", "username": "anna", "password": "correct horse"}
 
 
@@ -69,7 +70,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def application(database: Database) -> SimpleTuner:
-    return open_application(database, project=project)
+    return open_application(database, project=project, audit_key=AUDIT_KEY)
 
 
 @dataclass

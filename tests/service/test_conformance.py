@@ -10,7 +10,7 @@ from eventsourcing.tests.persistence import ApplicationRecorderTestCase, NonInte
 
 from service.database import Database
 from service.store import Factory
-from tests.service.conftest import new_postgres_database
+from tests.service.conftest import AUDIT_KEY, new_postgres_database
 
 
 class OnDatabase:
@@ -25,7 +25,7 @@ class OnDatabase:
         self.database.close()
 
     def create_recorder(self) -> ApplicationRecorder:
-        return Factory(self.database).application_recorder()
+        return Factory(self.database, audit_key=AUDIT_KEY).application_recorder()
 
 
 class OnSQLite(OnDatabase):

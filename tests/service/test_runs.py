@@ -17,7 +17,7 @@ from service.database import Database
 from service.launchers.local import LAUNCHER_FILE
 from service.read_models.projection import project, rebuild
 from service.store import open_application
-from tests.service.conftest import Script, Server, free_port, set_up
+from tests.service.conftest import AUDIT_KEY, Script, Server, free_port, set_up
 from tests.service.test_store import contents
 from trainer import wire
 
@@ -294,7 +294,7 @@ def test_same_key_starts_one_run(runs: Runs) -> None:
 def test_rebuilt_read_models_equal_the_live_ones(runs: Runs, resumed: object) -> None:
     database = Database(f"sqlite:///{runs.server.workspace / 'simpletuner.sqlite3'}")
     live = contents(database)
-    rebuild(open_application(database, project=project), database)
+    rebuild(open_application(database, project=project, audit_key=AUDIT_KEY), database)
     assert contents(database) == live
 
 
