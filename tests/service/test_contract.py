@@ -14,6 +14,7 @@ OPERATIONS = {
 }
 EXPECTED = {
     *("Setup", "CompleteSetup", "SignIn", "SignOut", "Viewer", "CreateApiKey", "RevokeApiKey"),
+    "Audit",
     *("ModelFamilies", "ConfigSchema", "Examples", "Environments", "Environment"),
     *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment"),
     *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset"),
