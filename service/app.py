@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -62,20 +63,25 @@ def create_app(settings: Settings, database: Database) -> Starlette:
                 await supervising
 
     return Starlette(
-        routes=[
-            Route("/graphql", GraphQLEndpoint()),
-            WebSocketRoute("/graphql", GraphQLEndpoint()),
-            Route("/api/training/status", training_status),
-            Route("/api/audit/export", audit_export),
-            Route("/media/runs/{run_id}/{path:path}", run_file),
-            Route("/healthz", health),
-            Route("/api/{path:path}", not_found),
-            Route("/media/{path:path}", not_found),
-            Route("/{path:path}", client_files(settings.client)),
-        ],
+        routes=routes(settings.client),
         middleware=[Middleware(SecurityHeaders)],
         lifespan=lifespan,
     )
+
+
+def routes(client: Path) -> list[Route | WebSocketRoute]:
+    """In the order in which they are tried; a test says of each who may have what it answers with."""
+    return [
+        Route("/graphql", GraphQLEndpoint()),
+        WebSocketRoute("/graphql", GraphQLEndpoint()),
+        Route("/api/training/status", training_status),
+        Route("/api/audit/export", audit_export),
+        Route("/media/runs/{run_id}/{path:path}", run_file),
+        Route("/healthz", health),
+        Route("/api/{path:path}", not_found),
+        Route("/media/{path:path}", not_found),
+        Route("/{path:path}", client_files(client)),
+    ]
 
 
 def take_down_service(supervising: "asyncio.Task[None]") -> None:
