@@ -20,8 +20,9 @@ from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.cursors import read_store_id
 from service.database import Database
-from service.headers import SecurityHeaders
+from service.headers import KnownHosts, SecurityHeaders
 from service.live.bell import Bell
+from service.outage import FAILURES
 from service.parts import Parts
 from service.read_models.environment import find_environment_named
 from service.read_models.projection import project
@@ -64,7 +65,8 @@ def create_app(settings: Settings, database: Database) -> Starlette:
 
     return Starlette(
         routes=routes(settings.client),
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(SecurityHeaders), Middleware(KnownHosts, settings=settings)],
+        exception_handlers=FAILURES,
         lifespan=lifespan,
     )
 

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import resource
 import secrets
 import socket
 import sys
@@ -16,9 +17,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.access.accounts import is_setup_required
 from service.app import create_app
 from service.database import Database
+from service.protocols import BoundedWebSocket, bounded_http
 from service.settings import Settings, SettingsError
 
 MAX_FRAME_BYTES = 1 << 20
+MAX_HEADER_BYTES = 32 << 10
+MAX_CONNECTIONS = 4000
+"""HTTP and websockets together; above it, requests are answered with 503."""
+
+MAX_OPEN_FILES = 8192
+KEEP_ALIVE_SECONDS = 15
+PING_SECONDS = 20.0
 SHUTDOWN_SECONDS = 5
 LOCK_FILE = "service.lock"
 SETUP_TOKEN_BYTES = 12
@@ -27,6 +36,7 @@ SETUP_TOKEN_BYTES = 12
 def serve(settings: Settings) -> None:
     """Until it is told to stop. Raises SettingsError when port, workspace or database cannot be had."""
     configure_logging()
+    allow_open_files(MAX_OPEN_FILES)
     with listen(settings) as listening, locked_workspace(settings), opened_database(settings) as database:
         if not settings.is_loopback and is_setup_required(database):
             settings = replace(settings, setup_token=secrets.token_urlsafe(SETUP_TOKEN_BYTES))
@@ -39,9 +49,17 @@ def serve(settings: Settings) -> None:
             create_app(settings, database),
             ssl_certfile=certificate,
             ssl_keyfile=key,
-            ws="websockets-sansio",
+            http=bounded_http(request_seconds=settings.request_seconds, trusted_proxies=settings.trusted_proxies),
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            ws=BoundedWebSocket,
             ws_per_message_deflate=False,
             ws_max_size=MAX_FRAME_BYTES,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -54,6 +72,14 @@ def serve(settings: Settings) -> None:
         server.run(sockets=[listening])
     if not server.started:
         raise SettingsError("the service could not start; the reason is in the lines above")
+
+
+def allow_open_files(wanted: int) -> None:
+    """Each connection is one; many systems begin with 1024 and allow more to those who ask."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 @contextmanager

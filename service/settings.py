@@ -23,6 +23,10 @@ class Settings:
     environment: the process environment, which trainers are given a part of. setup_token: what the first
     administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
     configuration. audit_key: as it was given, None to keep it in the workspace.
+    trusted_origins: other addresses that the client is served at, such as https://tuner.example.org.
+    trusted_proxies: addresses and networks whose X-Forwarded-For and -Proto count. introspection: those who are signed
+    in may ask for the schema. query_seconds: how long a query may take. request_seconds: how long the headers of a
+    request, and again its body, may take to arrive.
     """
 
     workspace: Path
@@ -35,6 +39,11 @@ class Settings:
     max_running: int = 1
     shared_paths: tuple[Path, ...] = ()
     audit_key: str | None = field(default=None, repr=False)
+    trusted_origins: frozenset[str] = frozenset()
+    trusted_proxies: tuple[str, ...] = ()
+    introspection: bool = True
+    query_seconds: int = 30
+    request_seconds: int = 20
     examples: Path
     client: Path
     environment: Mapping[str, str]
@@ -85,6 +94,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         max_running=_positive(environment, "SIMPLETUNER_MAX_RUNNING", default=1),
         shared_paths=_paths(environment, "SIMPLETUNER_SHARED_PATHS"),
         audit_key=environment.get("SIMPLETUNER_AUDIT_KEY") or None,
+        trusted_origins=_origins(environment, "SIMPLETUNER_TRUSTED_ORIGINS"),
+        trusted_proxies=_networks(environment, "SIMPLETUNER_TRUSTED_PROXIES"),
+        introspection=_switch(environment, "SIMPLETUNER_INTROSPECTION", default=True),
+        query_seconds=_positive(environment, "SIMPLETUNER_QUERY_SECONDS", default=30),
+        request_seconds=_positive(environment, "SIMPLETUNER_REQUEST_SECONDS", default=20),
         examples=_shipped("examples", repository=Path("examples")),
         client=_shipped("client", repository=Path("web/dist")),
         environment=dict(environment),
@@ -115,6 +129,38 @@ def _positive(environment: Mapping[str, str], name: str, *, default: int) -> int
     if not written.isdecimal() or int(written) < 1:
         raise SettingsError(f"{name} is {written!r} but must be a whole number from 1")
     return int(written)
+
+
+def _switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    written = environment.get(name) or ("on" if default else "off")
+    if written not in ("on", "off"):
+        raise SettingsError(f"{name} is {written!r} but must be on or off")
+    return written == "on"
+
+
+def _origins(environment: Mapping[str, str], name: str) -> frozenset[str]:
+    origins = frozenset(each.lower() for each in _listed(environment, name))
+    for origin in origins:
+        scheme, separator, host = origin.partition("://")
+        if scheme not in ("http", "https") or not separator or not host or set("/?#@*") & set(host):
+            raise SettingsError(f"{name} holds {origin!r} but must hold origins such as https://tuner.example.org")
+    return origins
+
+
+def _networks(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    networks = _listed(environment, name)
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SettingsError(
+                f"{name} holds {network!r} but must hold addresses or networks such as 10.0.0.7, 10.0.0.0/24"
+            ) from error
+    return networks
+
+
+def _listed(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in (environment.get(name) or "").split(",") if each.strip())
 
 
 def _shipped(name: str, *, repository: Path) -> Path:

@@ -28,12 +28,13 @@ def credential_of(connection: HTTPConnection) -> Credential | None:
     return Credential("session", token, address) if token else None
 
 
-def is_from_elsewhere(connection: HTTPConnection) -> bool:
+def is_from_elsewhere(connection: HTTPConnection, *, trusted_origins: frozenset[str]) -> bool:
     """A browser says on whose behalf it sends; scripts say nothing, and have no cookies to be abused."""
     origin = connection.headers.get("origin")
     if origin is None:
-        return connection.headers.get("sec-fetch-site") == "cross-site"
-    return urlsplit(origin).netloc != connection.headers.get("host")
+        return connection.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+    host = connection.headers.get("host", "").lower()
+    return origin.lower() not in trusted_origins and urlsplit(origin.lower()).netloc != host
 
 
 def refusal(status: int, code: str, message: str) -> JSONResponse:

@@ -60,6 +60,11 @@ class Context:
         return load
 
     @property
+    def knows_schema(self) -> bool:
+        """May ask for the schema, and is given suggestions out of it."""
+        return self.viewer is not None and self.parts.settings.introspection
+
+    @property
     def address(self) -> str:
         return self.connection.client.host if self.connection.client else ""
 

@@ -1,17 +1,23 @@
 """Refusals as typed errors; anything else is logged and never shown."""
 
 import logging
+import re
 from enum import Enum
+from typing import Protocol
 from uuid import uuid4
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import MaskErrors
 
 from domain import errors
 from domain.errors import Refusal
+from service.outage import OUTAGE, is_outage
 
 log = logging.getLogger(__name__)
+
+HINT = re.compile(r" Did you mean .*", re.DOTALL)
+UNTOLD = "This document or its variables are not valid; sign in to be told why."
 
 
 @strawberry.enum(description="What kind of refusal it is.")
@@ -49,24 +55,67 @@ class NotPermitted(GraphQLError):
         super().__init__(f"This needs the permission {permission}.", extensions={"code": "FORBIDDEN"})
 
 
+class TooComplex(GraphQLError):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, extensions={"code": "TOO_COMPLEX"})
+
+
+class TimedOut(GraphQLError):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"No answer was found in {seconds:g} seconds; ask for less at once.", extensions={"code": "TIMED_OUT"}
+        )
+
+
+class OnlyBySocket(GraphQLError):
+    def __init__(self) -> None:
+        said = "Subscriptions need a websocket with the protocol graphql-transport-ws."
+        super().__init__(said, extensions={"code": "NEEDS_WEBSOCKET"})
+
+
 class ShowOnlyRefusals(MaskErrors):
     """Refusals outside payloads get their code; what nobody foresaw gets a number to find it in the log by."""
 
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        return [shown(error) for error in errors]
+        return [shown(error, to=self.execution_context.context) for error in errors]
 
 
-def shown(error: GraphQLError) -> GraphQLError:
-    """The error as a client may see it."""
+class Viewing(Protocol):
+    """What is needed of the context here; it knows this module."""
+
+    @property
+    def viewer(self) -> object: ...
+
+    @property
+    def knows_schema(self) -> bool: ...
+
+
+def shown(error: GraphQLError, *, to: Viewing) -> GraphQLError:
+    """The error as this client may see it."""
     original = _innermost(error)
     if isinstance(original, Refusal):
         problem = original.problems[0]
         return _at(error, str(original), {"code": original.code, "path": list(problem.path)})
+    if isinstance(original, RecursionError) and error.path is None:
+        return TooComplex("the document is nested too deeply")
+    if is_outage(original):
+        log.error("the database does not answer: %s", " ".join(str(original).split()))
+        return _at(error, OUTAGE, {"code": "UNAVAILABLE"})
     if original is None or isinstance(original, GraphQLError):
-        return error
+        return _with_code(error, to=to)
     number = uuid4().hex[:8]
     log.error("error=%s field=%s", number, error.path, exc_info=original)
     return _at(error, f"Something went wrong here (error {number} in the log of the server).", {"code": "INTERNAL"})
+
+
+def _with_code(error: GraphQLError, *, to: Viewing) -> GraphQLError:
+    """What the library found wrong with a document or its variables, without telling of the schema to those who may not."""
+    if error.extensions and "code" in error.extensions:
+        return error
+    if to.viewer is None and not isinstance(error, GraphQLSyntaxError):
+        return GraphQLError(UNTOLD, extensions={"code": "INVALID_DOCUMENT"})
+    message = error.message if to.knows_schema else HINT.sub("", error.message)
+    return _at(error, message, {"code": "INVALID_DOCUMENT"})
 
 
 def _innermost(error: GraphQLError) -> Exception | None:

@@ -2,7 +2,6 @@
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types.execution import ExecutionContext
@@ -22,8 +21,6 @@ from service.graphql.scalars import SCALARS, split_id
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
 from service.graphql.user import UserMutation, UserQuery, load_user
-
-CACHED_DOCUMENTS = 500
 
 
 @strawberry.type
@@ -70,7 +67,5 @@ schema = Schema(
     extensions=[
         ShowOnlyRefusals,
         *LIMITS,
-        lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
-        lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
     ],
 )

@@ -376,7 +376,7 @@ def test_every_screen_of_the_client_is_served(server: Server) -> None:
     for path in ("/", "/runs/abc", "/sign-in"):
         answer = httpx.get(server.url + path)
         assert (answer.status_code, "<div id=" in answer.text) == (200, True)
-        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["/media/runs/x/a.png", "/media/runs/00000000-0000-0000-0000-000000000000/a.png"])
