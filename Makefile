@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check serve web schema format clean chromium
+.PHONY: help demo test check serve web schema format clean chromium slapd providers
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -16,7 +16,7 @@ help: ## Show this list
 demo: web ## Fine-tune a small model and show it at http://127.0.0.1:8080 (PORT=8081: elsewhere, ONCE=1: end after the run)
 	@$(BIN)/python examples/demo.py --port $(PORT) $(if $(ONCE),--once)
 
-test: .venv/installed-dev chromium web ## Run every test (ARGS="-k wire": some of pytest's)
+test: .venv/installed-dev chromium slapd providers web ## Run every test (ARGS="-k wire": some of pytest's)
 	@$(BIN)/python hatch_build.py test
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -42,7 +42,7 @@ format: .venv/installed-dev ## Format the Python and web sources
 	@$(BIN)/python hatch_build.py format
 
 clean: ## Remove everything that make made, the demo's workspace too
-	@rm -rf .venv .demo dist web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .demo dist web/dist web/node_modules tests/*/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # TORCH_INDEX: where to take torch from, for a GPU or for none: see README.md.
 .venv/installed: pyproject.toml constraints.txt hatch_build.py
@@ -68,3 +68,18 @@ chromium:
 	else \
 	  echo "error: the browser tests need Chromium or Chrome on PATH; install it, then run make again" >&2; exit 1; \
 	fi
+
+# policy-rc.d keeps apt from starting a directory of this machine: the tests start their own.
+slapd:
+	@PATH="$$PATH:/usr/sbin"; command -v slapd >/dev/null && command -v slapadd >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing slapd for the sign-in tests ..."; \
+	  policy=/usr/sbin/policy-rc.d; \
+	  [ -e $$policy ] || { printf '#!/bin/sh\nexit 101\n' > $$policy; chmod +x $$policy; trap "rm $$policy" EXIT; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y slapd >/dev/null; \
+	else \
+	  echo "error: the sign-in tests need OpenLDAP's slapd and slapadd; install it (Debian: slapd), then run make again" >&2; exit 1; \
+	fi
+
+providers: .venv/installed
+	@$(BIN)/python hatch_build.py install tests/providers

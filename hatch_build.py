@@ -1,7 +1,8 @@
 """Builds the web client with the Node that comes as a Python package, so that Python is all a person needs.
 
 As hatchling's build hook: a wheel carries the client as service/client and the examples as service/examples; an editable
-install builds web/dist in place. As a script: `python hatch_build.py [SCRIPT]` runs one of the web client's npm scripts.
+install builds web/dist in place. As a script: `python hatch_build.py [SCRIPT]` runs one of the web client's npm scripts,
+and `python hatch_build.py install FOLDER` installs what a folder's package-lock.json names.
 """
 
 import os
@@ -66,14 +67,16 @@ def run_script(script: str) -> None:
         raise WebClientError(f"{', '.join(missing)} is missing; the source tree is incomplete")
     with tempfile.TemporaryDirectory() as programs:
         environment = node_environment(Path(programs))
-        if not are_packages_installed():
-            run_npm("ci", "--no-audit", "--no-fund", "--loglevel=error", environment=environment)
-        run_npm("run", "--silent", script, environment=environment)
+        install_packages(WEB, environment=environment)
+        run_npm("run", "--silent", script, folder=WEB, environment=environment)
 
 
-def are_packages_installed() -> bool:
-    installed = WEB / "node_modules" / ".package-lock.json"
-    return installed.exists() and installed.stat().st_mtime >= (WEB / "package-lock.json").stat().st_mtime
+def install_packages(folder: Path, *, environment: dict[str, str]) -> None:
+    """What the folder's package-lock.json names, if that has changed."""
+    installed = folder / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= (folder / "package-lock.json").stat().st_mtime:
+        return
+    run_npm("ci", "--no-audit", "--no-fund", "--loglevel=error", folder=folder, environment=environment)
 
 
 def node_environment(programs: Path) -> dict[str, str]:
@@ -88,15 +91,18 @@ def node_environment(programs: Path) -> dict[str, str]:
     }
 
 
-def run_npm(*arguments: str, environment: dict[str, str]) -> None:
-    result = subprocess.run(["npm", *arguments], cwd=WEB, env=environment, check=False)
+def run_npm(*arguments: str, folder: Path, environment: dict[str, str]) -> None:
+    result = subprocess.run(["npm", *arguments], cwd=folder, env=environment, check=False)
     if result.returncode != 0:
-        raise WebClientError(f"'npm {' '.join(arguments)}' in web/ failed; its own words are above")
+        raise WebClientError(f"'npm {' '.join(arguments)}' in {folder.name}/ failed; its own words are above")
 
 
 def main() -> None:
     try:
-        if len(sys.argv) > 1:
+        if sys.argv[1:2] == ["install"]:
+            with tempfile.TemporaryDirectory() as programs:
+                install_packages(Path(sys.argv[2]), environment=node_environment(Path(programs)))
+        elif len(sys.argv) > 1:
             run_script(sys.argv[1])
         else:
             build_client()
