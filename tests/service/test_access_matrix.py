@@ -192,7 +192,7 @@ def literal(kind: Any, *, name: str, ids: dict[str, str]) -> str:
             "{" + ", ".join(f"{key}: {literal(field.type, name=key, ids=ids)}" for key, field in wanted.items()) + "}"
         )
     if hasattr(named, "values"):
-        return next(iter(named.values))
+        return str(next(iter(named.values)))
     return {"Int": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
 
 
