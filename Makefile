@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check serve web schema format clean chromium slapd providers
+.PHONY: help demo test check serve web schema format clean chromium slapd providers conformance
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -16,7 +16,7 @@ help: ## Show this list
 demo: web ## Fine-tune a small model and show it at http://127.0.0.1:8080 (PORT=8081: elsewhere, ONCE=1: end after the run)
 	@$(BIN)/python examples/demo.py --port $(PORT) $(if $(ONCE),--once)
 
-test: .venv/installed-dev chromium slapd providers web ## Run every test (ARGS="-k wire": some of pytest's)
+test: .venv/installed-dev chromium slapd providers conformance web ## Run every test (ARGS="-k wire": some of pytest's)
 	@$(BIN)/python hatch_build.py test
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -55,9 +55,11 @@ clean: ## Remove everything that make made, the demo's workspace too
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
+# clairvoyance asks for an older rich than ours, for its progress bar, and for a package that Python has had inside since 3.4.
 .venv/installed-dev: .venv/installed
 	@echo "Installing what checks and tests need ..."
 	@$(PIP) --no-build-isolation --editable '.[dev,postgres]'
+	@$(PIP) --no-deps clairvoyance
 	@touch $@
 
 chromium:
@@ -83,3 +85,6 @@ slapd:
 
 providers: .venv/installed
 	@$(BIN)/python hatch_build.py install tests/providers
+
+conformance: .venv/installed
+	@$(BIN)/python hatch_build.py install tests/conformance

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -45,7 +44,7 @@ def bounded_http(*, request_seconds: float, trusted_proxies: Sequence[str]) -> t
             self._forget()
             super().connection_lost(exc)
 
-        def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        def handle_websocket_upgrade(self, event: Any) -> None:
             """From here on it is a websocket, and those are counted by service.live.sockets."""
             self._forget()
             super().handle_websocket_upgrade(event)

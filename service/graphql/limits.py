@@ -49,9 +49,10 @@ MAX_MUTATIONS = 5
 MAX_COST = 100_000
 MAX_ERRORS = 10
 
-CACHED_DOCUMENTS = 256
-MAX_CACHED_CHARACTERS = 4000
-"""Parsed documents are some hundred times as large as their text; those of strangers are not kept at all."""
+CACHED_DOCUMENTS = 100
+MAX_CACHED_CHARACTERS = 3000
+"""A parsed document is up to two hundred times as large as its text, so these are 60 MB at the most; those of strangers
+are not kept at all."""
 
 NUL = re.compile(r"\\u(0000|\{0+\})")
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
