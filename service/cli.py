@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
+from domain.errors import Refusal
+from service.commands.parsers import add_commands
 from service.settings import DEFAULT_HOST, DEFAULT_PORT, SettingsError, read_settings
 
 
@@ -15,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except SettingsError as error:
+    except (SettingsError, Refusal) as error:
         print(f"simpletuner: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
@@ -42,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
 
     rebuild = commands.add_parser("rebuild", help="make the read models anew from the events")
     rebuild.set_defaults(run=_rebuild)
+
+    add_commands(commands)
 
     schema = commands.add_parser("schema", help="print the GraphQL schema")
     schema.set_defaults(run=_print_schema)

@@ -11,16 +11,27 @@ KEY_BYTES = 32
 
 
 def ensure_audit_key(settings: Settings) -> bytes:
-    """Raises SettingsError for what is no key: going on with another one would look like a forgery."""
+    """Made when there is none. Raises SettingsError for what is no key: another one would look like a forgery."""
+    path = settings.workspace / KEY_FILE
+    try:
+        if settings.audit_key is None and not path.exists():
+            _write_once(path, secrets.token_hex(KEY_BYTES))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be made: {error.strerror}; it keeps the key of the audit log") from error
+    return read_audit_key(settings)
+
+
+def read_audit_key(settings: Settings) -> bytes:
+    """Raises SettingsError when there is none."""
     if settings.audit_key is not None:
         return _key_from(settings.audit_key, place="SIMPLETUNER_AUDIT_KEY")
     path = settings.workspace / KEY_FILE
     try:
-        if not path.exists():
-            _write_once(path, secrets.token_hex(KEY_BYTES))
         written = path.read_text("ascii", errors="replace")
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read or made: {error.strerror}; it keeps the audit log's key") from error
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}; it keeps the key of the audit log, or SIMPLETUNER_AUDIT_KEY does"
+        ) from error
     return _key_from(written, place=str(path))
 
 

@@ -67,6 +67,18 @@ def verify(database: Database, events: Table, *, key: bytes, noted: Head | None 
     return Verified(num_events, head)
 
 
+def is_newest_fitting(database: Database, events: Table, *, key: bytes) -> bool:
+    """Whether the newest link was made with this key; at the cost of a look-up, for every start."""
+    with database.reading() as session:
+        links = session.execute(select(event_chain).order_by(event_chain.c.position.desc()).limit(2)).all()
+        position = links[0].position if links else 0
+        row = session.execute(select(events).where(events.c.id == position)).first()
+    if row is None:
+        return not links
+    previous = bytes(links[1].digest) if len(links) > 1 else NO_EVENTS.digest
+    return bytes(links[0].digest) == link(key, previous, _event(row), position=position)
+
+
 def walk(database: Database, events: Table, *, after: int) -> Iterator[Place]:
     """Every position behind `after` in rising order, a batch in memory at a time; each batch is of one state."""
     while True:

@@ -3,8 +3,9 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,25 +19,60 @@ from domain.errors import NameTaken
 from service.audit import verification
 from service.audit.chain import NO_EVENTS, BrokenChain, Head, event_chain, link, read_head
 from service.audit.key import KEY_FILE, ensure_audit_key
-from service.audit.verification import Verified, verify
+from service.audit.verification import Verified, is_newest_fitting, verify
 from service.database import Database
 from service.read_models.projection import project, rebuild
 from service.settings import SettingsError, read_settings
 from service.store import events_table, open_application
-from tests.service.conftest import AUDIT_KEY
+from tests.service.conftest import AUDIT_KEY, new_postgres_database
 
 ANNA = Actor(user_id=UUID(int=1), via="session 12345678", address="192.0.2.1")
 NUM_EVENTS = 6
 TAMPERED = 3
 
 
-@pytest.fixture
-def history(application: SimpleTuner) -> Table:
+def write_history(application: SimpleTuner) -> Table:
     """One environment, renamed until there are NUM_EVENTS events; the table that keeps them."""
     environment_id = application.create_environment(ANNA, name="1", config={"model_family": "sd1x"})
     for number in range(2, NUM_EVENTS + 1):
         application.rename_environment(ANNA, environment_id, name=str(number))
     return events_table(application)
+
+
+@pytest.fixture
+def history(application: SimpleTuner) -> Table:
+    return write_history(application)
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A database with a history that may be altered; it is put back after each test."""
+
+    database: Database
+    events: Table
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    urls = iter([f"sqlite:///{tmp_path_factory.mktemp('chain') / 'kept.sqlite3'}"])
+    if request.param == "postgresql":
+        urls = new_postgres_database(request.getfixturevalue("postgres"))
+    database = Database(next(urls))
+    database.create_tables()
+    yield Victim(database, write_history(open_application(database, project=project, audit_key=AUDIT_KEY)))
+    database.close()
+    next(urls, None)
+
+
+@pytest.fixture
+def victim(kept: Victim) -> Iterator[Victim]:
+    with kept.database.reading() as session:
+        before = {table: session.execute(select(table)).mappings().all() for table in (kept.events, event_chain)}
+    yield kept
+    for table, rows in before.items():
+        write(kept.database, delete(table))
+        with kept.database.writing() as session:
+            session.execute(insert(table), [dict(row) for row in rows])
 
 
 def check(database: Database, events: Table, *, noted: Head | None = None, key: bytes = AUDIT_KEY) -> Verified:
@@ -61,35 +97,37 @@ def newest(database: Database) -> Head:
         return read_head(session)
 
 
-def test_unaltered_chain_has_a_link_for_every_event(database: Database, history: Table) -> None:
-    assert check(database, history) == Verified(NUM_EVENTS, newest(database))
+def test_unaltered_chain_has_a_link_for_every_event(victim: Victim) -> None:
+    assert check(victim.database, victim.events) == Verified(NUM_EVENTS, newest(victim.database))
 
 
 def test_no_events_are_unaltered(database: Database, application: SimpleTuner) -> None:
     assert check(database, events_table(application)) == Verified(0, NO_EVENTS)
 
 
-def test_small_batches_find_the_same(database: Database, history: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_batches_find_the_same(victim: Victim, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "BATCH", 2)
-    assert check(database, history) == Verified(NUM_EVENTS, newest(database))
-    write(database, delete(history).where(history.c.id == NUM_EVENTS))
-    assert alteration(database, history)[0] == NUM_EVENTS
+    assert check(victim.database, victim.events) == Verified(NUM_EVENTS, newest(victim.database))
+    write(victim.database, delete(victim.events).where(victim.events.c.id == NUM_EVENTS))
+    assert alteration(victim.database, victim.events)[0] == NUM_EVENTS
 
 
-def test_changed_byte_of_a_state_is_found(database: Database, history: Table) -> None:
-    with database.reading() as session:
-        state = bytes(session.scalars(select(history.c.state).where(history.c.id == TAMPERED)).one())
+def test_changed_byte_of_a_state_is_found(victim: Victim) -> None:
+    with victim.database.reading() as session:
+        state = bytes(session.scalars(select(victim.events.c.state).where(victim.events.c.id == TAMPERED)).one())
     write(
-        database,
-        update(history).where(history.c.id == TAMPERED).values(state=state.replace(b'"name":"3"', b'"name":"4"')),
+        victim.database,
+        update(victim.events)
+        .where(victim.events.c.id == TAMPERED)
+        .values(state=state.replace(b'"name":"3"', b'"name":"4"')),
     )
-    assert alteration(database, history) == (TAMPERED, "the event was altered", "Environment.Renamed")
+    assert alteration(victim.database, victim.events) == (TAMPERED, "the event was altered", "Environment.Renamed")
 
 
 @pytest.mark.parametrize("position", [1, NUM_EVENTS])
-def test_unreadable_state_is_found_where_it_is(database: Database, history: Table, position: int) -> None:
-    write(database, update(history).where(history.c.id == position).values(state=b"\xff"))
-    found = check(database, history).alteration
+def test_unreadable_state_is_found_where_it_is(victim: Victim, position: int) -> None:
+    write(victim.database, update(victim.events).where(victim.events.c.id == position).values(state=b"\xff"))
+    found = check(victim.database, victim.events).alteration
     assert found is not None
     assert (found.position, found.at) == (position, None)
 
@@ -97,34 +135,34 @@ def test_unreadable_state_is_found_where_it_is(database: Database, history: Tabl
 @pytest.mark.parametrize(
     "change", [{"topic": "Environment.Deleted"}, {"originator_version": 99}, {"originator_id": UUID(int=5)}]
 )
-def test_changed_column_of_an_event_is_found(database: Database, history: Table, change: dict[str, Any]) -> None:
-    write(database, update(history).where(history.c.id == TAMPERED).values(**change))
-    assert alteration(database, history)[:2] == (TAMPERED, "the event was altered")
+def test_changed_column_of_an_event_is_found(victim: Victim, change: dict[str, Any]) -> None:
+    write(victim.database, update(victim.events).where(victim.events.c.id == TAMPERED).values(**change))
+    assert alteration(victim.database, victim.events)[:2] == (TAMPERED, "the event was altered")
 
 
 @pytest.mark.parametrize("position", [1, TAMPERED, NUM_EVENTS])
-def test_deleted_event_is_found(database: Database, history: Table, position: int) -> None:
-    write(database, delete(history).where(history.c.id == position))
-    assert alteration(database, history) == (position, "the event is missing; its link is there", None)
+def test_deleted_event_is_found(victim: Victim, position: int) -> None:
+    write(victim.database, delete(victim.events).where(victim.events.c.id == position))
+    assert alteration(victim.database, victim.events) == (position, "the event is missing; its link is there", None)
 
 
-def test_event_deleted_with_its_link_is_found_behind_it(database: Database, history: Table) -> None:
+def test_event_deleted_with_its_link_is_found_behind_it(victim: Victim) -> None:
     write(
-        database,
-        delete(history).where(history.c.id == TAMPERED),
+        victim.database,
+        delete(victim.events).where(victim.events.c.id == TAMPERED),
         delete(event_chain).where(event_chain.c.position == TAMPERED),
     )
     said = "the event was altered, or others between 2 and 4 are missing"
-    assert alteration(database, history) == (TAMPERED + 1, said, "Environment.Renamed")
+    assert alteration(victim.database, victim.events) == (TAMPERED + 1, said, "Environment.Renamed")
 
 
-def test_swapped_pair_is_found(database: Database, history: Table) -> None:
+def test_swapped_pair_is_found(victim: Victim) -> None:
     def move(from_: int, to: int) -> Any:
-        return update(history).where(history.c.id == from_).values(id=to)
+        return update(victim.events).where(victim.events.c.id == from_).values(id=to)
 
-    write(database, move(TAMPERED, 99), move(TAMPERED + 2, TAMPERED), move(99, TAMPERED + 2))
+    write(victim.database, move(TAMPERED, 99), move(TAMPERED + 2, TAMPERED), move(99, TAMPERED + 2))
     said = "the order was altered: the event that belongs here stands at 5"
-    assert alteration(database, history) == (TAMPERED, said, "Environment.Renamed")
+    assert alteration(victim.database, victim.events) == (TAMPERED, said, "Environment.Renamed")
 
 
 def forged(history: Table, position: int) -> Any:
@@ -133,29 +171,44 @@ def forged(history: Table, position: int) -> Any:
     )
 
 
-def test_inserted_event_is_found(database: Database, history: Table) -> None:
-    write(database, forged(history, NUM_EVENTS + 1))
+def test_inserted_event_is_found(victim: Victim) -> None:
+    write(victim.database, forged(victim.events, NUM_EVENTS + 1))
     said = "the event was inserted, or its link was removed: it has none"
-    assert alteration(database, history) == (NUM_EVENTS + 1, said, "User.Registered")
+    assert alteration(victim.database, victim.events) == (NUM_EVENTS + 1, said, "User.Registered")
 
 
-def test_inserted_event_with_a_made_up_link_is_found(database: Database, history: Table) -> None:
+def test_inserted_event_with_a_made_up_link_is_found(victim: Victim) -> None:
     position = NUM_EVENTS + 1
-    write(database, forged(history, position), insert(event_chain).values(position=position, digest=bytes(32)))
+    write(
+        victim.database,
+        forged(victim.events, position),
+        insert(event_chain).values(position=position, digest=bytes(32)),
+    )
     said = "the event or its link was altered, or the key is not the one that they were written with"
-    assert alteration(database, history) == (position, said, "User.Registered")
+    assert alteration(victim.database, victim.events) == (position, said, "User.Registered")
 
 
-def test_changed_link_is_found(database: Database, history: Table) -> None:
-    write(database, update(event_chain).where(event_chain.c.position == TAMPERED).values(digest=bytes(32)))
+def test_changed_link_is_found(victim: Victim) -> None:
+    write(victim.database, update(event_chain).where(event_chain.c.position == TAMPERED).values(digest=bytes(32)))
     said = "its link was altered; the event is as it was written"
-    assert alteration(database, history) == (TAMPERED, said, "Environment.Renamed")
+    assert alteration(victim.database, victim.events) == (TAMPERED, said, "Environment.Renamed")
 
 
-def test_chain_rewritten_with_another_key_is_found_at_its_beginning(database: Database, history: Table) -> None:
-    other = check(database, history, key=bytes(32))
+def test_chain_rewritten_with_another_key_is_found_at_its_beginning(victim: Victim) -> None:
+    other = check(victim.database, victim.events, key=bytes(32))
     assert other.alteration is not None
     assert (other.num_events, other.alteration.position) == (0, 1)
+
+
+def test_start_sees_whether_the_key_fits(database: Database, application: SimpleTuner) -> None:
+    events = events_table(application)
+    assert is_newest_fitting(database, events, key=AUDIT_KEY)
+    for name in ("a", "b"):
+        application.create_environment(ANNA, name=name, config={"model_family": "sd1x"})
+        assert is_newest_fitting(database, events, key=AUDIT_KEY)
+        assert not is_newest_fitting(database, events, key=bytes(32))
+    write(database, delete(events).where(events.c.id == 2))
+    assert not is_newest_fitting(database, events, key=AUDIT_KEY)
 
 
 def cut_tail(database: Database, history: Table, *, after: int) -> None:
@@ -166,12 +219,12 @@ def cut_tail(database: Database, history: Table, *, after: int) -> None:
     )
 
 
-def test_cut_tail_is_found_with_an_earlier_head_alone(database: Database, history: Table) -> None:
-    noted = newest(database)
-    cut_tail(database, history, after=TAMPERED)
-    assert check(database, history).alteration is None
+def test_cut_tail_is_found_with_an_earlier_head_alone(victim: Victim) -> None:
+    noted = newest(victim.database)
+    cut_tail(victim.database, victim.events, after=TAMPERED)
+    assert check(victim.database, victim.events).alteration is None
     said = f"the chain ends at {TAMPERED}, before the noted head: its end was cut off"
-    assert alteration(database, history, noted=noted) == (NUM_EVENTS, said, None)
+    assert alteration(victim.database, victim.events, noted=noted) == (NUM_EVENTS, said, None)
 
 
 def test_cut_tail_that_was_written_over_is_found(database: Database, history: Table, application: SimpleTuner) -> None:
@@ -259,8 +312,9 @@ def test_killed_writers_leave_the_chain_whole(database: Database, database_url: 
             writer.stdout.readline()
     for writer in writers:
         writer.send_signal(signal.SIGKILL)
-        rest, _ = writer.communicate(timeout=20)
-        acknowledged += 10 + rest.count("\n")
+        assert writer.stdout is not None
+        acknowledged += 10 + writer.stdout.read().count("\n")
+        writer.wait(timeout=20)
     found = check(database, events_table(application))
     assert found.alteration is None
     assert acknowledged <= found.num_events <= acknowledged + len(writers)

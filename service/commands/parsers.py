@@ -1,0 +1,187 @@
+"""The commands for the one who has the machine: users, API keys and the audit log. They work while the service runs.
+
+What they need is imported when they are run: --help and the other commands do without.
+"""
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # the name that argparse gives its type
+
+DEFAULT_LEVEL = "researcher"
+HEAD = re.compile(r"\d{1,18}:[0-9a-f]{64}")
+
+
+def add_commands(commands: "Commands") -> None:
+    _add_user(commands)
+    _add_apikey(commands)
+    _add_audit(commands)
+
+
+def _add_user(commands: "Commands") -> None:
+    user = commands.add_parser("user", help="accounts: add, list, disable, enable, reset-password")
+    kinds = user.add_subparsers(required=True, metavar="COMMAND")
+
+    add = kinds.add_parser("add", help="make an account; the first one must be an administrator")
+    add.add_argument("username", help="what others see; no @ in it")
+    add.add_argument("email", help="e-mail address")
+    add.add_argument(
+        "--level",
+        action="append",
+        dest="levels",
+        metavar="NAME",
+        help=f"viewer, researcher, lead, admin or a level of your own; may be given several times ({DEFAULT_LEVEL})",
+    )
+    _add_password(add)
+    add.set_defaults(run=_user_add)
+
+    listing = kinds.add_parser("list", help="print all accounts")
+    listing.set_defaults(run=_user_list)
+
+    for name, does, run in (
+        ("disable", "end all sessions and stop all keys of an account", _user_disable),
+        ("enable", "let somebody in again", _user_enable),
+    ):
+        switch = kinds.add_parser(name, help=does)
+        switch.add_argument("login", metavar="USER", help="username or e-mail address")
+        switch.set_defaults(run=run)
+
+    reset = kinds.add_parser("reset-password", help="give an account another password; all its sessions end")
+    reset.add_argument("login", metavar="USER", help="username or e-mail address")
+    _add_password(reset)
+    reset.set_defaults(run=_user_reset_password)
+
+
+def _add_password(parser: argparse.ArgumentParser) -> None:
+    """Never as an argument: those can be seen by everybody on the machine, and shells remember them."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    source.add_argument("--generate", action="store_true", help="make up a password and print it")
+
+
+def _add_apikey(commands: "Commands") -> None:
+    apikey = commands.add_parser("apikey", help="API keys: create, list, revoke")
+    kinds = apikey.add_subparsers(required=True, metavar="COMMAND")
+
+    create = kinds.add_parser("create", help="make a key for somebody and print it, this once")
+    create.add_argument("login", metavar="USER", help="username or e-mail address")
+    create.add_argument("name", metavar="NAME", help="what it is for")
+    create.add_argument("--permissions", type=_names, metavar="A,B", help="what it may do (all that the user may)")
+    create.add_argument("--expires-days", type=_days, metavar="N", help="when it stops working (never)")
+    create.set_defaults(run=_apikey_create)
+
+    listing = kinds.add_parser("list", help="print the keys that have not been revoked, without their secrets")
+    listing.add_argument("login", metavar="USER", nargs="?", help="only those of this user")
+    listing.set_defaults(run=_apikey_list)
+
+    revoke = kinds.add_parser("revoke", help="stop a key")
+    revoke.add_argument("key", metavar="KEY", help="its id, or how it begins, as the list has them")
+    revoke.set_defaults(run=_apikey_revoke)
+
+
+def _add_audit(commands: "Commands") -> None:
+    audit = commands.add_parser("audit", help="the audit log: verify, export")
+    kinds = audit.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = kinds.add_parser("verify", help="look for events that were altered; exit status 1 when one is found")
+    verify.add_argument(
+        "--head", type=_head, metavar="POSITION:DIGEST", help="what an earlier verify printed: must still be a part"
+    )
+    verify.set_defaults(run=_audit_verify)
+
+    export = kinds.add_parser("export", help="print the log as JSON lines, oldest first")
+    export.add_argument("--actor", metavar="USER", help="only by this user: username, e-mail address or id")
+    export.add_argument("--subject", metavar="ID", help="only done to this")
+    export.add_argument("--action", metavar="WORD", help="only actions that begin so, for example environment.")
+    export.add_argument("--via", metavar="WORD", help="only what came in so, for example key")
+    export.add_argument("--since", metavar="TIME", help="from this time on, for example 2030-01-31")
+    export.add_argument("--until", metavar="TIME", help="before this time")
+    export.set_defaults(run=_audit_export)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 36500:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1")
+    return int(text)
+
+
+def _head(text: str) -> tuple[int, bytes]:
+    if not HEAD.fullmatch(text.strip().lower()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no head, which is a position, a colon and 64 hexadecimal digits")
+    position, _, digest = text.strip().partition(":")
+    return int(position), bytes.fromhex(digest)
+
+
+def _user_add(options: argparse.Namespace) -> int:
+    from service.commands import user  # noqa: PLC0415  slow import
+
+    return user.add(
+        options.username,
+        options.email,
+        levels=options.levels or [DEFAULT_LEVEL],
+        from_stdin=options.password_stdin,
+        generate=options.generate,
+    )
+
+
+def _user_list(_: argparse.Namespace) -> int:
+    from service.commands import user  # noqa: PLC0415  slow import
+
+    return user.print_all()
+
+
+def _user_disable(options: argparse.Namespace) -> int:
+    from service.commands import user  # noqa: PLC0415  slow import
+
+    return user.switch(options.login, disabled=True)
+
+
+def _user_enable(options: argparse.Namespace) -> int:
+    from service.commands import user  # noqa: PLC0415  slow import
+
+    return user.switch(options.login, disabled=False)
+
+
+def _user_reset_password(options: argparse.Namespace) -> int:
+    from service.commands import user  # noqa: PLC0415  slow import
+
+    return user.reset_password(options.login, from_stdin=options.password_stdin, generate=options.generate)
+
+
+def _apikey_create(options: argparse.Namespace) -> int:
+    from service.commands import api_key  # noqa: PLC0415  slow import
+
+    return api_key.create(
+        options.login, name=options.name, permissions=options.permissions, expires_days=options.expires_days
+    )
+
+
+def _apikey_list(options: argparse.Namespace) -> int:
+    from service.commands import api_key  # noqa: PLC0415  slow import
+
+    return api_key.print_all(options.login)
+
+
+def _apikey_revoke(options: argparse.Namespace) -> int:
+    from service.commands import api_key  # noqa: PLC0415  slow import
+
+    return api_key.revoke(options.key)
+
+
+def _audit_verify(options: argparse.Namespace) -> int:
+    from service.commands import audit  # noqa: PLC0415  slow import
+
+    return audit.print_verification(noted=options.head)
+
+
+def _audit_export(options: argparse.Namespace) -> int:
+    from service.commands import audit  # noqa: PLC0415  slow import
+
+    names = ("actor", "subject", "action", "via", "since", "until")
+    return audit.print_export({name: value for name in names if (value := vars(options)[name]) is not None})
