@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.settings import Settings
 
+# Mantine writes its theme and the responsive parts of its components into <style> elements, so these are allowed inline;
+# what an attacker could more easily bring in, style attributes and whole sheets from elsewhere, is not.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-elem 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'none'; "

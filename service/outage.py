@@ -34,11 +34,11 @@ async def answer_database_error(_: HTTPConnection, error: Exception) -> Response
 
 
 async def answer_failure(_: HTTPConnection, error: Exception) -> Response:
-    """The server writes the traceback after this line. Nothing adds headers to this answer, so it brings them."""
+    """uvicorn writes the traceback after this line, and closes the connection. Nothing adds headers, so they are here."""
     number = uuid4().hex[:8]
     log.error("error=%s %s", number, type(error).__name__)
     answer = refusal(500, "INTERNAL", f"Something went wrong here (error {number} in the log of the server).")
-    answer.headers.update(HEADERS)
+    answer.headers.update(HEADERS | {"connection": "close"})
     return answer
 
 

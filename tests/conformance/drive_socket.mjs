@@ -78,6 +78,8 @@ await until(() => events.includes('connected again'))
 const afterwards = await once({ query: '{ viewer { user { username } } }' })
 const run = first.data.startTraining.run
 await once({ query: 'mutation ($i: StopTrainingInput!) { stopTraining(input: $i) { errors { code } } }', variables: { i: { runId: run.id, mode: 'STOP_NOW' } } })
+const state = async () => (await once({ query: 'query ($id: ID!) { trainingRun(id: $id) { state } }', variables: { id: run.id } })).data.trainingRun.state
+while (!['STOPPED', 'FINISHED', 'FAILED'].includes(await state())) await new Promise((resolve) => setTimeout(resolve, 100))
 stop()
 await client.dispose()
 console.log(JSON.stringify({ query, mutation, refused, broken, seen: [...new Set(seen)], run: run.name, afterwards, events, frames: [...new Set(frames)], problems }))

@@ -11,7 +11,7 @@ from schemathesis.graphql import nodes
 
 from tests.service.conftest import Script, Server
 
-NUM_EXAMPLES = 10
+NUM_EXAMPLES = 6
 EXCLUDED = {
     "Mutation.startTraining": "starts real training",
     "Mutation.resumeTraining": "starts real training",

@@ -1,8 +1,10 @@
 """What one request may ask for, how long it may take, who may ask from where, and what nobody is told."""
 
 import json
+import re
 import resource
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -591,3 +593,37 @@ def test_database_that_is_gone_is_said_in_one_line(new_server: Callable[..., Ser
         assert server.process.poll() is None
         assert "Traceback" not in server.log()
         server.kill()
+
+
+def test_what_nobody_foresaw_is_a_number_to_look_for(new_server: Callable[..., Server]) -> None:
+    """A row that cannot be read, as no command of ours writes it: whoever it is that asks cannot be told."""
+    server = new_server().start()
+    script = set_up(server)
+    with sqlite3.connect(server.workspace / "simpletuner.sqlite3") as damaged:
+        damaged.execute("UPDATE users SET levels = '{'")
+    damaged.close()
+    for answer in (script.post("{ __typename }"), script.get("/api/training/status")):
+        error = answer.json()["errors"][0]
+        found = re.fullmatch(
+            r"Something went wrong here \(error (\w{8}) in the log of the server\)\.", error["message"]
+        )
+        assert (answer.status_code, error["extensions"], bool(found)) == (500, {"code": "INTERNAL"}, True)
+        assert f"error={found and found[1]}" in server.log()
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    with dial(server, additional_headers={"X-API-Key": script.api_key}) as opened:
+        assert closed_with(opened) == (1011, "something went wrong here")
+    assert server.log().count("JSONDecodeError") >= 3
+
+
+def test_damage_below_a_field_is_a_number_as_well(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    script = set_up(server)
+    script.ask('mutation { createEnvironment(input: {name: "a", example: "ink-style"}) { errors { code } } }')
+    with sqlite3.connect(server.workspace / "simpletuner.sqlite3") as damaged:
+        damaged.execute("UPDATE environments SET config = '{'")
+    damaged.close()
+    answer = script.post("{ environments(first: 1) { totalCount } }")
+    error = answer.json()["errors"][0]
+    assert (answer.status_code, error["extensions"], error["path"]) == (200, {"code": "INTERNAL"}, ["environments"])
+    assert "JSON" not in answer.text
+    assert "JSONDecodeError" in server.log()
