@@ -16,6 +16,7 @@ from domain.errors import InvalidInput, NotAllowed, WrongState
 from domain.user import User
 from service.access.accounts import check_name_and_email, new_names
 from service.access.api_keys import api_keys
+from service.access.identities import identities
 from service.access.passwords import check_password_rules, digest_password, passwords, write_digest
 from service.access.sessions import end_sessions_of
 from service.database import Database
@@ -158,7 +159,7 @@ def erase_person(session: Session, user_id: UUID) -> None:
     """Everything that names a person or opens their account."""
     forget_person(session, user_id)
     end_sessions_of(session, user_id)
-    for table in (passwords, api_keys, idempotency_keys):
+    for table in (passwords, api_keys, identities, idempotency_keys):
         session.execute(delete(table).where(table.c.user_id == user_id))
 
 

@@ -1,9 +1,11 @@
 """How often one may try: wrong passwords by account and by address, and how many are checked at once."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from limits import RateLimitItem, parse
@@ -11,6 +13,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from domain.errors import TooManyTries, WrongCredentials
+from service.access.tokens import digest_token
+
+log = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
 
@@ -21,6 +26,9 @@ REGISTRATIONS_BY_ADDRESS = parse("5/minute")
 MAX_AT_ONCE = 2
 """Digesting a password takes a core and 64 MiB of memory; this many at once leave room for everybody else."""
 
+MAX_ASKED_AT_ONCE = 4
+"""Asking a directory takes only time, in threads of their own: while one does not answer, all else goes on."""
+
 MAX_WAITING = 64
 
 
@@ -30,16 +38,21 @@ class Throttle:
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
+        self._asking = ThreadPoolExecutor(MAX_ASKED_AT_ONCE, thread_name_prefix="directory")
         self._num_waiting = 0
+        self._num_asking = 0
 
-    async def try_password(self, work: Callable[[], Done], *, account: str, address: str) -> Done:
+    async def try_password(
+        self, work: Callable[[], Done], *, account: str, address: str, is_asked_elsewhere: bool = False
+    ) -> Done:
         """Run `work` in a thread when it is its turn, and count it when it raises WrongCredentials.
 
-        Whether there is such an account makes no difference. Raises TooManyTries, then without running it.
+        is_asked_elsewhere: a directory checks the password, not this machine. Whether there is such an account makes no difference. Raises TooManyTries, then without running it.
         """
+        digest = digest_token(account.strip().casefold())  # what is guessed may be long, and is remembered for an hour
         counts: list[tuple[RateLimitItem, tuple[str, ...]]] = [
-            (BY_ACCOUNT_AND_ADDRESS, (account.strip().casefold(), address)),
-            (BY_ACCOUNT, (account.strip().casefold(),)),
+            (BY_ACCOUNT_AND_ADDRESS, (digest, address)),
+            (BY_ACCOUNT, (digest,)),
             (BY_ADDRESS, (address,)),
         ]
         self._check(counts)
@@ -49,11 +62,12 @@ class Throttle:
             try:
                 return work()
             except WrongCredentials:
+                log.info("sign-in refused address=%s", address)
                 for limit, key in counts:
                     self._limiter.hit(limit, *key)
                 raise
 
-        return await self.take_turn(checked)
+        return await (self._ask(checked) if is_asked_elsewhere else self.take_turn(checked))
 
     async def take_turn(self, work: Callable[[], Done]) -> Done:
         """Run what digests a password in a thread when it is its turn. Raises TooManyTries when too many wait."""
@@ -65,6 +79,15 @@ class Throttle:
                 return await asyncio.to_thread(work)
         finally:
             self._num_waiting -= 1
+
+    async def _ask(self, work: Callable[[], Done]) -> Done:
+        if self._num_asking >= MAX_WAITING:
+            raise TooManyTries("too many people are signing in at this moment; try again in a few seconds")
+        self._num_asking += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._asking, work)
+        finally:
+            self._num_asking -= 1
 
     def count_registration(self, address: str) -> None:
         """Raises TooManyTries."""

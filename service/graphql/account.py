@@ -9,8 +9,10 @@ from domain.errors import NotAllowed, Refusal
 from service.access import accounts, key_ring
 from service.access.api_keys import api_keys_of
 from service.access.sessions import COOKIE, LIFETIME
+from service.access.sign_in_elsewhere import sign_in_with_directory
 from service.access.viewer import Credential, view
 from service.access.viewer import Viewer as SignedInViewer
+from service.graphql.auth_provider import SignInProvider, sign_in_providers
 from service.graphql.context import Context, Info, answer, read, signed_in
 from service.graphql.errors import UserError, user_errors
 from service.graphql.payloads import no_errors
@@ -20,20 +22,12 @@ from service.graphql.user import ApiKey, Level, User
 from service.read_models.policy import find_registration
 
 
-@strawberry.type(description="A way to sign in with an account from elsewhere.")
-class AuthProvider:
-    id: strawberry.ID = strawberry.field(description="Opaque id.")
-    name: str = strawberry.field(description="What people know it by.")
-    kind: str = strawberry.field(description="oidc or ldap.")
-    login_url: str = strawberry.field(description="Where to send the browser.")
-
-
 @strawberry.type(description="What somebody who is not signed in may know.")
 class Setup:
     required: bool = strawberry.field(description="There is no administrator yet; only completeSetup does anything.")
     token_required: bool = strawberry.field(description="completeSetup wants the token that the server printed.")
     registration_open: bool = strawberry.field(description="Anybody may make an account.")
-    auth_providers: list[AuthProvider] = strawberry.field(description="Other ways to sign in.")
+    auth_providers: list[SignInProvider] = strawberry.field(description="Other ways to sign in.")
 
 
 @strawberry.type(description="The authenticated user of this request, and what the request may do.")
@@ -115,6 +109,9 @@ class RegisterInput:
 class SignInInput:
     login: str = strawberry.field(description="Username or e-mail address.")
     password: str = strawberry.field(description="The password.")
+    provider_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The directory that knows the password; null for an account of this service."
+    )
 
 
 @strawberry.input(description="A new password of one's own.")
@@ -158,7 +155,7 @@ class AccountQuery:
             required=required,
             token_required=required and parts.settings.setup_token is not None,
             registration_open=registration.open and not required,
-            auth_providers=[],
+            auth_providers=await sign_in_providers(info),
         )
 
     @strawberry.field(description="Who is asking.", extensions=[SignedIn()])
@@ -233,6 +230,16 @@ class AccountMutation:
     async def sign_in(self, info: Info, input: SignInInput) -> ViewerPayload:
         parts, context = info.context.parts, info.context
 
+        def at_directory() -> str:
+            return sign_in_with_directory(
+                parts,
+                decode_id("AuthProvider", input.provider_id, path="providerId"),
+                login=input.login,
+                password=input.password,
+                user_agent=_user_agent(context),
+                address=context.address,
+            )
+
         def work() -> str:
             user = accounts.check_password(parts.database, login=input.login, password=input.password)
             return accounts.open_session(
@@ -240,7 +247,12 @@ class AccountMutation:
             )
 
         try:
-            token = await context.throttle.try_password(work, account=input.login, address=context.address)
+            token = await context.throttle.try_password(
+                work if input.provider_id is None else at_directory,
+                account=f"{input.provider_id or ''}{input.login}",
+                address=context.address,
+                is_asked_elsewhere=input.provider_id is not None,
+            )
         except Refusal as refusal:
             return ViewerPayload(errors=user_errors(refusal))
         return ViewerPayload(viewer=await begin_session(context, token))

@@ -15,6 +15,7 @@ from domain.access import (
 from domain.errors import InUse, InvalidInput, NotAllowed
 from domain.policy import Policy
 from service.access.administration import check_reach
+from service.access.provider_settings import providers_naming
 from service.graphql.context import Info, answer, read, signed_in
 from service.graphql.errors import UserError
 from service.graphql.node import Node
@@ -223,6 +224,9 @@ class PolicyMutation:
                     raise InUse(f"{', '.join(having[:5])} have the level {name!r}; give them another", path=("id",))
                 if name in find_registration(session).default_levels:
                     raise InUse(f"{name!r} is a level that new users get; change that first", path=("id",))
+                giving = providers_naming(session, name)
+                if giving:
+                    raise InUse(f"the sign-in provider {giving[0]!r} gives {name!r}; change that first", path=("id",))
 
             parts.application.change_policy(command, along=along)
             return DeletePayload(deleted_id=input.id)

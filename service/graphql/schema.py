@@ -8,6 +8,7 @@ from strawberry.types.execution import ExecutionContext
 
 from service.graphql.account import AccountMutation, AccountQuery
 from service.graphql.audit import AuditQuery
+from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
@@ -44,12 +45,16 @@ class NodeQuery:
 Query = merge_types(
     "Query",
     (
-        *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuditQuery),
+        *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
         *(FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery),
     ),
 )
 Mutation = merge_types(
-    "Mutation", (AccountMutation, UserMutation, PolicyMutation, EnvironmentMutation, DatasetMutation, RunMutation)
+    "Mutation",
+    (
+        *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
+        *(EnvironmentMutation, DatasetMutation, RunMutation),
+    ),
 )
 Subscription = merge_types("Subscription", (RunSubscription,))
 
