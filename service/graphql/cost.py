@@ -49,11 +49,12 @@ MAX_DIGITS = 20
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """depth: levels of fields. top: names of the fields at the first level, as often as they stand there."""
+    """depth: levels of fields. num_top: fields at the first level. top: their names."""
 
     depth: int = 0
     num_aliases: int = 0
-    top: tuple[str, ...] = ()
+    num_top: int = 0
+    top: frozenset[str] = frozenset()
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -65,29 +66,30 @@ def operations_of(document: DocumentNode) -> list[OperationDefinitionNode]:
 
 
 class Measure:
-    """The shape of everything in a document. max_top: how many names at the first level are told apart."""
+    """The shapes of what is in a document."""
 
-    def __init__(self, document: DocumentNode, *, max_top: int) -> None:
+    def __init__(self, document: DocumentNode) -> None:
         self._fragments = fragments_of(document)
         self._known: dict[str, Shape] = {}
-        self._max_top = max_top
 
     def shape_of(self, selections: SelectionSetNode | None) -> Shape:
         """Raises RecursionError for what is nested beyond all reason."""
-        depth, num_aliases, top = 0, 0, []
+        depth, num_aliases, num_top = 0, 0, 0
+        top: set[str] = set()
         for selection in selections.selections if selections else ():
             if isinstance(selection, FieldNode):
                 inner = self.shape_of(selection.selection_set)
                 depth = max(depth, 1 + inner.depth)
                 num_aliases += inner.num_aliases + (selection.alias is not None)
-                top.append(selection.name.value)
+                num_top += 1
+                top.add(selection.name.value)
             else:
                 inner = self._shape_of_fragment(selection)
                 depth = max(depth, inner.depth)
                 num_aliases += inner.num_aliases
-                top.extend(inner.top)
-            del top[self._max_top :]
-        return Shape(depth, num_aliases, tuple(top))
+                num_top += inner.num_top
+                top |= inner.top
+        return Shape(depth, num_aliases, num_top, frozenset(top))
 
     def _shape_of_fragment(self, selection: SelectionNode) -> Shape:
         if isinstance(selection, InlineFragmentNode):

@@ -148,7 +148,7 @@ def find_stranger_errors(schema: Schema, document: DocumentNode, text: str) -> S
     too_complex = find_excess(document, text)
     if too_complex is not None:
         return (too_complex,)
-    measure = Measure(document, max_top=MAX_TOKENS)
+    measure = Measure(document)
     asked = {name for each in operations_of(document) for name in measure.shape_of(each.selection_set).top}
     if asked - open_fields(schema):
         return (NotSignedIn(),)
@@ -194,12 +194,12 @@ def count(document: DocumentNode) -> Iterator[tuple[str, int, int]]:
     yield "directives", sum(map(len, directives)), MAX_DIRECTIVES
     yield "directives in one place", max(map(len, directives), default=0), MAX_DIRECTIVES_OF_NODE
     yield "repetitions of one field", most_repeated(document), MAX_REPEATS
-    measure = Measure(document, max_top=MAX_TOKENS)
+    measure = Measure(document)
     shapes = [(each, measure.shape_of(each.selection_set)) for each in operations]
     yield "levels of depth", max((shape.depth for _, shape in shapes), default=0), MAX_DEPTH
     yield "aliases", sum(shape.num_aliases for _, shape in shapes), MAX_ALIASES
     mutations = [shape for each, shape in shapes if each.operation is OperationType.MUTATION]
-    yield "mutations", max((len(shape.top) for shape in mutations), default=0), MAX_MUTATIONS
+    yield "mutations", max((shape.num_top for shape in mutations), default=0), MAX_MUTATIONS
 
 
 def find_cost_errors(

@@ -192,6 +192,9 @@ PROBES = [
     "{ viewr { id } }",
     "{ nothing }",
     "{ ...F } fragment F on Query { users(first: 1) { totalCount } }",
+    "{ ...F0 nothing } "
+    + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ... {{ ...F{n + 1} }} }}" for n in range(14))
+    + " fragment F14 on Query { setup { required } }",
     "mutation { createUzer { id } }",
     "mutation { createUser { id } }",
     "subscription { nothing }",
