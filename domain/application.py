@@ -167,6 +167,18 @@ class SimpleTuner(Application[UUID]):
 
         self._change(Environment, environment_id, command)
 
+    def restore_environment(self, actor: Actor, environment_id: UUID, *, revision: int) -> None:
+        """Bring configuration and datasets back to a version; what has been deleted since is not brought back."""
+
+        def command(environment: Environment) -> None:
+            config, dataset_ids = environment.at(revision)
+            check_training(config)
+            for dataset_id in dataset_ids:
+                self._get(Dataset, dataset_id)
+            environment.restore(actor, revision=revision)
+
+        self._change(Environment, environment_id, command)
+
     def rename_environment(self, actor: Actor, environment_id: UUID, *, name: str) -> None:
         checked = _checked_name(name)
         self._change(Environment, environment_id, lambda environment: environment.rename(actor, name=checked))

@@ -8,8 +8,11 @@ from eventsourcing.domain import AggregateCreated
 
 from domain.access import Actor
 from domain.aggregate import Noun
-from domain.config.changes import Change, apply_changes, changes_between
+from domain.config.changes import Change, apply_changes, changes_between, undo_changes
 from domain.errors import NotFound, StaleVersion
+
+DATASETS_KEY = "datasets"
+"""What the datasets are called among the options that changed."""
 
 
 class Environment(Noun):
@@ -36,10 +39,18 @@ class Environment(Noun):
             aggregate.config = apply_changes(aggregate.config, self.changes)
             aggregate.dataset_ids = list(self.dataset_ids)
             aggregate.revision += 1
-            changed = [change["key"] for change in self.changes]
-            if self.dataset_ids != self.dataset_ids_before:
-                changed.append("datasets")
-            aggregate.keys_by_revision[aggregate.revision] = changed
+            aggregate.changes_by_revision[aggregate.revision] = self
+
+        @property
+        def keys(self) -> set[str]:
+            changed = {change["key"] for change in self.changes}
+            return changed | ({DATASETS_KEY} if self.dataset_ids != self.dataset_ids_before else set())
+
+    class Restored(ConfigChanged):
+        """restored: the revision that everything was brought back to."""
+
+        TOPIC = "Environment.Restored"
+        restored: int
 
     class Renamed(Event):
         TOPIC = "Environment.Renamed"
@@ -69,7 +80,7 @@ class Environment(Noun):
         self.owner = by
         self.revision = 1
         self.deleted = False
-        self.keys_by_revision: dict[int, list[str]] = {}
+        self.changes_by_revision: dict[int, Environment.ConfigChanged] = {}
 
     @classmethod
     def create(
@@ -80,12 +91,17 @@ class Environment(Noun):
     def change(
         self, actor: Actor, *, expected_revision: int, config: Mapping[str, Any], dataset_ids: Sequence[UUID]
     ) -> None:
-        """Replace the configuration; nothing happens when it is equal. Raises StaleVersion naming what changed since."""
+        """Replace the configuration, which was made from the present one; nothing happens when it is equal.
+
+        What others changed since expected_revision is kept, unless it is the same options: then StaleVersion names them.
+        """
         self._check_exists()
-        if expected_revision != self.revision:
-            raise StaleVersion(self._what_changed_since(expected_revision), path=("expectedVersion",))
         changes = changes_between(self.config, config)
-        if changes or list(dataset_ids) != self.dataset_ids:
+        changed = {change["key"] for change in changes}
+        if list(dataset_ids) != self.dataset_ids:
+            changed.add(DATASETS_KEY)
+        self._check_no_conflict(expected_revision, changed)
+        if changed:
             self._record(
                 self.ConfigChanged,
                 actor,
@@ -93,6 +109,34 @@ class Environment(Noun):
                 dataset_ids=list(dataset_ids),
                 dataset_ids_before=self.dataset_ids,
             )
+
+    def restore(self, actor: Actor, *, revision: int) -> None:
+        """Bring configuration and datasets back to what they were; nothing happens when they are. Raises NotFound."""
+        self._check_exists()
+        config, dataset_ids = self.at(revision)
+        changes = changes_between(self.config, config)
+        if changes or dataset_ids != self.dataset_ids:
+            self._record(
+                self.Restored,
+                actor,
+                changes=changes,
+                dataset_ids=dataset_ids,
+                dataset_ids_before=self.dataset_ids,
+                restored=revision,
+            )
+
+    def at(self, revision: int) -> tuple[dict[str, Any], list[UUID]]:
+        """Configuration and datasets of a revision. Raises NotFound."""
+        if not 1 <= revision <= self.revision:
+            raise NotFound(
+                f"the environment {self.name!r} has no version {revision}; it has 1 to {self.revision}",
+                path=("version",),
+            )
+        config, dataset_ids = dict(self.config), list(self.dataset_ids)
+        for later in range(self.revision, revision, -1):
+            event = self.changes_by_revision[later]
+            config, dataset_ids = undo_changes(config, event.changes), list(event.dataset_ids_before)
+        return config, dataset_ids
 
     def rename(self, actor: Actor, *, name: str) -> None:
         self._check_exists()
@@ -107,9 +151,17 @@ class Environment(Noun):
         if self.deleted:
             raise NotFound(f"the environment {self.name!r} has been deleted")
 
-    def _what_changed_since(self, revision: int) -> str:
-        keys = [key for number, changed in self.keys_by_revision.items() if number > revision for key in changed]
-        since = f"version {revision} is not the newest, which is {self.revision}"
-        return (
-            f"{since}; changed since: {', '.join(sorted(set(keys))) or 'nothing'}. Load it again and repeat the change"
-        )
+    def _check_no_conflict(self, expected_revision: int, changed: set[str]) -> None:
+        if expected_revision == self.revision:
+            return
+        stale = f"version {expected_revision} is not the newest, which is {self.revision}"
+        if not 1 <= expected_revision < self.revision:
+            raise StaleVersion(f"{stale}; load it again", path=("expectedVersion",))
+        later = range(expected_revision + 1, self.revision + 1)
+        changed_since = set[str]().union(*(self.changes_by_revision[revision].keys for revision in later))
+        contested = sorted(changed & changed_since)
+        if contested:
+            raise StaleVersion(
+                f"{stale}; changed since: {', '.join(contested)}. Load it again and repeat the change",
+                path=("expectedVersion",),
+            )

@@ -32,5 +32,20 @@ def apply_changes(config: Mapping[str, Any], changes: Sequence[Change]) -> dict[
     return changed | {change["key"]: change["after"] for change in changes if "after" in change}
 
 
+def undo_changes(config: Mapping[str, Any], changes: Sequence[Change]) -> dict[str, Any]:
+    """What the configuration was before the changes."""
+    changed = {key: value for key, value in config.items() if key not in {change["key"] for change in changes}}
+    return changed | {change["key"]: change["before"] for change in changes if "before" in change}
+
+
+def reverse_change(change: Change) -> Change:
+    reversed_change = Change(key=change["key"])
+    if "after" in change:
+        reversed_change["before"] = change["after"]
+    if "before" in change:
+        reversed_change["after"] = change["before"]
+    return reversed_change
+
+
 def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)

@@ -12,7 +12,9 @@ from strawberry.scalars import JSON
 from domain.access import Resource, ResourceKind
 from domain.application import AlongNew
 from domain.config.changes import Change as RecordedChange
+from domain.config.changes import reverse_change, undo_changes
 from domain.config.training import TrainingConfig
+from domain.environment import DATASETS_KEY
 from domain.errors import InvalidInput, NotFound
 from service.access.config_rights import check_dataset_rights, check_training_rights
 from service.access.viewer import Viewer
@@ -34,8 +36,10 @@ from service.read_models.dataset import find_dataset_named, find_datasets
 from service.read_models.environment import (
     EnvironmentRow,
     VersionRow,
+    changes_after,
     find_environment,
     find_environment_named,
+    last_versions,
     list_environments,
     list_versions,
 )
@@ -58,6 +62,7 @@ class EnvironmentVersion:
     number: int = strawberry.field(description="From 1.")
     at: datetime = strawberry.field(description="When it was made.")
     summary: str = strawberry.field(description="What changed, in a line.")
+    restored: int | None = strawberry.field(description="The version that was brought back; null for other changes.")
     changes: list[Change] = strawberry.field(description="By option, in alphabetical order.")
 
     @strawberry.field(description="Who made it; null for the service itself.")
@@ -66,15 +71,29 @@ class EnvironmentVersion:
 
     @classmethod
     def of(cls, row: VersionRow) -> "EnvironmentVersion":
-        keys = [change["key"] for change in row.changes]
-        summary = "created" if row.number == 1 else f"changed {', '.join(keys[:5])}" + (" …" if len(keys) > 5 else "")
         return cls(
             row=row,
             number=row.number,
             at=row.at,
-            summary=summary,
+            summary=summarise(row),
+            restored=row.restored,
             changes=[Change.of(change) for change in row.changes],
         )
+
+
+def summarise(row: VersionRow) -> str:
+    if row.number == 1:
+        return "created"
+    if row.restored is not None:
+        return f"brought back version {row.restored}"
+    keys = [change["key"] for change in row.changes]
+    return f"changed {', '.join(keys[:5])}" + (" …" if len(keys) > 5 else "")
+
+
+@strawberry.type(description="Which version set an option to what it is.")
+class LastChange:
+    key: str = strawberry.field(description="The option, or `datasets`.")
+    version: EnvironmentVersion = strawberry.field(description="The version that changed it last, with who and when.")
 
 
 @strawberry.type(description="A named, versioned training configuration with its datasets.")
@@ -108,6 +127,20 @@ class Environment(Node):
         size, position = check_first(first), decode_position(after)
         page = await read(info, lambda session: list_versions(session, self.row.id, first=size, after=position))
         return connect(page, EnvironmentVersion.of)
+
+    @strawberry.field(description="For each option that was ever set, the version that changed it last.")
+    async def last_changes(self, info: Info) -> list[LastChange]:
+        found = await read(info, lambda session: last_versions(session, self.row.id))
+        return [LastChange(key=key, version=EnvironmentVersion.of(row)) for key, row in sorted(found.items())]
+
+    @strawberry.field(description="What leads from one version to another, in either direction.")
+    async def difference(self, info: Info, from_version: int, to_version: int) -> list[Change]:
+        for name, number in (("fromVersion", from_version), ("toVersion", to_version)):
+            if not 1 <= number <= self.row.revision:
+                raise InvalidInput(f"{name} is {number} but there are versions 1 to {self.row.revision}", path=(name,))
+        older, newer = sorted((from_version, to_version))
+        changes = await read(info, lambda session: changes_after(session, self.row.id, number=older, upto=newer))
+        return [Change.of(change if from_version == older else reverse_change(change)) for change in changes]
 
     @property
     def resource(self) -> Resource:
@@ -159,10 +192,18 @@ class CreateEnvironmentInput:
 @strawberry.input(description="A change of an environment.")
 class UpdateEnvironmentInput:
     id: strawberry.ID = strawberry.field(description="Which one.")
-    expected_version: int = strawberry.field(description="The version that the change was made from.")
+    expected_version: int = strawberry.field(
+        description="The version that the change was made from; it conflicts with later changes of the same options."
+    )
     set: JSON | None = strawberry.field(default=None, description="Options with their new values.")
     unset: list[str] | None = strawberry.field(default=None, description="Options to be left to their default.")
     dataset_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Null keeps the datasets.")
+
+
+@strawberry.input(description="A version to be brought back.")
+class RestoreEnvironmentInput:
+    id: strawberry.ID = strawberry.field(description="Of which environment.")
+    version: int = strawberry.field(description="Its options and datasets become a new version.")
 
 
 @strawberry.input(description="A new name for an environment.")
@@ -267,6 +308,25 @@ class EnvironmentMutation:
                 unset=unset,
                 dataset_ids=None if input.dataset_ids is None else _dataset_ids(parts, viewer, input.dataset_ids),
             )
+            return _payload(info, row.id)
+
+        return await answer(EnvironmentPayload, work)
+
+    @strawberry.mutation(
+        description="Bring a version back: its options and datasets become a new version.",
+        extensions=[Does("config.edit", ResourceKind.ENVIRONMENT, argument="input.id")],
+    )
+    async def restore_environment(self, info: Info, input: RestoreEnvironmentInput) -> EnvironmentPayload:
+        viewer = signed_in(info)
+
+        def work() -> EnvironmentPayload:
+            row = _existing(info, input.id)
+            parts = info.context.parts
+            with parts.database.reading() as session:
+                changes = changes_after(session, row.id, number=input.version)
+            restored = undo_changes(row.config, [each for each in changes if each["key"] != DATASETS_KEY])
+            check_training_rights(viewer.rights, parts.settings, row.config, restored)
+            parts.application.restore_environment(viewer.actor, row.id, revision=input.version)
             return _payload(info, row.id)
 
         return await answer(EnvironmentPayload, work)

@@ -16,7 +16,8 @@ from service import telemetry
 from service.cursors import RunCursor, decode_position, encode_run_cursor
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
-from service.graphql.environment import Environment
+from service.graphql.dataset import environment_resource
+from service.graphql.environment import Change, Environment
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing
 from service.graphql.node import Node
@@ -29,7 +30,7 @@ from service.idempotency import run_once
 from service.live.run_feed import read_run_cursor
 from service.media import run_file_url
 from service.preflight import check_files
-from service.read_models.environment import find_environment
+from service.read_models.environment import changes_after, find_environment
 from service.read_models.training_run import (
     RunRow,
     checkpoints_of,
@@ -101,6 +102,17 @@ class TrainingRun(Node):
     async def environment(self, info: Info) -> Environment | None:
         row = await info.context.environments.load(self.row.environment_id)
         return Environment.of(row) if row else None
+
+    @strawberry.field(
+        description="What was changed in the environment since this run was started; null when it cannot be seen any more."
+    )
+    async def changes_since(self, info: Info) -> list[Change] | None:
+        row = await info.context.environments.load(self.row.environment_id)
+        if row is None or not signed_in(info).rights.may_see(environment_resource(row)):
+            return None
+        number = self.row.environment_revision
+        changes = await read(info, lambda session: changes_after(session, row.id, number=number))
+        return [Change.of(change) for change in changes]
 
     @strawberry.field(description="Who asked for it; null for the service itself.")
     async def started_by(self, info: Info) -> User | None:

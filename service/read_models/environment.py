@@ -14,7 +14,7 @@ from domain.access import ResourceKind, Rights
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between
 from domain.config.training import TrainingConfig
-from domain.environment import Environment
+from domain.environment import DATASETS_KEY, Environment
 from domain.errors import NameTaken
 from service.access.visibility import visible
 from service.database import metadata
@@ -46,10 +46,10 @@ environment_versions = Table(
     Column("at", Moment, nullable=False),
     Column("author", Uuid),
     Column("changes", Json, nullable=False),
+    Column("restored", Integer),
 )
 
 TABLES = (environments, environment_versions)
-DATASETS_KEY = "datasets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class VersionRow:
     at: datetime
     author: UUID | None
     changes: list[Change]
+    restored: int | None
 
 
 def project(session: Session, event: Noun.Event, position: int) -> None:
@@ -121,11 +122,18 @@ def _change(session: Session, event: Environment.ConfigChanged, position: int) -
     if event.dataset_ids != event.dataset_ids_before:
         before, after = ([str(each) for each in ids] for ids in (event.dataset_ids_before, event.dataset_ids))
         changes.append(Change(key=DATASETS_KEY, before=before, after=after))
-    _insert_version(session, event, position, number=row.revision + 1, changes=changes)
+    restored = event.restored if isinstance(event, Environment.Restored) else None
+    _insert_version(session, event, position, number=row.revision + 1, changes=changes, restored=restored)
 
 
 def _insert_version(
-    session: Session, event: Environment.Event, position: int, *, number: int, changes: list[Change]
+    session: Session,
+    event: Environment.Event,
+    position: int,
+    *,
+    number: int,
+    changes: list[Change],
+    restored: int | None = None,
 ) -> None:
     session.execute(
         insert(environment_versions).values(
@@ -135,6 +143,7 @@ def _insert_version(
             at=event.timestamp,
             author=event.by,
             changes=changes,
+            restored=restored,
         )
     )
 
@@ -199,8 +208,48 @@ def list_versions(session: Session, environment_id: UUID, *, first: int, after: 
         where=[environment_versions.c.environment_id == environment_id],
         first=first,
         after=after,
-        make=lambda row: VersionRow(number=row.number, at=row.at, author=row.author, changes=row.changes),
+        make=_make_version,
     )
+
+
+def changes_after(session: Session, environment_id: UUID, *, number: int, upto: int | None = None) -> list[Change]:
+    """What the versions behind `number`, up to `upto`, come to, as one change of each option that is not what it was."""
+    rows = session.execute(
+        select(environment_versions)
+        .where(environment_versions.c.environment_id == environment_id, environment_versions.c.number > number)
+        .order_by(environment_versions.c.number)
+    )
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for row in rows:
+        if upto is None or row.number <= upto:
+            _follow(before, after, row.changes)
+    return changes_between(before, after)
+
+
+def _follow(before: dict[str, Any], after: dict[str, Any], changes: list[Change]) -> None:
+    """Carry values on; before keeps the first ones, of options that were not met earlier."""
+    for change in changes:
+        key = change["key"]
+        if "before" in change and key not in before and key not in after:
+            before[key] = change["before"]
+        after.pop(key, None)
+        if "after" in change:
+            after[key] = change["after"]
+
+
+def last_versions(session: Session, environment_id: UUID) -> dict[str, VersionRow]:
+    """By option, the version that changed it last."""
+    rows = session.execute(
+        select(environment_versions)
+        .where(environment_versions.c.environment_id == environment_id)
+        .order_by(environment_versions.c.number)
+    )
+    return {change["key"]: _make_version(row) for row in rows for change in row.changes}
+
+
+def _make_version(row: Row[Any]) -> VersionRow:
+    return VersionRow(number=row.number, at=row.at, author=row.author, changes=row.changes, restored=row.restored)
 
 
 def _make(row: Row[Any]) -> EnvironmentRow:

@@ -35,11 +35,49 @@ def test_change_of_datasets_alone_makes_a_version() -> None:
     assert environment.revision == 2
 
 
-def test_stale_change_names_what_changed_since() -> None:
+def test_change_of_the_same_option_conflicts_and_names_it() -> None:
+    environment = created()
+    environment.change(ANNA, expected_revision=1, config={"lora_rank": 32, "seed": 2}, dataset_ids=[])
+    with pytest.raises(StaleVersion, match=r"version 1 is not the newest, which is 2; changed since: lora_rank\."):
+        environment.change(ANNA, expected_revision=1, config={"lora_rank": 8, "seed": 2}, dataset_ids=[])
+
+
+def test_changes_of_different_options_are_both_kept() -> None:
     environment = created()
     environment.change(ANNA, expected_revision=1, config={"lora_rank": 32, "seed": 1}, dataset_ids=[])
-    with pytest.raises(StaleVersion, match=r"version 1 is not the newest, which is 2; changed since: lora_rank\."):
-        environment.change(ANNA, expected_revision=1, config={"seed": 2}, dataset_ids=[])
+    environment.change(ANNA, expected_revision=1, config={**environment.config, "seed": 2}, dataset_ids=[])
+    assert (environment.revision, environment.config) == (3, {"lora_rank": 32, "seed": 2})
+
+
+def test_changes_of_the_datasets_conflict() -> None:
+    environment = created()
+    environment.change(ANNA, expected_revision=1, config=environment.config, dataset_ids=[uuid4()])
+    with pytest.raises(StaleVersion, match="changed since: datasets"):
+        environment.change(ANNA, expected_revision=1, config=environment.config, dataset_ids=[uuid4()])
+
+
+@pytest.mark.parametrize("revision", [0, 2, -1])
+def test_change_of_a_version_that_never_was_is_refused(revision: int) -> None:
+    with pytest.raises(StaleVersion):
+        created().change(ANNA, expected_revision=revision, config={"seed": 2}, dataset_ids=[])
+
+
+def test_version_is_brought_back_as_a_new_one() -> None:
+    environment = created()
+    datasets = [uuid4()]
+    environment.change(ANNA, expected_revision=1, config={"seed": 3, "resolution": 64}, dataset_ids=datasets)
+    environment.change(ANNA, expected_revision=2, config={"seed": 4}, dataset_ids=[])
+    environment.restore(ANNA, revision=2)
+    assert (environment.revision, environment.config) == (4, {"seed": 3, "resolution": 64})
+    assert environment.dataset_ids == datasets
+    environment.restore(ANNA, revision=1)
+    assert (environment.revision, environment.config) == (5, {"lora_rank": 16, "seed": 1})
+
+
+@pytest.mark.parametrize("revision", [0, 2])
+def test_version_that_never_was_cannot_be_brought_back(revision: int) -> None:
+    with pytest.raises(NotFound, match="it has 1 to 1"):
+        created().restore(ANNA, revision=revision)
 
 
 def test_event_keeps_old_and_new_values() -> None:

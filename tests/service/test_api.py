@@ -1,6 +1,7 @@
 """The API over real HTTP: nothing without signing in, refusals as typed errors, nothing internal ever."""
 
 from collections.abc import Callable
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,61 @@ def test_stale_update_is_a_typed_conflict(script: Script) -> None:
     stale = script.ask(UPDATE_ENVIRONMENT, input=change | {"set": {"lora_rank": 4}})["updateEnvironment"]
     assert (stale["environment"], stale["errors"][0]["code"]) == (None, "STALE_VERSION")
     assert "changed since: lora_rank" in stale["errors"][0]["message"]
+
+
+def version_of(script: Script, name: str, *configs: dict[str, Any]) -> str:
+    """An environment with a version for each configuration."""
+    given = {"model_family": "sd1x"}
+    made = script.ask(CREATE_ENVIRONMENT, input={"name": name, "config": given | configs[0]})
+    environment_id: str = made["createEnvironment"]["environment"]["id"]
+    for number, (before, after) in enumerate(pairwise(configs), start=1):
+        change = {"set": after, "unset": [key for key in before if key not in after]}
+        answer = script.ask(UPDATE_ENVIRONMENT, input={"id": environment_id, "expectedVersion": number} | change)
+        assert answer["updateEnvironment"]["errors"] == []
+    return environment_id
+
+
+def test_changes_of_different_options_merge(script: Script) -> None:
+    environment_id = version_of(script, "merged", {"seed": 1}, {"seed": 2})
+    late = {"id": environment_id, "expectedVersion": 1, "set": {"lora_rank": 4}}
+    merged = script.ask(UPDATE_ENVIRONMENT, input=late)["updateEnvironment"]["environment"]
+    assert merged == {"version": 3, "config": {"model_family": "sd1x", "seed": 2, "lora_rank": 4}}
+
+
+def test_difference_leads_from_any_version_to_any_other(script: Script) -> None:
+    configs: list[dict[str, Any]] = [
+        {"seed": 1},
+        {"seed": 2, "lora_rank": 8},
+        {"lora_rank": 4},
+        {"seed": 1, "lora_rank": 4, "resolution": 64},
+        {"resolution": 64},
+    ]
+    environment_id = version_of(script, "travelled", *configs)
+    document = """query ($id: ID, $from: Int!, $to: Int!) {
+      environment(id: $id) { difference(fromVersion: $from, toVersion: $to) { key before after } } }"""
+    for start, end in product(range(1, 6), repeat=2):
+        difference = script.ask(document, id=environment_id, **{"from": start, "to": end})["environment"]["difference"]
+        before, after = configs[start - 1], configs[end - 1]
+        keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+        assert difference == [{"key": key, "before": before.get(key), "after": after.get(key)} for key in keys]
+
+
+def test_version_is_brought_back_and_says_so(script: Script) -> None:
+    environment_id = version_of(script, "regretted", {"seed": 1}, {"seed": 2, "lora_rank": 8})
+    document = f"""mutation ($i: RestoreEnvironmentInput!) {{ restoreEnvironment(input: $i) {{ environment {{
+      config versions(first: 1) {{ edges {{ node {{ number summary restored }} }} }}
+      lastChanges {{ key version {{ number author {{ username }} }} }} }} {ERRORS} }} }}"""
+    restored = script.ask(document, i={"id": environment_id, "version": 1})["restoreEnvironment"]["environment"]
+    assert restored["config"] == {"model_family": "sd1x", "seed": 1}
+    newest = restored["versions"]["edges"][0]["node"]
+    assert newest == {"number": 3, "summary": "brought back version 1", "restored": 1}
+    anna = {"username": "anna"}
+    assert restored["lastChanges"] == [
+        {"key": key, "version": {"number": number, "author": anna}}
+        for key, number in (("lora_rank", 3), ("model_family", 1), ("seed", 3))
+    ]
+    never = script.ask(document, i={"id": environment_id, "version": 9})["restoreEnvironment"]
+    assert [(error["code"], error["path"]) for error in never["errors"]] == [("NOT_FOUND", ["version"])]
 
 
 def test_versions_name_author_and_change(script: Script) -> None:

@@ -14,9 +14,9 @@ OPERATIONS = {
 }
 EXPECTED = {
     *("Setup", "CompleteSetup", "SignIn", "SignOut", "Viewer", "CreateApiKey", "RevokeApiKey"),
-    "Audit",
+    *("CreateUser", "UpdateUser", "DeleteUser", "Users", "Levels", "CreateLevel", "Audit"),
     *("ModelFamilies", "ConfigSchema", "Examples", "Environments", "Environment"),
-    *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment"),
+    *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment", "RestoreEnvironment"),
     *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset"),
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),
     *("Runs", "Run", "RunUpdates", "RunsChanged"),

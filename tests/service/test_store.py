@@ -171,6 +171,7 @@ def write_some_history(application: SimpleTuner) -> None:
     application.change_environment(
         ANNA, environment_id, expected_revision=1, set={"lora_rank": 8}, dataset_ids=[dataset_id]
     )
+    application.restore_environment(ANNA, environment_id, revision=1)
     application.rename_environment(ANNA, environment_id, name="inked cats")
     application.delete_environment(ANNA, create(application, "short lived"))
     write_run_history(application, environment_id)
