@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domain.access import Actor
 from domain.errors import Refusal
 from service import idempotency  # noqa: F401  its table belongs to the metadata
-from service.access import passwords  # noqa: F401  its table belongs to the metadata
+from service.access import identities, passwords, provider_settings  # noqa: F401  their tables belong to the metadata
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
+from service.audit.verification import is_newest_fitting
 from service.cursors import read_store_id
 from service.database import Database
 from service.headers import KnownHosts, SecurityHeaders
@@ -29,6 +30,7 @@ from service.read_models.projection import project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
 from service.settings import Settings
+from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes
 from service.store import on_commit, open_application
 from service.supervisor import Supervisor
 
@@ -53,7 +55,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             environment=settings.environment,
         )
         async with asyncio.TaskGroup() as tasks:
-            app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql))
+            app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql, database))
             supervising = tasks.create_task(supervisor.run())
             supervising.add_done_callback(take_down_service)
             if settings.start_environment is not None:
@@ -73,14 +75,18 @@ def create_app(settings: Settings, database: Database) -> Starlette:
 
 def routes(client: Path) -> list[Route | WebSocketRoute]:
     """In the order in which they are tried; a test says of each who may have what it answers with."""
+    openid = OpenIdRoutes()
     return [
         Route("/graphql", GraphQLEndpoint()),
         WebSocketRoute("/graphql", GraphQLEndpoint()),
         Route("/api/training/status", training_status),
         Route("/api/audit/export", audit_export),
         Route("/media/runs/{run_id}/{path:path}", run_file),
+        Route(START_PATH, openid.start),
+        Route(CALLBACK_PATH, openid.callback),
         Route("/healthz", health),
         Route("/api/{path:path}", not_found),
+        Route("/auth/{path:path}", not_found),
         Route("/media/{path:path}", not_found),
         Route("/{path:path}", client_files(client)),
     ]
@@ -101,14 +107,17 @@ class GraphQLEndpoint:
         await endpoint(scope, receive, send)
 
 
-def load_graphql() -> ASGIApp:
+def load_graphql(database: Database) -> ASGIApp:
     from service.graphql.http import Endpoint  # noqa: PLC0415  slow import
 
-    return Endpoint()
+    return Endpoint(database)
 
 
 def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
-    application = open_application(database, project=project, audit_key=ensure_audit_key(settings))
+    audit_key = ensure_audit_key(settings)
+    application = open_application(database, project=project, audit_key=audit_key)
+    if not is_newest_fitting(application, database, key=audit_key):
+        log.error("the newest event does not fit its link: another audit key, or altered; run simpletuner audit verify")
     on_commit(application, bell.ring)
     return Parts(
         settings=settings,

@@ -19,18 +19,26 @@ SHORT_ID = 8
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """session_id: when it came by a session; key: when it came by a key. levels: those of the user."""
+    """session_id: when it came by a session; key: when it came by a key. levels: those of the user.
+
+    expires_at: when the session or the key ends by itself; None for never.
+    """
 
     user: UserRow
     levels: tuple[LevelRow, ...]
     rights: Rights
     actor: Actor
+    expires_at: datetime | None
     session_id: UUID | None = None
     key: ApiKeyRow | None = None
 
     @property
     def permissions(self) -> frozenset[str]:
         return self.rights.permissions
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,9 @@ def _make(session: Session, user_id: UUID, credential: Credential, by: SessionRo
     levels = levels_of(session, user)
     if isinstance(by, SessionRow):
         actor = Actor(user_id=user.id, via=via_session(by.id), address=credential.address)
-        return Viewer(user, levels, rights, actor, session_id=by.id)
+        return Viewer(user, levels, rights, actor, by.expires_at, session_id=by.id)
     actor = Actor(user_id=user.id, via=f"key {by.prefix}", address=credential.address)
-    return Viewer(user, levels, narrowed_by_key(rights, by), actor, key=by)
+    return Viewer(user, levels, narrowed_by_key(rights, by), actor, by.expires_at, key=by)
 
 
 def via_session(session_id: UUID) -> str:

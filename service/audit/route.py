@@ -1,5 +1,6 @@
 """GET /api/audit/export: the audit log as a file of JSON lines."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -30,18 +31,29 @@ async def audit_export(request: Request) -> Response:
         return refusal(400, invalid.code, str(invalid))
     name = f"audit-{datetime.now(UTC):%Y-%m-%d}.jsonl"
     return StreamingResponse(
-        lines_of(parts, wanted),
+        lines_of(request, parts, wanted),
         media_type="application/jsonl",
         headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
     )
 
 
-async def lines_of(parts: Parts, wanted: AuditFilter) -> AsyncIterator[str]:
-    """A batch in memory at a time, and none while the client is slow to take the one before."""
+async def may_export(request: Request, parts: Parts) -> bool:
+    viewer = await find_viewer(parts, request)
+    return viewer is not None and PERMISSION in viewer.permissions
+
+
+async def lines_of(request: Request, parts: Parts, wanted: AuditFilter) -> AsyncIterator[str]:
+    """A batch in memory at a time, and none while the client is slow to take the one before.
+
+    That takes as long as the client likes, so each batch asks whether it may still be had.
+    """
     from service.audit.export import read_lines  # noqa: PLC0415  as above
 
     after: int | None = 0
     while after is not None:
+        if not await may_export(request, parts):
+            yield json.dumps({"error": f"{PERMISSION} was withdrawn meanwhile; this is not all"}) + "\n"
+            return
 
         def read(session: Session, behind: int = after) -> tuple[str, int | None]:
             return read_lines(session, wanted, after=behind)

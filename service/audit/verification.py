@@ -1,27 +1,36 @@
-"""Walking the events and their links, to find the first one that is not as it was written."""
+"""Walking the events with their links and their entries in the log, to find the first that is not as it was written."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
 from eventsourcing.persistence import Notification
-from sqlalchemy import Row, Table, select
+from sqlalchemy import ColumnElement, Row, Table, select
 from sqlalchemy.orm import Session
 
+from domain.aggregate import Noun
+from domain.application import SimpleTuner
 from service.audit.chain import NO_EVENTS, Head, event_chain, link
 from service.database import Database
+from service.read_models.audit import AuditEntry, audit_entries, entry_of, make_entry
+from service.store import events_table
 
 BATCH = 500
+WRONG_ENTRY = (
+    "its entry in the audit log was altered; the event is as it was written, and simpletuner rebuild mends the log"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What stands at a position: an event, a link, or as it should be both."""
+    """What stands at a position: as it should be an event, its link and, when a person caused it, its entry."""
 
     position: int
     event: Notification | None
     digest: bytes | None
+    entry: AuditEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +56,19 @@ class Verified:
     alteration: Alteration | None = None
 
 
-def verify(database: Database, events: Table, *, key: bytes, noted: Head | None = None) -> Verified:
+def verify(application: SimpleTuner, database: Database, *, key: bytes, noted: Head | None = None) -> Verified:
     """From the first event to the newest; noted: an earlier head, which must still be part of the chain."""
+    events, mapper = events_table(application), application.mapper
     num_events, head = 0, NO_EVENTS
     for place in walk(database, events, after=0):
         if noted is not None and place.position > noted.position > head.position:
             return Verified(num_events, head, _not_part(noted))
         if place.event is None or place.digest is None:
-            return Verified(num_events, head, _lone(place))
+            return Verified(num_events, head, _incomplete(place))
         if place.digest != link(key, head.digest, place.event, position=place.position):
             return Verified(num_events, head, _explain(database, events, place, key=key, previous=head))
+        if place.entry != entry_of(cast(Noun.Event, mapper.to_domain_event(place.event)), place.position):
+            return Verified(num_events, head, _altered(place.event, WRONG_ENTRY))
         num_events, head = num_events + 1, Head(place.position, place.digest)
         if noted is not None and noted.position == head.position and noted.digest != head.digest:
             return Verified(num_events, head, _not_part(noted, place.event))
@@ -67,8 +79,9 @@ def verify(database: Database, events: Table, *, key: bytes, noted: Head | None 
     return Verified(num_events, head)
 
 
-def is_newest_fitting(database: Database, events: Table, *, key: bytes) -> bool:
+def is_newest_fitting(application: SimpleTuner, database: Database, *, key: bytes) -> bool:
     """Whether the newest link was made with this key; at the cost of a look-up, for every start."""
+    events = events_table(application)
     with database.reading() as session:
         links = session.execute(select(event_chain).order_by(event_chain.c.position.desc()).limit(2)).all()
         position = links[0].position if links else 0
@@ -91,20 +104,23 @@ def walk(database: Database, events: Table, *, after: int) -> Iterator[Place]:
 
 
 def _read_batch(session: Session, events: Table, after: int) -> list[Place]:
-    """Up to where both tables have been read."""
-    rows = session.execute(select(events).where(events.c.id > after).order_by(events.c.id).limit(BATCH)).all()
-    links = session.execute(
-        select(event_chain).where(event_chain.c.position > after).order_by(event_chain.c.position).limit(BATCH)
-    ).all()
-    found = {row.id: _event(row) for row in rows}
+    """Up to where all tables have been read."""
+    found = {row.id: _event(row) for row in _rows_behind(session, events, events.c.id, after)}
+    links = _rows_behind(session, event_chain, event_chain.c.position, after)
+    entries = _rows_behind(session, audit_entries, audit_entries.c.position, after)
     digests = {row.position: bytes(row.digest) for row in links}
-    ends = [max(positions) for positions in (found, digests) if len(positions) == BATCH]
+    logged = {row.position: make_entry(row) for row in entries}
+    ends = [max(positions) for positions in (found, digests, logged) if len(positions) == BATCH]
     end = min(ends, default=None)
-    positions = sorted(position for position in {*found, *digests} if end is None or position <= end)
-    return [Place(position, found.get(position), digests.get(position)) for position in positions]
+    positions = sorted(position for position in {*found, *digests, *logged} if end is None or position <= end)
+    return [Place(each, found.get(each), digests.get(each), logged.get(each)) for each in positions]
 
 
-def _event(row: Row[tuple[object, ...]]) -> Notification:
+def _rows_behind(session: Session, table: Table, position: ColumnElement[int], after: int) -> Sequence[Row[Any]]:
+    return session.execute(select(table).where(position > after).order_by(position).limit(BATCH)).all()
+
+
+def _event(row: Row[Any]) -> Notification:
     return Notification(
         id=row.id,
         originator_id=row.originator_id,
@@ -114,7 +130,9 @@ def _event(row: Row[tuple[object, ...]]) -> Notification:
     )
 
 
-def _lone(place: Place) -> Alteration:
+def _incomplete(place: Place) -> Alteration:
+    if place.event is None and place.digest is None:
+        return Alteration(place.position, "the audit log has an entry without an event")
     if place.event is None:
         return Alteration(place.position, "the event is missing; its link is there")
     return _altered(place.event, "the event was inserted, or its link was removed: it has none")

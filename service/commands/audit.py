@@ -11,7 +11,6 @@ from service.audit.verification import verify
 from service.commands.workspace import Workspace, opened_workspace, say
 from service.graphql.scalars import encode_id, split_id
 from service.settings import read_settings
-from service.store import events_table
 
 
 def print_verification(*, noted: tuple[int, bytes] | None) -> int:
@@ -19,8 +18,8 @@ def print_verification(*, noted: tuple[int, bytes] | None) -> int:
     key = read_audit_key(read_settings())
     with opened_workspace() as workspace:
         found = verify(
+            workspace.application,
             workspace.database,
-            events_table(workspace.application),
             key=key,
             noted=None if noted is None else Head(*noted),
         )

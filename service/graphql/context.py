@@ -15,6 +15,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from domain.errors import NotAllowed, Refusal
 from service import telemetry
+from service.access.freshness import Freshness
 from service.access.throttle import Throttle
 from service.access.viewer import Credential, Viewer, view
 from service.graphql.errors import NotSignedIn, UserError, user_errors
@@ -39,7 +40,9 @@ class Context:
     viewer: Viewer | None
     credential: Credential | None
     throttle: Throttle
+    freshness: Freshness
     viewed_at: float = field(default_factory=time.monotonic)
+    viewed_event: int | None = None
     connection_params: dict[str, Any] | None = None
     users: "DataLoader[UUID, UserRow | None]" = field(init=False)
     environments: "DataLoader[UUID, EnvironmentRow | None]" = field(init=False)
@@ -81,12 +84,15 @@ def signed_in(info: Info) -> Viewer:
 
 
 async def view_again(info: Info) -> None:
-    """For what goes on for long: who it is now, which may be nobody; asked anew every few seconds."""
+    """For what goes on for long: who it is now, which may be nobody; asked anew every few seconds, if anything happened."""
     context = info.context
     if time.monotonic() - context.viewed_at < VIEW_SECONDS or context.credential is None:
         return
     context.viewed_at = time.monotonic()
-    context.viewer = await asyncio.to_thread(view, context.parts.database, context.credential)
+    newest = await context.freshness.newest_event()
+    if newest != context.viewed_event or context.viewer is None or context.viewer.has_expired:
+        context.viewed_event = newest
+        context.viewer = await asyncio.to_thread(view, context.parts.database, context.credential)
 
 
 async def read(info: Info, query: Callable[[Session], Found]) -> Found:

@@ -20,9 +20,11 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
 
+from service.access.freshness import Freshness
 from service.access.requests import API_KEY_HEADER, credential_of, is_from_elsewhere, refusal
 from service.access.throttle import Throttle
 from service.access.viewer import Credential, view
+from service.database import Database
 from service.graphql.context import Context
 from service.graphql.limits import MAX_BODY_BYTES
 from service.graphql.requests import BodyTooLarge, read_body, replay
@@ -41,7 +43,7 @@ UNAVAILABLE_CODES = {"UNAVAILABLE", "TIMED_OUT"}
 class Endpoint(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = TransportHandler
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -49,6 +51,7 @@ class Endpoint(GraphQL[Context, None]):
             connection_init_wait_timeout=CONNECTION_INIT_TIMEOUT,
         )
         self._throttle = Throttle()
+        self._freshness = Freshness(database)
         self.sockets = SocketCounts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,6 +100,7 @@ class Endpoint(GraphQL[Context, None]):
             viewer=viewer,
             credential=credential,
             throttle=self._throttle,
+            freshness=self._freshness,
         )
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:

@@ -80,21 +80,26 @@ EVERYTHING = AuditFilter()
 
 
 def project(session: Session, event: Noun.Event, position: int) -> None:
+    entry = entry_of(event, position)
+    if entry is not None:
+        session.execute(insert(audit_entries).values({field: getattr(entry, field) for field in AuditEntry.__slots__}))
+
+
+def entry_of(event: Noun.Event, position: int) -> AuditEntry | None:
+    """None for what no person did."""
     if event.via in NOBODY:
-        return
+        return None
     subject_kind, _, happened = get_topic(type(event)).partition(".")
-    session.execute(
-        insert(audit_entries).values(
-            position=position,
-            at=event.timestamp,
-            actor_id=event.by,
-            via=event.via,
-            address=event.address,
-            subject_kind=subject_kind,
-            subject_id=event.originator_id,
-            action=f"{snake_case(subject_kind)}.{snake_case(happened)}",
-            changes=changes_of(event),
-        )
+    return AuditEntry(
+        position=position,
+        at=event.timestamp,
+        actor_id=event.by,
+        via=event.via,
+        address=event.address,
+        subject_kind=subject_kind,
+        subject_id=event.originator_id,
+        action=f"{snake_case(subject_kind)}.{snake_case(happened)}",
+        changes=changes_of(event),
     )
 
 

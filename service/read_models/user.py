@@ -1,5 +1,6 @@
 """Users as they are listed and signed in; names and addresses stand in a table of their own, outside the events."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,9 +131,9 @@ def name_person(session: Session, user_id: UUID, *, username: str, email: str, i
     values = {
         "is_email_vouched_for": is_email_vouched_for,
         "username": username,
-        "username_key": username.casefold(),
+        "username_key": fold(username),
         "email": email,
-        "email_key": email.casefold(),
+        "email_key": fold(email),
     }
     try:
         if session.execute(update(people).where(people.c.user_id == user_id).values(**values)).rowcount == 0:  # type: ignore[attr-defined]
@@ -140,6 +141,11 @@ def name_person(session: Session, user_id: UUID, *, username: str, email: str, i
     except IntegrityError as error:
         field = "email" if "email" in constraint_of(error) else "username"
         raise NameTaken(f"that {field} is in use already; choose another", path=(field,)) from error
+
+
+def fold(name: str) -> str:
+    """What two spellings of one name have in common, so that nobody can look like somebody else by the width of letters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def vouch_for_email(session: Session, user_id: UUID) -> None:
@@ -172,7 +178,7 @@ def list_users(session: Session, *, first: int, after: int | None, search: str |
     """Those that are not deleted, newest first."""
     where: list[ColumnElement[bool]] = [~users.c.deleted]
     if search:
-        key = search.casefold()
+        key = fold(search)
         found = or_(
             people.c.username_key.contains(key, autoescape=True), people.c.email_key.contains(key, autoescape=True)
         )
@@ -198,7 +204,7 @@ def find_users(session: Session, ids: Sequence[UUID]) -> list[UserRow | None]:
 
 def find_login(session: Session, login: str) -> UserRow | None:
     """By username or e-mail, whatever the case."""
-    key = login.strip().casefold()
+    key = fold(login.strip())
     return _one(session, or_(people.c.username_key == key, people.c.email_key == key))
 
 

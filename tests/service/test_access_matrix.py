@@ -296,6 +296,7 @@ def test_every_route_is_thought_of() -> None:
     assert {route.path for route in routes(PACKAGE)} == {
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
+        *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
     }
 
 

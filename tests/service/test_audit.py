@@ -1,7 +1,9 @@
 """The audit log: an entry for each thing that a person did, with before and after; its filters, its pages, its export."""
 
+import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from graphql import OperationDefinitionNode, parse
 from sqlalchemy import select
+from starlette.requests import Request
 
 from domain.access import COMMAND_LINE, SERVICE, TRAINER, Actor
 from domain.application import SimpleTuner
@@ -17,15 +20,19 @@ from domain.config.changes import Change
 from domain.errors import InvalidInput
 from domain.user import User
 from service.access import administration, key_ring
+from service.app import open_parts
 from service.audit import export as export_module
 from service.audit.chain import event_chain
 from service.audit.export import export, read_filter
+from service.audit.route import lines_of
 from service.audit.summary import summarise
 from service.database import Database
+from service.live.bell import Bell
 from service.read_models.audit import EVERYTHING, AuditEntry, AuditFilter, audit_entries, list_entries
 from service.read_models.projection import rebuild
+from service.settings import read_settings
 from service.store import events_table
-from tests.service.conftest import Script, Server, free_port, new_postgres_database, set_up
+from tests.service.conftest import AUDIT_KEY, Script, Server, free_port, new_postgres_database, set_up
 from tests.service.test_store import write_some_history
 
 ANNA = Actor(user_id=UUID(int=1), via="session 12ab34cd", address="192.0.2.1")
@@ -248,6 +255,30 @@ def test_export_takes_days_and_moments() -> None:
 )
 def test_summary_is_one_line_for_people(action: str, changes: list[Change], said: str) -> None:
     assert summarise(action, changes) == said
+
+
+def test_export_ends_when_the_right_is_withdrawn(
+    application: SimpleTuner, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_some_history(application)
+    user_id = application.register_user(COMMAND_LINE, levels=["admin"], along=lambda *_: None)
+    secret, key = key_ring.write_key(
+        application, COMMAND_LINE, user_id, name="export", permissions=None, expires_at=None
+    )
+    settings = replace(read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path)}), audit_key=AUDIT_KEY.hex())
+    headers = [(b"x-api-key", secret.encode())]
+    request = Request({"type": "http", "headers": headers, "client": ("192.0.2.1", 1)})
+    monkeypatch.setattr(export_module, "BATCH", 3)
+
+    async def read() -> list[str]:
+        lines = lines_of(request, open_parts(settings, database, Bell()), EVERYTHING)
+        first = await anext(lines)
+        await asyncio.to_thread(key_ring.revoke_key, application, database, COMMAND_LINE, key.id)
+        return [first, *[batch async for batch in lines]]
+
+    batches = asyncio.run(read())
+    assert [batch.count("\n") for batch in batches] == [3, 1]
+    assert json.loads(batches[1]) == {"error": "admin.audit was withdrawn meanwhile; this is not all"}
 
 
 # ---- through the service

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,113 +22,125 @@ from service.audit.chain import NO_EVENTS, BrokenChain, Head, event_chain, link,
 from service.audit.key import KEY_FILE, ensure_audit_key
 from service.audit.verification import Verified, is_newest_fitting, verify
 from service.database import Database
+from service.read_models.audit import audit_entries
 from service.read_models.projection import project, rebuild
 from service.settings import SettingsError, read_settings
 from service.store import events_table, open_application
 from tests.service.conftest import AUDIT_KEY, new_postgres_database
 
 ANNA = Actor(user_id=UUID(int=1), via="session 12345678", address="192.0.2.1")
+CONFIG = {"model_family": "sd1x"}
 NUM_EVENTS = 6
 TAMPERED = 3
-
-
-def write_history(application: SimpleTuner) -> Table:
-    """One environment, renamed until there are NUM_EVENTS events; the table that keeps them."""
-    environment_id = application.create_environment(ANNA, name="1", config={"model_family": "sd1x"})
-    for number in range(2, NUM_EVENTS + 1):
-        application.rename_environment(ANNA, environment_id, name=str(number))
-    return events_table(application)
-
-
-@pytest.fixture
-def history(application: SimpleTuner) -> Table:
-    return write_history(application)
+RENAMED = "Environment.Renamed"
 
 
 @dataclass(frozen=True)
-class Victim:
-    """A database with a history that may be altered; it is put back after each test."""
+class Store:
+    """A database with NUM_EVENTS events: one environment, renamed again and again."""
 
+    application: SimpleTuner
     database: Database
-    events: Table
+
+    @property
+    def events(self) -> Table:
+        return events_table(self.application)
+
+    def fill(self) -> "Store":
+        environment_id = self.application.create_environment(ANNA, name="1", config=CONFIG)
+        for number in range(2, NUM_EVENTS + 1):
+            self.application.rename_environment(ANNA, environment_id, name=str(number))
+        return self
+
+    def create(self, *names: str) -> None:
+        for name in names:
+            self.application.create_environment(ANNA, name=name, config=CONFIG)
+
+    def check(self, *, noted: Head | None = None, key: bytes = AUDIT_KEY) -> Verified:
+        return verify(self.application, self.database, key=key, noted=noted)
+
+    def alteration(self, *, noted: Head | None = None) -> tuple[int, str, str | None]:
+        """Position, what is wrong, kind of event."""
+        found = self.check(noted=noted).alteration
+        assert found is not None
+        return found.position, found.what, found.kind
+
+    def newest(self) -> Head:
+        with self.database.reading() as session:
+            return read_head(session)
+
+    def tamper(self, *statements: Any) -> None:
+        with self.database.writing() as session:
+            for statement in statements:
+                session.execute(statement)
+
+    def change_event(self, position: int, **values: Any) -> Any:
+        return update(self.events).where(self.events.c.id == position).values(**values)
+
+    def cut_tail(self, *, after: int) -> None:
+        places = (self.events.c.id, event_chain.c.position, audit_entries.c.position)
+        self.tamper(*(delete(place.table).where(place > after) for place in places))
+
+
+@pytest.fixture
+def empty(application: SimpleTuner, database: Database) -> Store:
+    return Store(application, database)
+
+
+@pytest.fixture
+def store(empty: Store) -> Store:
+    return empty.fill()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     urls = iter([f"sqlite:///{tmp_path_factory.mktemp('chain') / 'kept.sqlite3'}"])
     if request.param == "postgresql":
         urls = new_postgres_database(request.getfixturevalue("postgres"))
     database = Database(next(urls))
     database.create_tables()
-    yield Victim(database, write_history(open_application(database, project=project, audit_key=AUDIT_KEY)))
+    yield Store(open_application(database, project=project, audit_key=AUDIT_KEY), database).fill()
     database.close()
     next(urls, None)
 
 
 @pytest.fixture
-def victim(kept: Victim) -> Iterator[Victim]:
+def victim(kept: Store) -> Iterator[Store]:
+    """To be tampered with; it is put back after each test, and shared for being quick."""
+    tables = (kept.events, event_chain, audit_entries)
     with kept.database.reading() as session:
-        before = {table: session.execute(select(table)).mappings().all() for table in (kept.events, event_chain)}
+        before = {table: session.execute(select(table)).mappings().all() for table in tables}
     yield kept
     for table, rows in before.items():
-        write(kept.database, delete(table))
-        with kept.database.writing() as session:
-            session.execute(insert(table), [dict(row) for row in rows])
+        kept.tamper(delete(table), *(insert(table).values(**row) for row in rows))
 
 
-def check(database: Database, events: Table, *, noted: Head | None = None, key: bytes = AUDIT_KEY) -> Verified:
-    return verify(database, events, key=key, noted=noted)
+def test_unaltered_chain_has_a_link_for_every_event(victim: Store) -> None:
+    assert victim.check() == Verified(NUM_EVENTS, victim.newest())
 
 
-def alteration(database: Database, events: Table, *, noted: Head | None = None) -> tuple[int, str, str | None]:
-    """Position, what is wrong, kind of event."""
-    found = check(database, events, noted=noted).alteration
-    assert found is not None
-    return found.position, found.what, found.kind
+def test_no_events_are_unaltered(empty: Store) -> None:
+    assert empty.check() == Verified(0, NO_EVENTS)
 
 
-def write(database: Database, *statements: Any) -> None:
-    with database.writing() as session:
-        for statement in statements:
-            session.execute(statement)
-
-
-def newest(database: Database) -> Head:
-    with database.reading() as session:
-        return read_head(session)
-
-
-def test_unaltered_chain_has_a_link_for_every_event(victim: Victim) -> None:
-    assert check(victim.database, victim.events) == Verified(NUM_EVENTS, newest(victim.database))
-
-
-def test_no_events_are_unaltered(database: Database, application: SimpleTuner) -> None:
-    assert check(database, events_table(application)) == Verified(0, NO_EVENTS)
-
-
-def test_small_batches_find_the_same(victim: Victim, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_batches_find_the_same(victim: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "BATCH", 2)
-    assert check(victim.database, victim.events) == Verified(NUM_EVENTS, newest(victim.database))
-    write(victim.database, delete(victim.events).where(victim.events.c.id == NUM_EVENTS))
-    assert alteration(victim.database, victim.events)[0] == NUM_EVENTS
+    assert victim.check() == Verified(NUM_EVENTS, victim.newest())
+    victim.tamper(delete(victim.events).where(victim.events.c.id == NUM_EVENTS))
+    assert victim.alteration()[0] == NUM_EVENTS
 
 
-def test_changed_byte_of_a_state_is_found(victim: Victim) -> None:
+def test_changed_byte_of_a_state_is_found(victim: Store) -> None:
     with victim.database.reading() as session:
         state = bytes(session.scalars(select(victim.events.c.state).where(victim.events.c.id == TAMPERED)).one())
-    write(
-        victim.database,
-        update(victim.events)
-        .where(victim.events.c.id == TAMPERED)
-        .values(state=state.replace(b'"name":"3"', b'"name":"4"')),
-    )
-    assert alteration(victim.database, victim.events) == (TAMPERED, "the event was altered", "Environment.Renamed")
+    victim.tamper(victim.change_event(TAMPERED, state=state.replace(b'"name":"3"', b'"name":"4"')))
+    assert victim.alteration() == (TAMPERED, "the event was altered", RENAMED)
 
 
 @pytest.mark.parametrize("position", [1, NUM_EVENTS])
-def test_unreadable_state_is_found_where_it_is(victim: Victim, position: int) -> None:
-    write(victim.database, update(victim.events).where(victim.events.c.id == position).values(state=b"\xff"))
-    found = check(victim.database, victim.events).alteration
+def test_unreadable_state_is_found_where_it_is(victim: Store, position: int) -> None:
+    victim.tamper(victim.change_event(position, state=b"\xff"))
+    found = victim.check().alteration
     assert found is not None
     assert (found.position, found.at) == (position, None)
 
@@ -135,154 +148,160 @@ def test_unreadable_state_is_found_where_it_is(victim: Victim, position: int) ->
 @pytest.mark.parametrize(
     "change", [{"topic": "Environment.Deleted"}, {"originator_version": 99}, {"originator_id": UUID(int=5)}]
 )
-def test_changed_column_of_an_event_is_found(victim: Victim, change: dict[str, Any]) -> None:
-    write(victim.database, update(victim.events).where(victim.events.c.id == TAMPERED).values(**change))
-    assert alteration(victim.database, victim.events)[:2] == (TAMPERED, "the event was altered")
+def test_changed_column_of_an_event_is_found(victim: Store, change: dict[str, Any]) -> None:
+    victim.tamper(victim.change_event(TAMPERED, **change))
+    assert victim.alteration()[:2] == (TAMPERED, "the event was altered")
 
 
 @pytest.mark.parametrize("position", [1, TAMPERED, NUM_EVENTS])
-def test_deleted_event_is_found(victim: Victim, position: int) -> None:
-    write(victim.database, delete(victim.events).where(victim.events.c.id == position))
-    assert alteration(victim.database, victim.events) == (position, "the event is missing; its link is there", None)
+def test_deleted_event_is_found(victim: Store, position: int) -> None:
+    victim.tamper(delete(victim.events).where(victim.events.c.id == position))
+    assert victim.alteration() == (position, "the event is missing; its link is there", None)
 
 
-def test_event_deleted_with_its_link_is_found_behind_it(victim: Victim) -> None:
-    write(
-        victim.database,
+def test_event_deleted_with_its_link_is_found_by_its_entry(victim: Store) -> None:
+    victim.tamper(
         delete(victim.events).where(victim.events.c.id == TAMPERED),
         delete(event_chain).where(event_chain.c.position == TAMPERED),
     )
+    assert victim.alteration() == (TAMPERED, "the audit log has an entry without an event", None)
+
+
+def test_event_deleted_with_all_that_belongs_to_it_is_found_behind_it(victim: Store) -> None:
+    places = (victim.events.c.id, event_chain.c.position, audit_entries.c.position)
+    victim.tamper(*(delete(place.table).where(place == TAMPERED) for place in places))
     said = "the event was altered, or others between 2 and 4 are missing"
-    assert alteration(victim.database, victim.events) == (TAMPERED + 1, said, "Environment.Renamed")
+    assert victim.alteration() == (TAMPERED + 1, said, RENAMED)
 
 
-def test_swapped_pair_is_found(victim: Victim) -> None:
-    def move(from_: int, to: int) -> Any:
-        return update(victim.events).where(victim.events.c.id == from_).values(id=to)
+def test_swapped_pair_is_found(victim: Store) -> None:
+    other = TAMPERED + 2
+    victim.tamper(
+        victim.change_event(TAMPERED, id=99), victim.change_event(other, id=TAMPERED), victim.change_event(99, id=other)
+    )
+    said = f"the order was altered: the event that belongs here stands at {other}"
+    assert victim.alteration() == (TAMPERED, said, RENAMED)
 
-    write(victim.database, move(TAMPERED, 99), move(TAMPERED + 2, TAMPERED), move(99, TAMPERED + 2))
-    said = "the order was altered: the event that belongs here stands at 5"
-    assert alteration(victim.database, victim.events) == (TAMPERED, said, "Environment.Renamed")
 
-
-def forged(history: Table, position: int) -> Any:
-    return insert(history).values(
+def forged(events: Table, position: int) -> Any:
+    return insert(events).values(
         id=position, originator_id=UUID(int=7), originator_version=1, topic="User.Registered", state=b"{}"
     )
 
 
-def test_inserted_event_is_found(victim: Victim) -> None:
-    write(victim.database, forged(victim.events, NUM_EVENTS + 1))
+def test_inserted_event_is_found(victim: Store) -> None:
+    victim.tamper(forged(victim.events, NUM_EVENTS + 1))
     said = "the event was inserted, or its link was removed: it has none"
-    assert alteration(victim.database, victim.events) == (NUM_EVENTS + 1, said, "User.Registered")
+    assert victim.alteration() == (NUM_EVENTS + 1, said, "User.Registered")
 
 
-def test_inserted_event_with_a_made_up_link_is_found(victim: Victim) -> None:
+def test_inserted_event_with_a_made_up_link_is_found(victim: Store) -> None:
     position = NUM_EVENTS + 1
-    write(
-        victim.database,
-        forged(victim.events, position),
-        insert(event_chain).values(position=position, digest=bytes(32)),
-    )
+    victim.tamper(forged(victim.events, position), insert(event_chain).values(position=position, digest=bytes(32)))
     said = "the event or its link was altered, or the key is not the one that they were written with"
-    assert alteration(victim.database, victim.events) == (position, said, "User.Registered")
+    assert victim.alteration() == (position, said, "User.Registered")
 
 
-def test_changed_link_is_found(victim: Victim) -> None:
-    write(victim.database, update(event_chain).where(event_chain.c.position == TAMPERED).values(digest=bytes(32)))
-    said = "its link was altered; the event is as it was written"
-    assert alteration(victim.database, victim.events) == (TAMPERED, said, "Environment.Renamed")
+def test_changed_link_is_found(victim: Store) -> None:
+    victim.tamper(update(event_chain).where(event_chain.c.position == TAMPERED).values(digest=bytes(32)))
+    assert victim.alteration() == (TAMPERED, "its link was altered; the event is as it was written", RENAMED)
 
 
-def test_chain_rewritten_with_another_key_is_found_at_its_beginning(victim: Victim) -> None:
-    other = check(victim.database, victim.events, key=bytes(32))
-    assert other.alteration is not None
-    assert (other.num_events, other.alteration.position) == (0, 1)
+@pytest.mark.parametrize("change", [{"actor_id": UUID(int=9)}, {"changes": []}, {"address": ""}])
+def test_changed_entry_of_the_log_is_found(victim: Store, change: dict[str, Any]) -> None:
+    victim.tamper(update(audit_entries).where(audit_entries.c.position == TAMPERED).values(**change))
+    assert victim.alteration() == (TAMPERED, verification.WRONG_ENTRY, RENAMED)
 
 
-def test_start_sees_whether_the_key_fits(database: Database, application: SimpleTuner) -> None:
-    events = events_table(application)
-    assert is_newest_fitting(database, events, key=AUDIT_KEY)
+def test_deleted_entry_of_the_log_is_found(victim: Store) -> None:
+    victim.tamper(delete(audit_entries).where(audit_entries.c.position == NUM_EVENTS))
+    assert victim.alteration() == (NUM_EVENTS, verification.WRONG_ENTRY, RENAMED)
+
+
+def test_chain_with_another_key_is_found_at_its_beginning(victim: Store) -> None:
+    found = victim.check(key=bytes(32))
+    assert found.alteration is not None
+    assert (found.num_events, found.alteration.position) == (0, 1)
+
+
+def test_start_sees_whether_the_key_fits(empty: Store) -> None:
+    assert is_newest_fitting(empty.application, empty.database, key=AUDIT_KEY)
     for name in ("a", "b"):
-        application.create_environment(ANNA, name=name, config={"model_family": "sd1x"})
-        assert is_newest_fitting(database, events, key=AUDIT_KEY)
-        assert not is_newest_fitting(database, events, key=bytes(32))
-    write(database, delete(events).where(events.c.id == 2))
-    assert not is_newest_fitting(database, events, key=AUDIT_KEY)
+        empty.create(name)
+        assert is_newest_fitting(empty.application, empty.database, key=AUDIT_KEY)
+        assert not is_newest_fitting(empty.application, empty.database, key=bytes(32))
+    empty.tamper(delete(empty.events).where(empty.events.c.id == 2))
+    assert not is_newest_fitting(empty.application, empty.database, key=AUDIT_KEY)
 
 
-def cut_tail(database: Database, history: Table, *, after: int) -> None:
-    write(
-        database,
-        delete(history).where(history.c.id > after),
-        delete(event_chain).where(event_chain.c.position > after),
-    )
-
-
-def test_cut_tail_is_found_with_an_earlier_head_alone(victim: Victim) -> None:
-    noted = newest(victim.database)
-    cut_tail(victim.database, victim.events, after=TAMPERED)
-    assert check(victim.database, victim.events).alteration is None
+def test_cut_tail_is_found_with_an_earlier_head_alone(victim: Store) -> None:
+    noted = victim.newest()
+    victim.cut_tail(after=TAMPERED)
+    assert victim.check().alteration is None
     said = f"the chain ends at {TAMPERED}, before the noted head: its end was cut off"
-    assert alteration(victim.database, victim.events, noted=noted) == (NUM_EVENTS, said, None)
+    assert victim.alteration(noted=noted) == (NUM_EVENTS, said, None)
 
 
-def test_cut_tail_that_was_written_over_is_found(database: Database, history: Table, application: SimpleTuner) -> None:
-    noted = newest(database)
-    cut_tail(database, history, after=NUM_EVENTS - 1)
-    rebuild(application, database)
-    for name in ("a", "b"):
-        application.create_environment(ANNA, name=name, config={"model_family": "sd1x"})
-    assert check(database, history).alteration is None
-    position, what, _ = alteration(database, history, noted=noted)
+def test_cut_tail_that_was_written_over_is_found(store: Store) -> None:
+    noted = store.newest()
+    store.cut_tail(after=NUM_EVENTS - 1)
+    rebuild(store.application, store.database)
+    store.create("a", "b")
+    assert store.check().alteration is None
+    position, what, _ = store.alteration(noted=noted)
     assert (position, what.split(":")[0]) == (NUM_EVENTS, f"the noted head {NUM_EVENTS}")
 
 
-def test_earlier_head_stays_part_of_a_longer_chain(
-    database: Database, history: Table, application: SimpleTuner
-) -> None:
-    noted = newest(database)
-    application.create_environment(ANNA, name="more", config={"model_family": "sd1x"})
-    assert check(database, history, noted=noted) == Verified(NUM_EVENTS + 1, newest(database))
-    assert check(database, history, noted=NO_EVENTS).alteration is None
+def test_earlier_head_stays_part_of_a_longer_chain(store: Store) -> None:
+    noted = store.newest()
+    store.create("more")
+    assert store.check(noted=noted) == Verified(NUM_EVENTS + 1, store.newest())
+    assert store.check(noted=NO_EVENTS).alteration is None
 
 
-def test_nothing_is_written_behind_links_without_events(
-    database: Database, history: Table, application: SimpleTuner
-) -> None:
-    write(database, insert(event_chain).values(position=1000, digest=bytes(32)))
+def test_nothing_is_written_behind_links_without_events(store: Store) -> None:
+    store.tamper(insert(event_chain).values(position=1000, digest=bytes(32)))
     with pytest.raises(BrokenChain, match="does not follow the newest link, which is 1000"):
-        application.create_environment(ANNA, name="more", config={"model_family": "sd1x"})
-    assert check(database, history).num_events == NUM_EVENTS
+        store.create("more")
+    assert store.check().num_events == NUM_EVENTS
 
 
-def test_refused_command_leaves_no_link(database: Database, history: Table, application: SimpleTuner) -> None:
-    before = newest(database)
+def test_refused_command_leaves_no_link(store: Store) -> None:
+    before = store.newest()
     with pytest.raises(NameTaken):
-        application.create_environment(ANNA, name=str(NUM_EVENTS), config={"model_family": "sd1x"})
-    assert newest(database) == before
-    application.create_environment(ANNA, name="more", config={"model_family": "sd1x"})
-    assert check(database, history).alteration is None
+        store.create(str(NUM_EVENTS))
+    assert store.newest() == before
+    store.create("more")
+    assert store.check().alteration is None
 
 
-def test_link_is_as_its_formula_says(database: Database, history: Table, application: SimpleTuner) -> None:
-    first = application.recorder.select_notifications(start=1, limit=1)[0]
-    with database.reading() as session:
+def test_link_is_as_its_formula_says(store: Store) -> None:
+    first = store.application.recorder.select_notifications(start=1, limit=1)[0]
+    with store.database.reading() as session:
         digest = session.scalar(select(event_chain.c.digest).where(event_chain.c.position == 1))
     assert digest == link(AUDIT_KEY, NO_EVENTS.digest, first, position=1)
 
 
-def test_writers_at_once_keep_the_chain_whole(database: Database, database_url: str, application: SimpleTuner) -> None:
+def test_writers_at_once_keep_the_chain_whole_for_who_verifies_meanwhile(empty: Store, database_url: str) -> None:
     others = [Database(database_url) for _ in range(3)]
+    is_done = threading.Event()
 
     def write_some(number: int) -> None:
-        writer = open_application(others[number], project=project, audit_key=AUDIT_KEY)
-        for count in range(8):
-            writer.create_environment(ANNA, name=f"{number}-{count}", config={"model_family": "sd1x"})
+        writer = Store(open_application(others[number], project=project, audit_key=AUDIT_KEY), others[number])
+        writer.create(*(f"{number}-{count}" for count in range(8)))
 
-    with ThreadPoolExecutor(3) as threads:
+    def verify_again_and_again() -> list[Verified]:
+        found = [empty.check()]
+        while not is_done.is_set():
+            found.append(empty.check())
+        return found
+
+    with ThreadPoolExecutor(4) as threads:
+        verifying = threads.submit(verify_again_and_again)
         list(threads.map(write_some, range(3)))
-    assert check(database, events_table(application)) == Verified(24, newest(database))
+        is_done.set()
+    assert [found.alteration for found in verifying.result()] == [None] * len(verifying.result())
+    assert empty.check() == Verified(24, empty.newest())
     for other in others:
         other.close()
 
@@ -291,14 +310,15 @@ WRITER = """
 import sys
 from itertools import count
 from tests.service.test_event_chain import *
-application = open_application(Database(sys.argv[1]), project=project, audit_key=AUDIT_KEY)
+database = Database(sys.argv[1])
+store = Store(open_application(database, project=project, audit_key=AUDIT_KEY), database)
 for number in count():
-    application.create_environment(ANNA, name=f"{sys.argv[2]}-{number}", config={"model_family": "sd1x"})
+    store.create(f"{sys.argv[2]}-{number}")
     print(number, flush=True)
 """
 
 
-def test_killed_writers_leave_the_chain_whole(database: Database, database_url: str, application: SimpleTuner) -> None:
+def test_killed_writers_leave_the_chain_whole(empty: Store, database_url: str) -> None:
     """kill -9 in the middle of writing; what was acknowledged is there and linked."""
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", WRITER, database_url]
@@ -308,18 +328,17 @@ def test_killed_writers_leave_the_chain_whole(database: Database, database_url: 
     acknowledged = 0
     for writer in writers:
         assert writer.stdout is not None
-        for _ in range(10):
-            writer.stdout.readline()
+        assert [writer.stdout.readline() for _ in range(10)] == [f"{number}\n" for number in range(10)]
     for writer in writers:
         writer.send_signal(signal.SIGKILL)
         assert writer.stdout is not None
         acknowledged += 10 + writer.stdout.read().count("\n")
         writer.wait(timeout=20)
-    found = check(database, events_table(application))
+    found = empty.check()
     assert found.alteration is None
     assert acknowledged <= found.num_events <= acknowledged + len(writers)
-    application.create_environment(ANNA, name="after", config={"model_family": "sd1x"})
-    assert check(database, events_table(application)).num_events == found.num_events + 1
+    empty.create("after")
+    assert empty.check().num_events == found.num_events + 1
 
 
 @pytest.fixture

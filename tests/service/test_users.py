@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import inspect, text
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from service.access.sessions import COOKIE
@@ -105,6 +106,7 @@ def test_user_is_made_listed_and_signs_in(server: Server, admin: Script) -> None
         ({"levels": []}, "INVALID_INPUT", ["levels"]),
         ({"levels": ["king"]}, "INVALID_INPUT", ["levels"]),
         ({"username": "ANNA"}, "NAME_TAKEN", ["username"]),
+        ({"username": "ａｎｎａ"}, "NAME_TAKEN", ["username"]),
         ({"email": ADMIN["email"]}, "NAME_TAKEN", ["email"]),
     ],
 )
@@ -388,24 +390,24 @@ def test_lost_right_ends_live_streams(
         assert ended(socket, seconds=5) is True
 
 
-def subscribed(script: Script) -> Any:
+@contextmanager
+def subscribed(script: Script) -> Iterator[ClientConnection]:
     headers = {"X-API-Key": script.api_key} if script.api_key else {}
     cookies = {"Cookie": f"{COOKIE}={script.client.cookies[COOKIE]}"} if not script.api_key else {}
-    socket = connect(
+    query = {"query": "subscription { runsChanged { id } }"}
+    with connect(
         f"{script.server.url.replace('http', 'ws')}/graphql",
         subprotocols=[Subprotocol("graphql-transport-ws")],
         additional_headers=headers | cookies,
         proxy=None,
-    )
-    socket.send(json.dumps({"type": "connection_init"}))
-    socket.recv(timeout=10)
-    socket.send(
-        json.dumps({"type": "subscribe", "id": "1", "payload": {"query": "subscription { runsChanged { id } }"}})
-    )
-    return socket
+    ) as socket:
+        socket.send(json.dumps({"type": "connection_init"}))
+        socket.recv(timeout=10)
+        socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": query}))
+        yield socket
 
 
-def ended(socket: Any, *, seconds: float) -> bool:
+def ended(socket: ClientConnection, *, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         try:

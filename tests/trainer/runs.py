@@ -64,7 +64,11 @@ class RunDirectory:
 
     def start(self, *, num_processes: int | None = None) -> subprocess.Popen[str]:
         """A trainer as a process of its own, by torchrun when num_processes is given."""
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num_processes}"] if num_processes else []
+        launcher = (
+            ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num_processes}"]
+            if num_processes
+            else []
+        )
         return subprocess.Popen(
             [sys.executable, *launcher, "-m", "trainer", str(self.path)],
             cwd=ROOT,
