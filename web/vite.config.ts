@@ -16,6 +16,7 @@ export default defineConfig({
       '/graphql': { target: service, ws: true },
       '/media': service,
       '/api': service,
+      '/auth': service,
     },
   },
 })

@@ -17,7 +17,7 @@ from domain.sign_in import ExternalIdentity, LdapProvider, OidcProvider
 from domain.user import User
 from service.access.accounts import MAX_USERNAME, check_email_domain, check_name_and_email, open_session
 from service.access.administration import check_administrator_remains
-from service.access.identities import find_linked_user, write_identity
+from service.access.identities import LinkedMeanwhile, find_linked_user, write_identity
 from service.access.provider_settings import KnownProvider
 from service.database import Database
 from service.read_models.user import UserRow, find_login, find_user, name_person
@@ -53,20 +53,31 @@ def sign_in(
     user_agent: str,
     address: str,
 ) -> str:
-    """The token of a new session. Raises NotLetIn, and WrongState when two came at once."""
+    """The token of a new session. Raises NotLetIn."""
     check_domain(known.provider, identity)
     actor = Actor(user_id=None, via=f"provider {known.id.hex[:SHORT_ID]}", address=address)
+    try:
+        user = find_or_make_user(application, database, known, identity, actor)
+    except LinkedMeanwhile:
+        user = find_or_make_user(application, database, known, identity, actor)
+    check_let_in(user)
+    follow_groups(application, user, known.provider, identity.groups, actor)
+    return open_session(application, user, user_agent=user_agent, address=address, through=str(known.id))
+
+
+def find_or_make_user(
+    application: SimpleTuner, database: Database, known: KnownProvider, identity: ExternalIdentity, actor: Actor
+) -> UserRow:
+    """Raises NotLetIn, LinkedMeanwhile."""
     with database.reading() as session:
         user_id = find_linked_user(session, known.id, identity.subject)
         user = find_user(session, user_id) if user_id else None
         of_address = find_login(session, identity.email) if identity.email and user is None else None
-    if user is None and of_address is not None:
-        user = link(application, known, identity, of_address, actor)
-    if user is None:
-        user = make_user(application, database, known, identity, actor)
-    check_let_in(user)
-    follow_groups(application, user, known.provider, identity.groups, actor)
-    return open_session(application, user, user_agent=user_agent, address=address, through=str(known.id))
+    if user is not None:
+        return user
+    if of_address is not None:
+        return link(application, known, identity, of_address, actor)
+    return make_user(application, database, known, identity, actor)
 
 
 def check_domain(provider: OidcProvider | LdapProvider, identity: ExternalIdentity) -> None:
@@ -115,6 +126,7 @@ def make_user(
         raise NotLetIn("no-email") from refusal
 
     def along(session: Session, user_id: UUID) -> None:
+        write_identity(session, provider_id=known.id, subject=identity.subject, user_id=user_id, email=identity.email)
         name_person(
             session,
             user_id,
@@ -122,7 +134,6 @@ def make_user(
             email=identity.email,
             is_email_vouched_for=identity.is_email_verified,
         )
-        write_identity(session, provider_id=known.id, subject=identity.subject, user_id=user_id, email=identity.email)
 
     levels = levels_after(application, known.provider, (), identity.groups)
     user_id = application.register_user(actor, levels=sorted(levels), along=along)

@@ -22,6 +22,13 @@ identities = Table(
 """email: what the provider said when it was linked."""
 
 
+class LinkedMeanwhile(WrongState):
+    """Another sign-in of the same person came first."""
+
+    def __init__(self) -> None:
+        super().__init__("you are signing in elsewhere for the first time, too; try again")
+
+
 def find_linked_user(session: Session, provider_id: UUID, subject: str) -> UUID | None:
     return session.scalar(
         select(identities.c.user_id).where(identities.c.provider_id == provider_id, identities.c.subject == subject)
@@ -29,9 +36,9 @@ def find_linked_user(session: Session, provider_id: UUID, subject: str) -> UUID 
 
 
 def write_identity(session: Session, *, provider_id: UUID, subject: str, user_id: UUID, email: str) -> None:
-    """Raises WrongState when another sign-in of the same person came first."""
+    """Raises LinkedMeanwhile."""
     if find_linked_user(session, provider_id, subject) is not None:
-        raise WrongState("you have just signed in elsewhere for the first time; try again")
+        raise LinkedMeanwhile
     session.execute(
         insert(identities).values(
             provider_id=provider_id, subject=subject, user_id=user_id, email=email, linked_at=datetime.now(UTC)
