@@ -128,8 +128,17 @@ def identify(
     tokens = redeem(provider, secret, issuer, attempt, code=answered["code"])
     claims = check_id_token(provider, issuers, attempt, tokens)
     if issuer.userinfo_endpoint is not None and _lacks_claims(provider, claims):
-        claims = {**_fetch_userinfo(provider, issuer.userinfo_endpoint, tokens, subject=claims["sub"]), **claims}
+        userinfo = _fetch_userinfo(provider, issuer.userinfo_endpoint, tokens, subject=claims["sub"])
+        claims = merge_claims(userinfo, claims)
     return identity_from(provider, claims)
+
+
+def merge_claims(userinfo: Mapping[str, Any], claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The ID token counts first; but an address and whether it is verified come from one place."""
+    is_whole = {"email", "email_verified"} <= claims.keys()
+    source = userinfo if "email" in userinfo and not is_whole else claims
+    address = {name: source.get(name) for name in ("email", "email_verified")}
+    return {**userinfo, **claims, **address}
 
 
 def identity_from(provider: OidcProvider, claims: Mapping[str, Any]) -> ExternalIdentity:

@@ -97,6 +97,23 @@ def signed_with_public_key(issuer: Forger) -> str:
     return (text + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
+PLACES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, bool]]] = {
+    "both in the token": ({"email": "a@b.org", "email_verified": True}, {"email": "c@d.org"}, ("a@b.org", True)),
+    "both in userinfo": ({}, {"email": "c@d.org", "email_verified": True}, ("c@d.org", True)),
+    "verified, but which": ({"email_verified": True}, {"email": "c@d.org"}, ("c@d.org", False)),
+    "another is verified": ({"email": "a@b.org"}, {"email_verified": True}, ("a@b.org", False)),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_address_and_its_verification_come_from_one_place(issuer: Forger, place: str) -> None:
+    in_token, in_userinfo, wanted = PLACES[place]
+    hand_out(issuer, issuer.id_token(**in_token))
+    issuer.say("/userinfo", {"sub": "mia", **in_userinfo})
+    found = come_back(issuer)
+    assert (found.email, found.is_email_verified) == wanted
+
+
 FORGED: dict[str, tuple[Callable[[Forger], str], str]] = {
     "nonce of another sign-in": (lambda it: it.id_token(nonce="another"), "nonce"),
     "without nonce": (lambda it: it.id_token(nonce=None), "nonce"),
