@@ -14,14 +14,15 @@ FOLDER = Path(__file__).parent
 NODE_SECONDS = 60
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all: what one suite leaves behind must be nothing to the next."""
     running = Server(tmp_path_factory.mktemp("workspace"), free_port()).start()
     yield running
     running.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def script(server: Server) -> Script:
     return set_up(server)
 
