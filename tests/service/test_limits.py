@@ -461,9 +461,11 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "SIMPLETUNER_TRUSTED_PROXIES": "127.0.0.1",
     }
     server = Server(tmp_path_factory.mktemp("proxied"), free_port(), environment=environment).start()
-    set_up(server)
-    yield server
-    server.kill()
+    try:
+        set_up(server)
+        yield server
+    finally:
+        server.kill()
 
 
 SIGN_IN = {
