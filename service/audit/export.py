@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from domain.config.changes import Change
 from domain.errors import InvalidInput
 from service.audit.chain import event_chain
+from service.audit.moments import in_utc
 from service.database import Database
 from service.graphql.scalars import encode_id, split_id
 from service.read_models.audit import AuditEntry, AuditFilter, audit_entries, conditions, find_subject_names, make_entry
@@ -19,13 +20,16 @@ from service.read_models.user import UserRow, find_users
 
 PARAMETERS = ("actor", "subject", "action", "via", "since", "until")
 BATCH = 200
+LONGEST_DAY = len("2030-01-31")
 
 
 def read_filter(given: Mapping[str, str]) -> AuditFilter:
     """Raises InvalidInput for a parameter that there is not, and for one that cannot be read."""
-    for name in given:
+    for name, value in given.items():
         if name not in PARAMETERS:
             raise InvalidInput(f"there is no parameter {name!r:.60}; there are {', '.join(PARAMETERS)}", path=(name,))
+        if "\0" in value:
+            raise InvalidInput(f"{name} may not hold the character U+0000", path=(name,))
     return AuditFilter(
         actor_id=_key_in(given, "actor"),
         subject_id=_key_in(given, "subject"),
@@ -102,20 +106,14 @@ def _key_in(given: Mapping[str, str], name: str) -> UUID | None:
 
 
 def _moment_in(given: Mapping[str, str], name: str) -> datetime | None:
-    """A day begins at midnight in UTC."""
+    """A day begins at midnight in UTC. Raises InvalidInput."""
     if name not in given:
         return None
     try:
         moment = datetime.fromisoformat(given[name])
-        is_day = len(given[name]) <= len(date.min.isoformat())
     except ValueError as error:
-        raise _no_moment(given, name) from error
-    if moment.tzinfo is None and not is_day:
-        raise _no_moment(given, name)
-    return moment.replace(tzinfo=UTC) if is_day else moment
-
-
-def _no_moment(given: Mapping[str, str], name: str) -> InvalidInput:
-    return InvalidInput(
-        f"{name} is {given[name]!r:.60}; write it like 2030-01-31 or 2030-01-31T12:00:00Z", path=(name,)
-    )
+        raise InvalidInput(
+            f"{name} is {given[name]!r:.60}; write it like 2030-01-31 or 2030-01-31T12:00:00Z", path=(name,)
+        ) from error
+    is_day = len(given[name]) <= LONGEST_DAY
+    return in_utc(moment.replace(tzinfo=UTC) if is_day else moment, name=name)

@@ -29,12 +29,20 @@ async def audit_export(request: Request) -> Response:
         wanted = read_filter(request.query_params)
     except InvalidInput as invalid:
         return refusal(400, invalid.code, str(invalid))
+    lines = lines_of(request, parts, wanted)
+    first = await anext(lines)  # a database that fails is told as such only before the answer begins
     name = f"audit-{datetime.now(UTC):%Y-%m-%d}.jsonl"
     return StreamingResponse(
-        lines_of(request, parts, wanted),
+        rejoined(first, lines),
         media_type="application/jsonl",
         headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
     )
+
+
+async def rejoined(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield first
+    async for lines in rest:
+        yield lines
 
 
 async def may_export(request: Request, parts: Parts) -> bool:

@@ -6,7 +6,8 @@ from uuid import UUID
 import strawberry
 from sqlalchemy.orm import Session
 
-from domain.errors import InvalidInput, NotFound
+from domain.errors import NotFound
+from service.audit.moments import in_utc
 from service.audit.summary import summarise
 from service.cursors import decode_position
 from service.graphql.connections import Connection, check_first, connect
@@ -90,15 +91,13 @@ class AuditQuery:
 
 def read_filter(given: AuditFilter) -> audit.AuditFilter:
     """Raises InvalidInput, NotFound."""
-    for name, moment in (("since", given.since), ("until", given.until)):
-        check_zone(moment, name=name)
     return audit.AuditFilter(
         actor_id=None if given.actor_id is None else decode_id("User", given.actor_id, path="actorId"),
         subject_id=None if given.subject_id is None else decode_subject(given.subject_id, path="subjectId"),
         action=given.action,
         via=given.via,
-        since=given.since,
-        until=given.until,
+        since=in_utc(given.since, name="since"),
+        until=in_utc(given.until, name="until"),
     )
 
 
@@ -109,9 +108,3 @@ def decode_subject(given: str, *, path: str) -> UUID:
         return UUID(key)
     except ValueError as error:
         raise NotFound(f"there is nothing with the id {given[:60]!r}", path=(path,)) from error
-
-
-def check_zone(moment: datetime | None, *, name: str) -> None:
-    """Raises InvalidInput."""
-    if moment is not None and moment.tzinfo is None:
-        raise InvalidInput(f"{name} has no time zone; write it like 2030-01-31T12:00:00Z", path=(name,))

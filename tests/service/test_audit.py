@@ -218,8 +218,10 @@ def test_export_carries_the_links(application: SimpleTuner, database: Database) 
     [
         ({"actr": "x"}, "there is no parameter 'actr'"),
         ({"actor": "x"}, "actor is 'x', which is no id"),
+        ({"via": "key\0"}, "via may not hold the character U\\+0000"),
         ({"since": "yesterday"}, "since is 'yesterday'; write it like"),
-        ({"until": "2030-01-01T00:00:00"}, "until is '2030-01-01T00:00:00'; write it like"),
+        ({"until": "2030-01-01T00:00:00"}, "until has no time zone; write it like"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "since is 0001-01-01T00:00:00\\+14:00, which is outside"),
     ],
 )
 def test_export_refuses_what_it_cannot_read(given: dict[str, str], said: str) -> None:
@@ -374,6 +376,7 @@ def test_log_is_filtered_by_ids(running: Script) -> None:
         ({"actorId": "nobody"}, "NOT_FOUND"),
         ({"subjectId": "nothing"}, "NOT_FOUND"),
         ({"since": "2026-01-01T00:00:00"}, "INVALID_INPUT"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "INVALID_INPUT"),
     ],
 )
 def test_filter_that_cannot_be_is_refused(running: Script, filter: dict[str, str], code: str) -> None:
