@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy.exc
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, MetaData, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 metadata = MetaData()
@@ -16,14 +16,35 @@ BUSY_TIMEOUT_SECONDS = 30
 
 
 def open_engine(url: str) -> Engine:
-    """Raises sqlalchemy.exc.ArgumentError for a URL that cannot be read."""
+    """Its errors do not tell values, which may be digests and addresses: errors end up in logs.
+
+    Raises sqlalchemy.exc.ArgumentError for a URL that cannot be read.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "handle_error", _withhold_row)
+        return engine
+    engine = create_engine(
+        parsed,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _withhold_row(context: ExceptionContext) -> None:
+    """PostgreSQL shows the row that it refuses in the details of its message."""
+    diagnosis = getattr(context.original_exception, "diag", None)
+    detail = diagnosis.message_detail if diagnosis is not None else None
+    if detail:
+        for error in (context.original_exception, context.sqlalchemy_exception):
+            if error is not None:
+                error.args = tuple(
+                    each.replace(detail, "withheld") if isinstance(each, str) else each for each in error.args
+                )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

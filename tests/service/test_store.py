@@ -1,13 +1,14 @@
 """What the event store promises, on both databases: all or nothing, one winner, nothing lost in silence."""
 
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy.exc
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import OperationalError, PersistenceError
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -80,6 +81,19 @@ def test_operational_error_is_raised_not_swallowed(application: SimpleTuner) -> 
     with pytest.raises(OperationalError, match="disk is full"):
         create(application, along=along)
     assert num_events(application) == 0
+
+
+def test_error_of_the_database_does_not_tell_values(application: SimpleTuner) -> None:
+    """They end up in logs, and may be digests and addresses."""
+
+    name = uuid4().hex
+
+    def along(session: Session, _: UUID) -> None:
+        session.execute(insert(people).values(user_id=None, username=name, email=name))
+
+    with pytest.raises(PersistenceError, match=r"(?i)null") as failed:
+        create(application, along=along)
+    assert name not in "".join(traceback.format_exception(failed.value))
 
 
 def test_two_changes_of_one_version_have_one_winner(application: SimpleTuner) -> None:
