@@ -9,10 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.settings import Settings
 
-# Mantine writes its theme and the responsive parts of its components into <style> elements, so these are allowed inline;
-# what an attacker could more easily bring in, style attributes and whole sheets from elsewhere, is not.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-elem 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'none'; "
     "object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
@@ -27,6 +25,12 @@ HEADERS = {
 }
 """No Strict-Transport-Security: the certificate of --ssl is self-signed, and a browser that was once told to insist on a
 trusted one could not be let in any more. A proxy with a certificate of its own adds it."""
+
+
+def policy_with_nonce(nonce: str) -> str:
+    """For the page itself: Mantine writes its theme and responsive styles into <style> elements, which bear the nonce."""
+    return POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
+
 
 NEVER_STORED = ("/graphql", "/api/")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -1,6 +1,7 @@
 """What is not GraphQL: files of runs, the web client, health, and the status route that scripts of old know."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from domain.access import Resource, ResourceKind
 from domain.training_run import RunState
 from service import telemetry
 from service.access.requests import find_viewer, refusal
+from service.headers import policy_with_nonce
 from service.media import find_run_file
 from service.parts import Parts, read_with
 from service.read_models.training_run import RunRow, find_run, newest_runs
@@ -21,6 +23,11 @@ from service.read_models.training_run import RunRow, find_run, newest_runs
 IMMUTABLE = "private, max-age=31536000, immutable"
 PUBLIC_IMMUTABLE = "public, max-age=31536000, immutable"
 """For assets of the client, whose names contain a digest of their content."""
+
+NONCE_MARK = "__NONCE__"
+"""Where the built page has the nonce of its styles, which is another one for each answer."""
+
+NONCE_BYTES = 16
 
 LEGACY_STATUS = {
     RunState.REQUESTED: "starting",
@@ -119,16 +126,23 @@ def client_files(folder: Path) -> Callable[[Request], Awaitable[Response]]:
     root = folder.resolve()
     index = root / "index.html"
 
+    async def serve_page() -> Response:
+        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        page = (await asyncio.to_thread(index.read_text)).replace(NONCE_MARK, nonce)
+        return HTMLResponse(
+            page, headers={"cache-control": "no-store", "content-security-policy": policy_with_nonce(nonce)}
+        )
+
     async def serve_client(request: Request) -> Response:
         path = request.path_params["path"]
         if not index.is_file():
             return PlainTextResponse("The web client is not built; run 'make web'. The API is at /graphql.", 503)
         file = (root / path).resolve()
         is_asset = path.startswith("assets/")
-        if path and file.is_relative_to(root) and file.is_file():
+        if file != index and path and file.is_relative_to(root) and file.is_file():
             return FileResponse(file, headers={"cache-control": PUBLIC_IMMUTABLE if is_asset else "no-cache"})
         if is_asset:
             raise HTTPException(404)
-        return FileResponse(index, headers={"cache-control": "no-cache"})
+        return await serve_page()
 
     return serve_client

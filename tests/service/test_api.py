@@ -1,5 +1,6 @@
 """The API over real HTTP: nothing without signing in, refusals as typed errors, nothing internal ever."""
 
+import re
 from collections.abc import Callable
 from itertools import pairwise, product
 from pathlib import Path
@@ -157,7 +158,14 @@ def test_key_has_no_right_that_it_was_not_given(server: Server, script: Script) 
 
 
 @pytest.mark.parametrize(
-    "given", ['name: ""', 'name: "x", permissions: ["all"]', 'name: "x", expiresAt: "2020-01-01T00:00:00Z"']
+    "given",
+    [
+        'name: ""',
+        'name: "x", permissions: ["all"]',
+        'name: "x", expiresAt: "2020-01-01T00:00:00Z"',
+        'name: "x", expiresAt: "2050-01-01T00:00:00"',
+        'name: "x", expiresAt: "9999-12-31T23:59:59-14:00"',
+    ],
 )
 def test_key_that_cannot_be_is_refused(script: Script, given: str) -> None:
     answer = script.ask(f"mutation {{ createApiKey(input: {{{given}}}) {{ secret {ERRORS} }} }}")["createApiKey"]
@@ -433,6 +441,16 @@ def test_every_screen_of_the_client_is_served(server: Server) -> None:
         answer = httpx.get(server.url + path)
         assert (answer.status_code, "<div id=" in answer.text) == (200, True)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_styles_of_a_page_need_the_nonce_of_its_answer(server: Server) -> None:
+    answers = [httpx.get(f"{server.url}{path}") for path in ("/", "/index.html", "/runs/abc")]
+    nonces = [re.findall(r'nonce="([^"]+)"', answer.text) for answer in answers]
+    policies = [answer.headers["content-security-policy"] for answer in answers]
+    assert all(f"style-src 'self' 'nonce-{nonce}'" in policy for (nonce,), policy in zip(nonces, policies, strict=True))
+    assert "unsafe" not in "".join(policies)
+    assert len({nonce for (nonce,) in nonces}) == 3
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
 @pytest.mark.parametrize("path", ["/media/runs/x/a.png", "/media/runs/00000000-0000-0000-0000-000000000000/a.png"])
