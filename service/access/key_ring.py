@@ -13,6 +13,7 @@ from service.access.viewer import Viewer
 from service.database import Database
 
 MAX_NAME_LENGTH = 100
+MAX_YEARS = 100
 
 
 def create_api_key(
@@ -56,6 +57,11 @@ def write_key(
     if expires_at is not None and expires_at <= now:
         raise InvalidInput(
             f"expiresAt is {expires_at.isoformat()}, which is over; choose a later time", path=("expiresAt",)
+        )
+    if expires_at is not None and expires_at.year > now.year + MAX_YEARS:
+        raise InvalidInput(
+            f"expiresAt is {expires_at.isoformat()}, which is further away than {MAX_YEARS} years; leave it out for never",
+            path=("expiresAt",),
         )
     secret = new_api_key()
     key = ApiKeyRow(
