@@ -3,23 +3,30 @@ import { lazy, Suspense } from 'react'
 import { Link, Route, Switch, useRoute } from 'wouter'
 import { EnvironmentPage } from '../environment/EnvironmentPage'
 import { EnvironmentsPage } from '../environment/EnvironmentsPage'
-import type { ViewerPartsFragment } from '../graphql/generated/documents'
 import { RunsPage } from '../run/RunsPage'
-import { ApiKeysPage } from '../user/ApiKeysPage'
+import { AccountPage } from '../user/AccountPage'
 import { UserMenu } from '../user/UserMenu'
+import { useMay } from '../user/viewer'
 import { ColorSchemeToggle } from './ColorSchemeToggle'
 import { ConnectionBanner } from './ConnectionBanner'
 import { Logo } from './icons'
+import { useAdminPages } from './adminPages'
+import { Gated } from './Gated'
 import { messages } from './messages'
 import { Notice } from './Notice'
 import { routes, toId } from './routes'
 import classes from './Shell.module.css'
 
-// The run's page brings the chart along, which no other page needs.
+// The run's page brings the chart along, and administration is for few.
 const RunPage = lazy(() => import('../run/RunPage'))
+const UsersPage = lazy(() => import('../user/UsersPage'))
+const AccessPage = lazy(() => import('../policy/AccessPage'))
+const AuditPage = lazy(() => import('../audit/AuditPage'))
 
 /** The frame of every page of a signed-in user: header, content, and the word when the connection is lost. */
-export function Shell({ viewer }: { viewer: ViewerPartsFragment }) {
+export function Shell() {
+  const may = useMay()
+  const adminPages = useAdminPages()
   return (
     <>
       <Anchor href="#content" className={classes.skip}>
@@ -33,10 +40,15 @@ export function Shell({ viewer }: { viewer: ViewerPartsFragment }) {
           </Link>
           <nav aria-label={messages.shell.navigation} className={classes.nav}>
             <NavLink href={routes.runs} also="/runs/*" label={messages.shell.runs} />
-            <NavLink href={routes.environments} also="/environments/*" label={messages.shell.environments} />
+            {may('config.view') && (
+              <NavLink href={routes.environments} also="/environments/*" label={messages.shell.environments} />
+            )}
+            {adminPages.map(({ href, label }) => (
+              <NavLink key={href} href={href} also={`${href}/*`} label={label} isForWide />
+            ))}
           </nav>
           <ColorSchemeToggle />
-          <UserMenu viewer={viewer} />
+          <UserMenu />
         </div>
       </header>
       <main id="content" className={classes.content} tabIndex={-1}>
@@ -52,11 +64,36 @@ export function Shell({ viewer }: { viewer: ViewerPartsFragment }) {
 function Pages() {
   return (
     <Switch>
-      <Route path={routes.runs} component={RunsPage} />
+      <Route path={routes.runs}>
+        <Gated needs={['job.view.own', 'job.view.all']} title={messages.noRights.runs}>
+          <RunsPage />
+        </Gated>
+      </Route>
       <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={toId(id)} />}</Route>
-      <Route path={routes.environments} component={EnvironmentsPage} />
+      <Route path={routes.environments}>
+        <Gated needs={['config.view']} title={messages.noRights.environments}>
+          <EnvironmentsPage />
+        </Gated>
+      </Route>
       <Route path="/environments/:id">{({ id }) => <EnvironmentPage key={id} id={toId(id)} />}</Route>
-      <Route path={routes.apiKeys} component={ApiKeysPage} />
+      <Route path="/account/:tab?">{({ tab }) => <AccountPage tab={tab} />}</Route>
+      <Route path={routes.users}>
+        <Gated needs={['admin.users']}>
+          <UsersPage />
+        </Gated>
+      </Route>
+      <Route path="/access/:tab?">
+        {({ tab }) => (
+          <Gated needs={['admin.levels', 'admin.config']}>
+            <AccessPage tab={tab} />
+          </Gated>
+        )}
+      </Route>
+      <Route path={routes.audit}>
+        <Gated needs={['admin.audit']}>
+          <AuditPage />
+        </Gated>
+      </Route>
       <Route>
         <Notice title={messages.shell.notFound} hint={messages.shell.notFoundHint}>
           <Button component={Link} href={routes.runs} mt="sm" variant="default">
@@ -68,11 +105,24 @@ function Pages() {
   )
 }
 
-function NavLink({ href, also, label }: { href: string; also: string; label: string }) {
+interface NavLinkProps {
+  href: string
+  also: string
+  label: string
+  /** On a narrow screen it is in the user's menu instead. */
+  isForWide?: boolean
+}
+
+function NavLink({ href, also, label, isForWide = false }: NavLinkProps) {
   const [isHere] = useRoute(href)
   const [isBelow] = useRoute(also)
   return (
-    <Link href={href} className={classes.navLink ?? ''} aria-current={isHere || isBelow ? 'page' : undefined}>
+    <Link
+      href={href}
+      className={classes.navLink ?? ''}
+      data-wide={isForWide || undefined}
+      aria-current={isHere || isBelow ? 'page' : undefined}
+    >
       {label}
     </Link>
   )

@@ -1,4 +1,5 @@
 import type { RunState } from '../graphql/generated/documents'
+import { accountWords } from './messages.accounts.en'
 
 const states: Record<RunState, string> = {
   REQUESTED: 'Requested',
@@ -29,6 +30,7 @@ const metrics: Record<string, string> = {
 }
 
 export const en = {
+  ...accountWords,
   locale: 'en',
   product: 'SimpleTuner',
   none: '–',
@@ -54,7 +56,10 @@ export const en = {
     navigation: 'Main',
     runs: 'Runs',
     environments: 'Environments',
-    apiKeys: 'API keys',
+    account: 'Account',
+    users: 'Users',
+    access: 'Access',
+    audit: 'Audit log',
     signOut: 'Sign out',
     userMenu: (name: string) => `Account of ${name}`,
     signedInAs: 'Signed in as',
@@ -67,6 +72,7 @@ export const en = {
   connection: {
     lost: 'Connection lost. What you see may be out of date.',
     reconnecting: 'Reconnecting…',
+    stale: 'This may be out of date: the service did not answer.',
     unreachable: 'The service cannot be reached',
     unreachableHint: 'Check that it is running and that this machine is online. This page tries again by itself.',
     failed: 'The service answered with an error',
@@ -101,6 +107,10 @@ export const en = {
     createTitle: 'New API key',
     name: 'Name',
     nameHint: 'What will use it, for example “night job on lab-3”.',
+    permissions: 'Only these permissions',
+    permissionsHint: 'None: all that you may do. A key never may more than you.',
+    limited: (count: number) => (count === 1 ? '1 permission' : `${count} permissions`),
+    notUsable: 'You may not use the API with keys; ask an administrator for api.access.',
     expires: 'Expires',
     expiry: { never: 'Never', '30': 'In 30 days', '90': 'In 90 days', '365': 'In one year' },
     secretTitle: 'Copy the key now',
@@ -110,9 +120,10 @@ export const en = {
     done: 'I have saved it',
     empty: 'No API keys yet',
     emptyHint: 'Create one to start and follow trainings from a script.',
-    columns: { name: 'Name', key: 'Key', created: 'Created', lastUsed: 'Last used', expires: 'Expires' },
+    columns: { name: 'Name', key: 'Key', may: 'May do', created: 'Created', lastUsed: 'Last used', expires: 'Expires' },
     never: 'Never',
     unused: 'Not yet',
+    everything: 'All that you may',
     revoke: 'Revoke',
     revokeTitle: 'Revoke this key?',
     revokeHint: (name: string) => `Whatever uses “${name}” loses access at once. This cannot be undone.`,
@@ -125,6 +136,8 @@ export const en = {
     newFromExample: 'New from example',
     empty: 'No environments yet',
     emptyHint: 'An environment is a training configuration with its datasets. Start from an example and change it.',
+    emptyForViewer: 'No environments yet',
+    emptyForViewerHint: 'The environments that you may see appear here.',
     missing: 'This environment does not exist',
     version: (number: number) => `Version ${number}`,
     datasets: 'Datasets',
@@ -151,6 +164,8 @@ export const en = {
     empty: 'Train your first model',
     emptyHint:
       'An example brings its pictures and settings along. Start one and watch it learn; nothing else is needed.',
+    emptyForViewer: 'No runs yet',
+    emptyForViewerHint: 'The runs that you may see appear here as they start.',
     emptyOwn: 'Or start one of your environments',
     start: 'New run',
   },

@@ -4,7 +4,15 @@ export const routes = {
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
   environments: '/environments',
   environment: (id: string) => `/environments/${encodeURIComponent(id)}`,
-  apiKeys: '/api-keys',
+  account: '/account',
+  sessions: '/account/sessions',
+  apiKeys: '/account/api-keys',
+  register: '/register',
+  users: '/users',
+  access: '/access',
+  rules: '/access/rules',
+  registration: '/access/registration',
+  audit: '/audit',
 }
 
 export function toId(parameter: string): string {

@@ -14,6 +14,7 @@ import { ConfigTable } from './ConfigTable'
 import { DatasetList } from '../dataset/DatasetList'
 import { EnvironmentDocument, type EnvironmentQuery } from '../graphql/generated/documents'
 import { useStartTraining } from '../run/useStartTraining'
+import { useMay } from '../user/viewer'
 import { VersionHistory } from './VersionHistory'
 
 const words = messages.environments
@@ -38,6 +39,7 @@ export function EnvironmentPage({ id }: { id: string }) {
 
 function EnvironmentView({ environment }: { environment: Environment }) {
   const { id, name, version, family, modelType, updatedAt, config, datasets, versions } = environment
+  const may = useMay()
   const training = useStartTraining()
   const start = (
     <Button leftSection={<Play />} loading={training.isBusy} onClick={() => void training.start(id)}>
@@ -47,7 +49,7 @@ function EnvironmentView({ environment }: { environment: Environment }) {
   return (
     <>
       <Breadcrumb href={routes.environments} label={words.title} />
-      <PageTitle title={name} actions={start} />
+      <PageTitle title={name} actions={may('job.submit') ? start : null} />
       <Group gap="lg" mb="md" c="dimmed" fz="sm">
         <Text inherit>{words.version(version)}</Text>
         <Text inherit>

@@ -13,6 +13,7 @@ import { routes } from '../app/routes'
 import { Time } from '../app/Time'
 import { EnvironmentsDocument, type EnvironmentsQuery } from '../graphql/generated/documents'
 import { useStartTraining } from '../run/useStartTraining'
+import { useMay } from '../user/viewer'
 import { ExampleCards } from './ExampleCards'
 import { NewFromExample } from './NewFromExample'
 
@@ -22,6 +23,7 @@ type EnvironmentRow = EnvironmentsQuery['environments']['edges'][number]['node']
 
 export function EnvironmentsPage() {
   useDocumentTitle(`${words.title} · ${messages.product}`)
+  const may = useMay()
   const [isCreating, setIsCreating] = useState(false)
   const [first, setFirst] = useState(PAGE_LENGTH)
   const [{ data, error, fetching }, refresh] = useQuery({
@@ -37,7 +39,7 @@ export function EnvironmentsPage() {
   )
   return (
     <>
-      <PageTitle title={words.title} actions={listed?.totalCount ? create : null} />
+      <PageTitle title={words.title} actions={listed?.totalCount && may('config.create') ? create : null} />
       <Paper withBorder>
         {listed && <EnvironmentTable environments={listed.edges.map(({ node }) => node)} />}
         {!listed && error && <Failure error={error} onRetry={refresh} />}
@@ -56,9 +58,12 @@ export function EnvironmentsPage() {
 }
 
 function EnvironmentTable({ environments }: { environments: EnvironmentRow[] }) {
+  const may = useMay()
   const training = useStartTraining()
   const [startedId, setStartedId] = useState<string | null>(null)
   const { columns } = words
+  if (environments.length === 0 && !may('config.create'))
+    return <Notice title={words.emptyForViewer} hint={words.emptyForViewerHint} />
   if (environments.length === 0)
     return (
       <Notice title={words.empty} hint={words.emptyHint}>
@@ -92,15 +97,17 @@ function EnvironmentTable({ environments }: { environments: EnvironmentRow[] }) 
               <Time at={updatedAt} />
             </td>
             <td data-actions>
-              <Button
-                size="xs"
-                variant="light"
-                leftSection={<Play size={14} />}
-                loading={training.isBusy && startedId === id}
-                onClick={() => start(id)}
-              >
-                {words.start}
-              </Button>
+              {may('job.submit') && (
+                <Button
+                  size="xs"
+                  variant="light"
+                  leftSection={<Play size={14} />}
+                  loading={training.isBusy && startedId === id}
+                  onClick={() => start(id)}
+                >
+                  {words.start}
+                </Button>
+              )}
             </td>
           </tr>
         ))}

@@ -9,6 +9,7 @@ import { Pending } from '../app/Pending'
 import { routes } from '../app/routes'
 import { ExamplesDocument, type ExamplesQuery } from '../graphql/generated/documents'
 import { useStartTraining } from '../run/useStartTraining'
+import { useMay } from '../user/viewer'
 import { useExample } from './useExample'
 
 const words = messages.examples
@@ -60,6 +61,7 @@ interface ExampleCardProps {
 }
 
 function ExampleCard({ example, isBusy, isDisabled, onUse }: ExampleCardProps) {
+  const may = useMay()
   return (
     <Paper withBorder p="md" component="section" aria-label={example.name}>
       <Stack gap="xs" h="100%">
@@ -75,12 +77,16 @@ function ExampleCard({ example, isBusy, isDisabled, onUse }: ExampleCardProps) {
           {example.description}
         </Text>
         <Group gap="xs" mt="xs">
-          <Button size="sm" leftSection={<Play />} loading={isBusy} disabled={isDisabled} onClick={() => onUse(true)}>
-            {words.useAndStart}
-          </Button>
-          <Button size="sm" variant="subtle" disabled={isDisabled} onClick={() => onUse(false)}>
-            {words.onlyCreate}
-          </Button>
+          {may('config.create') && may('job.submit') && (
+            <Button size="sm" leftSection={<Play />} loading={isBusy} disabled={isDisabled} onClick={() => onUse(true)}>
+              {words.useAndStart}
+            </Button>
+          )}
+          {may('config.create') && (
+            <Button size="sm" variant="subtle" disabled={isDisabled} onClick={() => onUse(false)}>
+              {words.onlyCreate}
+            </Button>
+          )}
         </Group>
       </Stack>
     </Paper>

@@ -18,16 +18,20 @@ export interface Action<Input, Result> {
   problem: string | null
 }
 
-/** A mutation of our shape: one field, one `input`, a payload with `errors`. */
+/**
+ * A mutation of our shape: one field, one `input`, a payload with `errors`. changes: the types whose queries are asked
+ * anew, beyond those in the answer.
+ */
 export function useAction<Data extends Record<keyof Data, Payload>, Input>(
   document: TypedDocumentNode<Data, { input: Input }>,
+  changes: string[] = [],
 ): Action<Input, Data[keyof Data]> {
   const [{ fetching }, execute] = useMutation(document)
   const [errors, setErrors] = useState<readonly ErrorPartsFragment[]>([])
   const [failure, setFailure] = useState<string | null>(null)
 
   async function act(input: Input): Promise<Data[keyof Data] | null> {
-    const { data, error } = await execute({ input })
+    const { data, error } = await execute({ input }, { additionalTypenames: changes })
     const [payload] = data ? (Object.values(data) as Data[keyof Data][]) : []
     const refusals = payload?.errors ?? []
     setErrors(refusals)

@@ -3,6 +3,7 @@ import { formatCount, toSentence } from '../app/format'
 import { Warning } from '../app/icons'
 import { messages } from '../app/messages'
 import type { RunState, RunStatusFragment } from '../graphql/generated/documents'
+import { useMay, useMayTo } from '../user/viewer'
 import { ResumeButton } from './ResumeButton'
 
 const words = messages.run
@@ -14,12 +15,15 @@ const TITLES: Partial<Record<RunState, string>> = {
 }
 
 interface EndNoticeProps {
+  ownerId: string | undefined
   status: RunStatusFragment
   onResumed: () => void
 }
 
 /** Why a run ended before its last step, and the way to go on from its newest checkpoint. */
-export function EndNotice({ status, onResumed }: EndNoticeProps) {
+export function EndNotice({ ownerId, status, onResumed }: EndNoticeProps) {
+  const may = useMay()
+  const mayTo = useMayTo()
   const { state, endReason, resumeStep } = status
   const title = TITLES[state]
   if (title === undefined) return null
@@ -44,7 +48,9 @@ export function EndNotice({ status, onResumed }: EndNoticeProps) {
             {resumeStep === null ? words.notResumable : words.resumable(formatCount(resumeStep))}
           </Text>
         </div>
-        {resumeStep !== null && <ResumeButton runId={status.id} resumeStep={resumeStep} onResumed={onResumed} />}
+        {resumeStep !== null && may('job.submit') && mayTo('job.cancel', ownerId) && (
+          <ResumeButton runId={status.id} resumeStep={resumeStep} onResumed={onResumed} />
+        )}
       </Group>
     </Alert>
   )

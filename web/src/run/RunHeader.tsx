@@ -6,6 +6,7 @@ import { formatCount, formatDuration, formatMetric, formatName, formatSpeed } fr
 import { routes } from '../app/routes'
 import { Time, useNow } from '../app/Time'
 import type { RunStatusFragment } from '../graphql/generated/documents'
+import { useMayTo } from '../user/viewer'
 import { currentPhase, elapsedSeconds } from './progress'
 import { RunActions } from './RunActions'
 import { RunProgress } from './RunProgress'
@@ -24,6 +25,7 @@ interface RunHeaderProps {
 /** Who, what, how far: the top of a run's page. */
 export function RunHeader({ identity, status }: RunHeaderProps) {
   const { name, environment, environmentVersion, startedBy, requestedAt } = identity
+  const mayTo = useMayTo()
   return (
     <header>
       <Breadcrumb href={routes.runs} label={words.breadcrumb} />
@@ -41,7 +43,7 @@ export function RunHeader({ identity, status }: RunHeaderProps) {
             {startedBy && words.startedBy(startedBy.username)}
           </Text>
         </div>
-        <RunActions status={status} />
+        {mayTo('job.cancel', startedBy?.id) && <RunActions status={status} />}
       </Group>
       <Paper withBorder className={classes.numbers ?? ''}>
         <div className={classes.progress}>

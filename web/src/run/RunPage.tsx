@@ -43,7 +43,7 @@ function RunDetails({ view, onReload }: { view: RunView; onReload: () => void })
   return (
     <Stack gap="md">
       <RunHeader identity={identity} status={status} />
-      <EndNotice status={status} onResumed={onReload} />
+      <EndNotice ownerId={identity.startedBy?.id} status={status} onResumed={onReload} />
       <SkippedNotice count={skippedPoints} onReload={onReload} />
       <div className={classes.panels}>
         <div className={classes.metrics}>

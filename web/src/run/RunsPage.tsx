@@ -15,6 +15,7 @@ import { useSession } from '../app/session'
 import { Time } from '../app/Time'
 import { ExampleCards } from '../environment/ExampleCards'
 import type { RunRowFragment } from '../graphql/generated/documents'
+import { useMay } from '../user/viewer'
 import { RunProgress } from './RunProgress'
 import { RunsFeed } from './runsFeed'
 import { StateBadge } from './StateBadge'
@@ -28,6 +29,7 @@ const HEADINGS = [columns.name, columns.state, columns.progress, columns.loss, c
 export function RunsPage() {
   useDocumentTitle(`${words.title} · ${messages.product}`)
   const client = useClient()
+  const may = useMay()
   const { live } = useSession()
   const feed = useMemo(() => new RunsFeed(client, live), [client, live])
   const { runs, totalCount, hasMore, error } = useSyncExternalStore(feed.subscribe, feed.getState)
@@ -38,7 +40,7 @@ export function RunsPage() {
   )
   return (
     <>
-      <PageTitle title={words.title} actions={runs?.length ? start : null} />
+      <PageTitle title={words.title} actions={runs?.length && may('job.submit') ? start : null} />
       <Paper withBorder>
         {runs && runs.length > 0 && (
           <DataTable headings={HEADINGS} label={words.title}>
@@ -66,6 +68,9 @@ export function RunsPage() {
 }
 
 function FirstSteps() {
+  const may = useMay()
+  if (!may('job.submit') || !may('config.view'))
+    return <Notice title={words.emptyForViewer} hint={words.emptyForViewerHint} />
   return (
     <Notice title={words.empty} hint={words.emptyHint}>
       <div className={classes.examples}>

@@ -1,11 +1,12 @@
-import { Alert, Button, Group, Modal, NativeSelect, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Modal, MultiSelect, NativeSelect, Stack, TextInput } from '@mantine/core'
 import { useState, type SyntheticEvent } from 'react'
-import { CopyButton } from '../app/CopyButton'
 import { messages } from '../app/messages'
 import { Refused } from '../app/Notice'
+import { ShownOnce } from '../app/ShownOnce'
 import { sortRefusals } from '../graphql/errors'
 import { CreateApiKeyDocument } from '../graphql/generated/documents'
 import { useAction } from '../graphql/useAction'
+import { useViewer } from './viewer'
 
 const words = messages.apiKeys
 const DAY_MS = 86_400_000
@@ -33,7 +34,11 @@ export function CreateApiKey({ isOpen, onClose }: CreateApiKeyProps) {
       withCloseButton={!hasSecret}
       closeButtonProps={{ 'aria-label': messages.close }}
     >
-      {hasSecret ? <Secret secret={secret} onDone={close} /> : <KeyForm onCreated={setSecret} />}
+      {hasSecret ? (
+        <ShownOnce secret={secret} label={words.title} hint={words.secretHint} done={words.done} onDone={close} />
+      ) : (
+        <KeyForm onCreated={setSecret} />
+      )}
     </Modal>
   )
 }
@@ -41,14 +46,20 @@ export function CreateApiKey({ isOpen, onClose }: CreateApiKeyProps) {
 function KeyForm({ onCreated }: { onCreated: (secret: string) => void }) {
   const [name, setName] = useState('')
   const [expiry, setExpiry] = useState('never')
+  const [permissions, setPermissions] = useState<string[]>([])
+  const viewer = useViewer()
   const create = useAction(CreateApiKeyDocument)
-  const refusal = sortRefusals(create.errors, ['name', 'expiresAt'])
+  const refusal = sortRefusals(create.errors, ['name', 'permissions', 'expiresAt'])
 
   async function submit(event: SyntheticEvent) {
     event.preventDefault()
     const days = Number(expiry)
     const expiresAt = Number.isNaN(days) ? null : new Date(Date.now() + days * DAY_MS).toISOString()
-    const payload = await create.act({ name: name.trim(), expiresAt })
+    const payload = await create.act({
+      name: name.trim(),
+      permissions: permissions.length > 0 ? permissions : null,
+      expiresAt,
+    })
     if (payload?.secret) onCreated(payload.secret)
   }
 
@@ -70,6 +81,16 @@ function KeyForm({ onCreated }: { onCreated: (secret: string) => void }) {
           onChange={(event) => setExpiry(event.currentTarget.value)}
           error={refusal.fields.expiresAt}
         />
+        <MultiSelect
+          label={words.permissions}
+          description={words.permissionsHint}
+          data={viewer.permissions}
+          value={permissions}
+          onChange={setPermissions}
+          error={refusal.fields.permissions}
+          searchable
+          clearable
+        />
         <Refused message={create.errors.length > 0 ? refusal.form : create.problem} />
         <Group justify="flex-end">
           <Button type="submit" loading={create.isBusy} disabled={name.trim() === ''}>
@@ -78,31 +99,5 @@ function KeyForm({ onCreated }: { onCreated: (secret: string) => void }) {
         </Group>
       </Stack>
     </form>
-  )
-}
-
-function Secret({ secret, onDone }: { secret: string; onDone: () => void }) {
-  return (
-    <Stack>
-      <Alert color="yellow" variant="light">
-        {words.secretHint}
-      </Alert>
-      <Group wrap="nowrap" align="flex-end">
-        <TextInput
-          aria-label={words.title}
-          value={secret}
-          readOnly
-          flex={1}
-          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
-          onFocus={(event) => event.currentTarget.select()}
-        />
-        <CopyButton text={secret} />
-      </Group>
-      <Group justify="flex-end">
-        <Button variant="default" onClick={onDone}>
-          {words.done}
-        </Button>
-      </Group>
-    </Stack>
   )
 }

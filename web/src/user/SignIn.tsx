@@ -1,19 +1,28 @@
-import { Button, PasswordInput, TextInput } from '@mantine/core'
+import { Anchor, Button, PasswordInput, Text, TextInput } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useState } from 'react'
+import { Link } from 'wouter'
 import { messages } from '../app/messages'
 import { Refused } from '../app/Notice'
-import { SignInDocument } from '../graphql/generated/documents'
+import { routes } from '../app/routes'
+import { sortRefusals } from '../graphql/errors'
+import { SignInDocument, type SetupQuery } from '../graphql/generated/documents'
 import { useAction } from '../graphql/useAction'
 import { AuthCard } from './AuthCard'
 
 const words = messages.signIn
 
-export function SignIn({ onDone }: { onDone: () => void }) {
+interface SignInProps {
+  setup: SetupQuery['setup']
+  onDone: () => void
+}
+
+export function SignIn({ setup, onDone }: SignInProps) {
   useDocumentTitle(`${words.title} · ${messages.product}`)
   const [login, setLogin] = useState('')
   const [password, setPassword] = useState('')
   const signIn = useAction(SignInDocument)
+  const refusal = sortRefusals(signIn.errors, ['login', 'password'])
   const isComplete = login.trim() !== '' && password !== ''
 
   async function submit() {
@@ -29,6 +38,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
         autoFocus
         value={login}
         onChange={(event) => setLogin(event.currentTarget.value)}
+        error={refusal.fields.login}
       />
       <PasswordInput
         visibilityToggleButtonProps={{ 'aria-label': messages.showPassword }}
@@ -36,11 +46,20 @@ export function SignIn({ onDone }: { onDone: () => void }) {
         autoComplete="current-password"
         value={password}
         onChange={(event) => setPassword(event.currentTarget.value)}
+        error={refusal.fields.password}
       />
-      <Refused message={signIn.problem} />
+      <Refused message={signIn.errors.length > 0 ? refusal.form : signIn.problem} />
       <Button type="submit" loading={signIn.isBusy} disabled={!isComplete} fullWidth mt="xs">
         {words.submit}
       </Button>
+      {setup.registrationOpen && (
+        <Text fz="sm" c="dimmed" ta="center">
+          {messages.registration.noAccount}{' '}
+          <Anchor component={Link} href={routes.register} inherit>
+            {messages.registration.fromSignIn}
+          </Anchor>
+        </Text>
+      )}
     </AuthCard>
   )
 }

@@ -1,16 +1,20 @@
 import { Menu, UnstyledButton } from '@mantine/core'
 import { Link, useLocation } from 'wouter'
 import { useMutation } from 'urql'
-import { ChevronDown, Key, Person, SignOut } from '../app/icons'
+import { useAdminPages } from '../app/adminPages'
+import { ChevronDown, Person, SignOut } from '../app/icons'
 import { messages } from '../app/messages'
 import { routes } from '../app/routes'
 import { useSession } from '../app/session'
-import { SignOutDocument, type ViewerPartsFragment } from '../graphql/generated/documents'
+import { SignOutDocument } from '../graphql/generated/documents'
+import { useViewer } from './viewer'
 import classes from './UserMenu.module.css'
 
 const words = messages.shell
 
-export function UserMenu({ viewer }: { viewer: ViewerPartsFragment }) {
+export function UserMenu() {
+  const viewer = useViewer()
+  const adminPages = useAdminPages()
   const { restart } = useSession()
   const [, signOut] = useMutation(SignOutDocument)
   const [, navigate] = useLocation()
@@ -35,9 +39,14 @@ export function UserMenu({ viewer }: { viewer: ViewerPartsFragment }) {
         <Menu.Label>
           {words.signedInAs} {viewer.user.email ?? viewer.user.username}
         </Menu.Label>
-        <Menu.Item component={Link} href={routes.apiKeys} leftSection={<Key />}>
-          {words.apiKeys}
+        <Menu.Item component={Link} href={routes.account} leftSection={<Person />}>
+          {words.account}
         </Menu.Item>
+        {adminPages.map(({ href, label, Icon }) => (
+          <Menu.Item key={href} component={Link} href={href} leftSection={<Icon />} className={classes.narrow ?? ''}>
+            {label}
+          </Menu.Item>
+        ))}
         <Menu.Divider />
         <Menu.Item leftSection={<SignOut />} onClick={() => void leave()}>
           {words.signOut}

@@ -1,47 +1,44 @@
-import { Button, Paper, Text } from '@mantine/core'
-import { useDocumentTitle } from '@mantine/hooks'
+import { Button, Group, Paper, Text } from '@mantine/core'
 import { useState } from 'react'
-import { useQuery } from 'urql'
 import { DataTable } from '../app/DataTable'
 import { Plus } from '../app/icons'
+import { LoadedView } from '../app/LoadedView'
 import { messages } from '../app/messages'
-import { Failure, Notice, Refused } from '../app/Notice'
-import { PageTitle } from '../app/PageTitle'
-import { Pending } from '../app/Pending'
+import { Notice, Refused } from '../app/Notice'
 import { Time } from '../app/Time'
 import { useConfirm } from '../app/useConfirm'
 import { ApiKeysDocument, RevokeApiKeyDocument, type ApiKeysQuery } from '../graphql/generated/documents'
 import { useAction } from '../graphql/useAction'
+import { useLoaded } from '../graphql/useLoaded'
 import { CreateApiKey } from './CreateApiKey'
+import { useMay } from './viewer'
 
 const words = messages.apiKeys
 // Without it an empty list would not be asked for again when a key has been created.
 const CONTEXT = { additionalTypenames: ['ApiKey'] }
 type ApiKey = ApiKeysQuery['viewer']['apiKeys'][number]
 
-export function ApiKeysPage() {
-  useDocumentTitle(`${words.title} · ${messages.product}`)
+/** The keys of one's scripts. */
+export function ApiKeys() {
+  const may = useMay()
   const [isCreating, setIsCreating] = useState(false)
-  const [{ data, error }, refresh] = useQuery({
-    query: ApiKeysDocument,
-    requestPolicy: 'cache-and-network',
-    context: CONTEXT,
-  })
-  const create = (
-    <Button leftSection={<Plus />} onClick={() => setIsCreating(true)}>
-      {words.create}
-    </Button>
-  )
+  const query = useLoaded({ query: ApiKeysDocument, variables: {}, context: CONTEXT })
   return (
     <>
-      <PageTitle title={words.title} actions={create} />
-      <Text c="dimmed" fz="sm" mb="md" maw={640}>
-        {words.lead}
-      </Text>
+      <Group justify="space-between" align="flex-start" mb="md" gap="sm">
+        <Text c="dimmed" fz="sm" maw={640}>
+          {may('api.access') ? words.lead : words.notUsable}
+        </Text>
+        {may('api.keys.own') && (
+          <Button leftSection={<Plus />} onClick={() => setIsCreating(true)}>
+            {words.create}
+          </Button>
+        )}
+      </Group>
       <Paper withBorder>
-        {data && <ApiKeyTable apiKeys={data.viewer.apiKeys.filter(({ revokedAt }) => revokedAt === null)} />}
-        {!data && error && <Failure error={error} onRetry={refresh} />}
-        {!data && !error && <Pending />}
+        <LoadedView query={query}>
+          {({ viewer }) => <ApiKeyTable apiKeys={viewer.apiKeys.filter(({ revokedAt }) => revokedAt === null)} />}
+        </LoadedView>
       </Paper>
       <CreateApiKey isOpen={isCreating} onClose={() => setIsCreating(false)} />
     </>
@@ -49,9 +46,11 @@ export function ApiKeysPage() {
 }
 
 function ApiKeyTable({ apiKeys }: { apiKeys: ApiKey[] }) {
+  const may = useMay()
   const revoke = useAction(RevokeApiKeyDocument)
   const [confirm, dialog] = useConfirm()
-  if (apiKeys.length === 0) return <Notice title={words.empty} hint={words.emptyHint} />
+  if (apiKeys.length === 0)
+    return <Notice title={words.empty} {...(may('api.keys.own') ? { hint: words.emptyHint } : {})} />
   const ask = ({ id, name }: ApiKey) =>
     confirm({
       title: words.revokeTitle,
@@ -65,7 +64,7 @@ function ApiKeyTable({ apiKeys }: { apiKeys: ApiKey[] }) {
     <>
       <Refused message={revoke.problem} />
       <DataTable
-        headings={[columns.name, columns.key, columns.created, columns.lastUsed, columns.expires]}
+        headings={[columns.name, columns.key, columns.may, columns.created, columns.lastUsed, columns.expires]}
         hasActions
         label={words.title}
       >
@@ -77,15 +76,20 @@ function ApiKeyTable({ apiKeys }: { apiKeys: ApiKey[] }) {
                 {apiKey.prefix}…
               </Text>
             </td>
+            <td data-label={columns.may} title={apiKey.permissions?.join(', ')}>
+              {apiKey.permissions ? words.limited(apiKey.permissions.length) : words.everything}
+            </td>
             <td data-label={columns.created}>
               <Time at={apiKey.createdAt} />
             </td>
             <td data-label={columns.lastUsed}>{apiKey.lastUsedAt ? <Time at={apiKey.lastUsedAt} /> : words.unused}</td>
             <td data-label={columns.expires}>{apiKey.expiresAt ? <Time at={apiKey.expiresAt} /> : words.never}</td>
             <td data-actions>
-              <Button size="xs" variant="subtle" color="red" onClick={() => ask(apiKey)}>
-                {words.revoke}
-              </Button>
+              {may('api.keys.own', 'api.keys.all') && (
+                <Button size="xs" variant="subtle" color="red" onClick={() => ask(apiKey)}>
+                  {words.revoke}
+                </Button>
+              )}
             </td>
           </tr>
         ))}
