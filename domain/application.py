@@ -15,7 +15,7 @@ from eventsourcing.utils import Environment as LibrarySettings
 
 from domain.access import SERVICE, Actor
 from domain.aggregate import Noun
-from domain.config.checks import check_dataset, check_training, normalise_keys
+from domain.config.checks import check_dataset, check_startable, check_training, normalise_keys
 from domain.dataset import Dataset
 from domain.environment import Environment
 from domain.errors import InvalidInput, NotFound, StaleVersion
@@ -207,6 +207,7 @@ class SimpleTuner(Application[UUID]):
                 path=("expectedVersion",),
             )
         config = check_training(environment.config)
+        check_startable(config)
         datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
         if not datasets:
             raise InvalidInput(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from domain.config.checks import check_startable, check_training
 from domain.errors import InvalidInput, Problem
 from service.access.config_rights import is_meant_as_path
 from service.folders import count_pictures
@@ -12,7 +13,11 @@ from service.read_models.environment import EnvironmentRow
 
 
 def check_files(session: Session, environment: EnvironmentRow) -> None:
-    """Raises InvalidInput when the base model or a dataset is a folder that is not there, or holds no pictures."""
+    """Raises InvalidInput when the base model or a dataset is a folder that is not there, or holds no pictures.
+
+    What is wrong with the configuration itself comes first: nobody should fetch files for what cannot be trained.
+    """
+    check_startable(check_training(environment.config))
     problems: list[Problem] = []
     written = environment.config.get("pretrained_model_name_or_path")
     if isinstance(written, str) and is_meant_as_path(written) and not Path(written).is_dir():

@@ -13,7 +13,7 @@ from uuid import uuid4
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from domain.config.checks import check_dataset, check_training
+from domain.config.checks import check_dataset, check_startable, check_training
 from domain.errors import Refusal
 from service.examples import Example, read_environment_folder
 from service.launchers import local
@@ -57,7 +57,9 @@ def read_folder(path: Path) -> Example:
 
 def _spec(environment: Example, *, resume: bool) -> wire.RunSpec:
     try:
-        config = check_training(environment.config).model_dump(mode="json")
+        checked = check_training(environment.config)
+        check_startable(checked)
+        config = checked.model_dump(mode="json")
         datasets = [check_dataset(entry).model_dump(mode="json") for entry in environment.datasets.values()]
     except Refusal as refusal:
         raise SettingsError(str(refusal)) from refusal

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.config.checks import check_dataset, check_training
+from domain.config.checks import check_dataset, check_startable, check_training, flavour_of
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
@@ -48,6 +48,7 @@ class Order:
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
     config = check_training(spec.config)
+    check_startable(config)
     datasets = tuple(check_dataset(written) for written in spec.datasets)
     if not datasets:
         raise TrainingError("the run has no dataset; add one with pictures to the environment")
@@ -65,7 +66,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         datasets=datasets,
         edges=edges,
         samples=tuple(samples),
-        base_model=_base_model(config, family),
+        base_model=_base_model(config),
         validation_edge=aligned(config.validation_resolution or config.resolution, family),
         resume=spec.resume,
     )
@@ -88,16 +89,10 @@ def aligned(edge: int, family: Family) -> int:
     return max(family.alignment, edge // family.alignment * family.alignment)
 
 
-def _base_model(config: TrainingConfig, family: Family) -> str:
+def _base_model(config: TrainingConfig) -> str:
     written = config.pretrained_model_name_or_path
     if written is None:
-        flavour = family.flavour(config.model_flavour)
-        if flavour is None:
-            known = ", ".join(each.key for each in family.flavours)
-            raise TrainingError(
-                f"{family.name} has no flavour {config.model_flavour!r}; set model_flavour to one of {known}"
-            )
-        return flavour.repository
+        return flavour_of(config).repository
     if Path(written).is_absolute() and not Path(written, "model_index.json").is_file():
         state = "holds no model_index.json" if Path(written).is_dir() else "does not exist"
         raise TrainingError(

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput, Problem
+from domain.families.family import Flavour
+from domain.families.registry import FAMILIES
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -22,6 +24,33 @@ def normalise_keys(written: Mapping[str, Any]) -> dict[str, Any]:
 def check_training(written: Mapping[str, Any]) -> TrainingConfig:
     """Raises InvalidInput with one problem for each option that cannot be."""
     return _check(TrainingConfig, written)
+
+
+def check_startable(config: TrainingConfig) -> None:
+    """A valid configuration can be kept that no run can be made of yet: then this raises InvalidInput."""
+    family = FAMILIES[config.model_family]
+    if config.model_type not in family.capabilities:
+        trainable = [key for key, other in FAMILIES.items() if config.model_type in other.capabilities]
+        raise InvalidInput(
+            f"{family.name} cannot be trained by this version yet; keep the configuration for a later one, "
+            f"or set model_family to one of {', '.join(trainable)}",
+            path=("config", "model_family"),
+        )
+    if config.pretrained_model_name_or_path is None:
+        flavour_of(config)
+
+
+def flavour_of(config: TrainingConfig) -> Flavour:
+    """The published weights that model_flavour names. Raises InvalidInput when the family has none of that name."""
+    family = FAMILIES[config.model_family]
+    flavour = family.flavour(config.model_flavour)
+    if flavour is None:
+        known = ", ".join(each.key for each in family.flavours)
+        raise InvalidInput(
+            f"{family.name} has no flavour {config.model_flavour!r}; set model_flavour to one of {known}",
+            path=("config", "model_flavour"),
+        )
+    return flavour
 
 
 def check_dataset(written: Mapping[str, Any]) -> DatasetConfig:

@@ -9,7 +9,33 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from domain.config.options import option
 
-ModelFamily = Literal["sd1x", "sd2x"]
+ModelFamily = Literal[
+    "sdxl",
+    "flux",
+    "sd3",
+    "z_image",
+    "qwen_image",
+    "flux2",
+    "chroma",
+    "pixart",
+    "sana",
+    "auraflow",
+    "lumina2",
+    "hidream",
+    "kolors",
+    "cosmos",
+    "sd1x",
+    "sd2x",
+    "deepfloyd",
+    "ernie",
+    "ideogram",
+    "kandinsky5_image",
+    "krea2",
+    "longcat_image",
+    "omnigen",
+    "stable_cascade",
+    "z_image_omni",
+]
 
 
 class TrainingConfig(BaseModel):

@@ -1,30 +1,119 @@
-"""What is known about a model family before any weights are loaded."""
+"""What is known about a model family before any weights are loaded.
 
-from dataclasses import dataclass
-from typing import Literal
+Options are named as in config.json. Some that families speak of are not offered yet; what is said of them holds for
+configurations that come from elsewhere, and for the trainer when it learns them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
+
+Objective = Literal["epsilon", "v_prediction", "flow_matching", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLimit:
+    """How many tokens of a caption the text encoders read; what is longer is cut.
+
+    default: when nothing is said. largest: what the pipeline in diffusers takes.
+    """
+
+    default: int
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An option that has this value by itself, because the weights were made so; reason: for people."""
+
+    key: str
+    value: bool | int | float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantising:
+    """Advice on keeping the frozen base model in fewer bits.
+
+    verdict: suits: saves memory and costs little. loses: possible, but quality suffers more than it is worth. needed:
+    hardly fits a GPU without. refused: impossible. reason: for people. refused: values of base_model_precision that
+    the family never starts with.
+    """
+
+    verdict: Literal["suits", "loses", "needed", "refused"]
+    reason: str
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPreset:
+    """changes: the options it sets, with their values. description: what it saves and costs, for people."""
+
+    key: Literal["light", "balanced", "aggressive"]
+    name: str
+    description: str
+    changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """One set of published weights of a family."""
+    """One set of published weights of a family. None where it is as in the family.
+
+    repository: on the Hugging Face Hub. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
+    accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
+    it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
+    """
 
     key: str
     name: str
     repository: str
+    _: KW_ONLY
+    pipeline: str | None = None
+    objective: Objective | None = None
+    resolution: int | None = None
+    token_limit: TokenLimit | None = None
+    terms: str | None = None
+    settings: tuple[Setting, ...] = ()
+    needs_reference: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """alignment: edges of pictures must be multiples of this many pixels. capabilities: what we can do with it today."""
+    """key: value of model_family.
+
+    parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
+    objective: what the denoiser predicts of a noisy picture.
+    pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
+    packages: Python packages that the pipeline needs and that are not installed with this one.
+    default_resolution: edge in pixels of the square pictures it was made for.
+    alignment: edges of pictures are brought to multiples of this many pixels: what the pipeline demands, or coarser
+    where training is used to that.
+    max_pixels: width times height of the largest picture, None where nothing but memory limits it.
+    token_limit: None where the text encoder reads captions of any length.
+    needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
+    settings: options that every flavour switches on by itself.
+    capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
+    """
 
     key: str
     name: str
-    modality: Literal["image"]
+    modality: Literal["image"] = "image"
+    parameters: str | None
+    objective: Objective
+    pipeline: str
+    denoiser: str
+    packages: tuple[str, ...] = ()
     flavours: tuple[Flavour, ...]
     default_flavour: str
     default_resolution: int
     alignment: int
-    capabilities: tuple[str, ...]
+    max_pixels: int | None = None
+    token_limit: TokenLimit | None
+    quantising: Quantising
+    needs_full_precision: bool = False
+    settings: tuple[Setting, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    memory_presets: tuple[MemoryPreset, ...] = ()
 
     def flavour(self, key: str | None) -> Flavour | None:
         """The flavour of that key, the default one for None; None when there is no such flavour."""

@@ -1,11 +1,16 @@
 """Stable Diffusion 1.x: UNet, one CLIP text encoder, epsilon prediction in the published weights."""
 
-from domain.families.family import Family, Flavour
+from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.presets import UNET_PRESETS
 
 SD1X = Family(
     key="sd1x",
     name="Stable Diffusion 1.x",
-    modality="image",
+    parameters="0.9B",
+    objective="epsilon",
+    pipeline="StableDiffusionPipeline",
+    denoiser="UNet2DConditionModel",
+    # Some lists have a "realvis" here, but that repository holds an SDXL model.
     flavours=(
         Flavour("1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
         Flavour("1.4", "Stable Diffusion 1.4", "CompVis/stable-diffusion-v1-4"),
@@ -14,5 +19,10 @@ SD1X = Family(
     default_flavour="dreamshaper",
     default_resolution=512,
     alignment=8,
+    token_limit=TokenLimit(77, 77),
+    quantising=Quantising(
+        "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
+    ),
     capabilities=("lora",),
+    memory_presets=UNET_PRESETS,
 )

@@ -9,7 +9,6 @@ from domain.config.dataset import DatasetConfig, is_picture, num_steps_per_epoch
 from domain.config.options import options_of, path_options
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput
-from domain.families.registry import FAMILIES
 
 
 def messages(written: dict[str, Any]) -> dict[str, str]:
@@ -71,16 +70,6 @@ def test_every_option_is_described(model: type[TrainingConfig] | type[DatasetCon
 def test_paths_are_known() -> None:
     assert path_options(TrainingConfig) == {"pretrained_model_name_or_path"}
     assert path_options(DatasetConfig) == {"instance_data_dir"}
-
-
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.key)
-def test_every_family_has_its_default_flavour(family: Any) -> None:
-    assert family.flavour(None).key == family.default_flavour
-
-
-def test_families_of_config_and_registry_are_the_same() -> None:
-    choices = next(option for option in options_of(TrainingConfig) if option.key == "model_family").choices
-    assert set(choices) == set(FAMILIES)
 
 
 @pytest.mark.parametrize(

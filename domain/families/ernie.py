@@ -1,0 +1,21 @@
+"""ERNIE-Image: a flow-matching transformer on FLUX.2's VAE, with a Mistral 3 text encoder."""
+
+from domain.families.family import Family, Flavour, Quantising
+
+ERNIE = Family(
+    key="ernie",
+    name="ERNIE-Image",
+    parameters=None,
+    objective="flow_matching",
+    pipeline="ErnieImagePipeline",
+    denoiser="ErnieImageTransformer2DModel",
+    flavours=(
+        Flavour("base", "ERNIE-Image", "baidu/ERNIE-Image"),
+        Flavour("turbo", "ERNIE-Image Turbo", "baidu/ERNIE-Image-Turbo"),
+    ),
+    default_flavour="base",
+    default_resolution=1024,
+    alignment=16,
+    token_limit=None,
+    quantising=Quantising("suits", "int8 is in use."),
+)

@@ -1,0 +1,43 @@
+"""FLUX.2: a flow-matching transformer that reads captions with one language model."""
+
+from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit
+
+NON_COMMERCIAL = "The FLUX Non-Commercial License has to be accepted on the Hub."
+KLEIN = "Flux2KleinPipeline"
+REAL_GUIDANCE = Setting(
+    "validation_guidance_real", 4.0, "Not distilled, so guidance takes a second pass; this is diffusers' own strength."
+)
+
+FLUX2 = Family(
+    key="flux2",
+    name="Flux.2",
+    parameters="4B-32B",
+    objective="flow_matching",
+    pipeline="Flux2Pipeline",
+    denoiser="Flux2Transformer2DModel",
+    flavours=(
+        Flavour("dev", "FLUX.2 dev", "black-forest-labs/FLUX.2-dev", terms=NON_COMMERCIAL),
+        Flavour(
+            "klein-4b",
+            "FLUX.2 klein base 4B",
+            "black-forest-labs/FLUX.2-klein-base-4B",
+            pipeline=KLEIN,
+            settings=(REAL_GUIDANCE,),
+        ),
+        Flavour(
+            "klein-9b",
+            "FLUX.2 klein base 9B",
+            "black-forest-labs/FLUX.2-klein-base-9B",
+            pipeline=KLEIN,
+            terms=NON_COMMERCIAL,
+            settings=(REAL_GUIDANCE,),
+        ),
+    ),
+    default_flavour="klein-9b",
+    default_resolution=1024,
+    alignment=16,
+    token_limit=TokenLimit(512, 512),
+    quantising=Quantising(
+        "suits", "int8, fp8 and nf4 are in use; dev has 32 billion parameters, which are 64 GB in bf16."
+    ),
+)

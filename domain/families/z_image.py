@@ -1,0 +1,27 @@
+"""Z-Image: a flow-matching transformer that reads captions with Qwen3 4B."""
+
+from domain.families.family import Family, Flavour, Quantising, TokenLimit
+
+TURBO = "Tongyi-MAI/Z-Image-Turbo"
+
+Z_IMAGE = Family(
+    key="z_image",
+    name="Z-Image",
+    parameters="6B",
+    objective="flow_matching",
+    pipeline="ZImagePipeline",
+    denoiser="ZImageTransformer2DModel",
+    # The two of ostris are not repositories of their own: on turbo, one lays an adapter that undoes the distillation while
+    # training, the other a denoiser without it.
+    flavours=(
+        Flavour("base", "Z-Image", "Tongyi-MAI/Z-Image"),
+        Flavour("turbo", "Z-Image Turbo", TURBO),
+        Flavour("turbo-ostris-v2", "Z-Image Turbo with ostris' training adapter v2", TURBO),
+        Flavour("ostris-de-turbo", "Z-Image De-Turbo by ostris", TURBO),
+    ),
+    default_flavour="turbo-ostris-v2",
+    default_resolution=1024,
+    alignment=16,
+    token_limit=TokenLimit(512, 512),
+    quantising=Quantising("suits", "int8 is in use."),
+)

@@ -1,0 +1,21 @@
+"""Z-Image Omni: Z-Image that can also begin with pictures."""
+
+from domain.families.family import Family, Flavour, Quantising, TokenLimit
+
+Z_IMAGE_OMNI = Family(
+    key="z_image_omni",
+    name="Z-Image Omni",
+    parameters="6B",
+    objective="flow_matching",
+    pipeline="ZImageOmniPipeline",
+    denoiser="ZImageTransformer2DModel",
+    flavours=(
+        Flavour("base", "Z-Image Omni", "TONGYI-Lab/Z-Image-Base"),
+        Flavour("edit", "Z-Image Edit", "TONGYI-Lab/Z-Image-Edit"),
+    ),
+    default_flavour="base",
+    default_resolution=1024,
+    alignment=16,
+    token_limit=TokenLimit(512, 512),
+    quantising=Quantising("suits", "int8 is in use."),
+)

@@ -1,0 +1,173 @@
+"""What is known about model families: complete, consistent, and honest about what can be trained."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from domain.config.checks import check_startable, check_training, flavour_of
+from domain.config.options import options_of
+from domain.config.training import TrainingConfig
+from domain.errors import InvalidInput, Problem
+from domain.families.family import Family, Flavour, MemoryPreset
+from domain.families.registry import FAMILIES
+
+OF_EACH_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+FLAVOURS = [(family, flavour) for family in FAMILIES.values() for flavour in family.flavours]
+OF_EACH_FLAVOUR = pytest.mark.parametrize(
+    ("family", "flavour"), FLAVOURS, ids=[f"{family.key}-{flavour.key}" for family, flavour in FLAVOURS]
+)
+UNTRAINABLE = [family for family in FAMILIES.values() if not family.capabilities]
+
+
+def problems_of_start(**written: object) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInput) as refusal:
+        check_startable(check_training(written))
+    return refusal.value.problems
+
+
+def test_options_offer_every_family_in_its_order() -> None:
+    choices = next(option for option in options_of(TrainingConfig) if option.key == "model_family").choices
+    assert choices == tuple(FAMILIES)
+
+
+@OF_EACH_FAMILY
+def test_default_flavour_is_one_of_its_flavours(family: Family) -> None:
+    assert [flavour.key for flavour in family.flavours].count(family.default_flavour) == 1
+
+
+@OF_EACH_FAMILY
+def test_flavours_have_keys_of_their_own(family: Family) -> None:
+    assert max(Counter(flavour.key for flavour in family.flavours).values()) == 1
+
+
+def test_names_tell_families_apart() -> None:
+    assert len({family.name for family in FAMILIES.values()}) == len(FAMILIES)
+
+
+@OF_EACH_FLAVOUR
+def test_repository_is_owner_and_name(family: Family, flavour: Flavour) -> None:
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", flavour.repository)
+
+
+@OF_EACH_FLAVOUR
+def test_alignment_divides_the_resolution(family: Family, flavour: Flavour) -> None:
+    assert (flavour.resolution or family.default_resolution) % family.alignment == 0
+
+
+@OF_EACH_FLAVOUR
+def test_picture_of_default_size_is_allowed(family: Family, flavour: Flavour) -> None:
+    edge = flavour.resolution or family.default_resolution
+    assert family.max_pixels is None or edge * edge <= family.max_pixels
+
+
+@OF_EACH_FLAVOUR
+def test_default_number_of_tokens_is_allowed(family: Family, flavour: Flavour) -> None:
+    limit = flavour.token_limit or family.token_limit
+    assert limit is None or 0 < limit.default <= limit.largest
+
+
+@OF_EACH_FLAVOUR
+def test_flavour_repeats_nothing_of_its_family(family: Family, flavour: Flavour) -> None:
+    assert flavour.pipeline != family.pipeline
+    assert flavour.objective != family.objective
+    assert flavour.resolution != family.default_resolution
+    assert flavour.token_limit is None or flavour.token_limit != family.token_limit
+
+
+@OF_EACH_FLAVOUR
+def test_flavour_sets_no_option_twice(family: Family, flavour: Flavour) -> None:
+    keys = [setting.key for setting in (*family.settings, *flavour.settings)]
+    assert len(keys) == len(set(keys))
+
+
+@OF_EACH_FAMILY
+def test_what_people_read_is_a_sentence(family: Family) -> None:
+    settings = [setting for flavour in family.flavours for setting in flavour.settings]
+    said = [
+        family.quantising.reason,
+        *(setting.reason for setting in (*family.settings, *settings)),
+        *(flavour.terms for flavour in family.flavours if flavour.terms is not None),
+        *(preset.description for preset in family.memory_presets),
+    ]
+    assert [text for text in said if not re.fullmatch(r"\S.*\w.*\.", text)] == []
+
+
+# ---- memory presets
+
+
+@OF_EACH_FAMILY
+def test_presets_come_with_being_trainable(family: Family) -> None:
+    keys = [preset.key for preset in family.memory_presets]
+    assert keys == (["light", "balanced", "aggressive"] if family.capabilities else [])
+
+
+@pytest.mark.parametrize(
+    ("family", "preset"),
+    [(family, preset) for family in FAMILIES.values() for preset in family.memory_presets],
+    ids=lambda value: value.key,
+)
+def test_preset_gives_a_config_that_can_start(family: Family, preset: MemoryPreset) -> None:
+    config = check_training({"model_family": family.key, "gradient_checkpointing": False, **preset.changes})
+    check_startable(config)
+    assert {key: getattr(config, key) for key in preset.changes} == preset.changes
+
+
+@OF_EACH_FAMILY
+def test_each_preset_goes_further_than_the_one_before(family: Family) -> None:
+    for gentler, stronger in pairwise(family.memory_presets):
+        assert gentler.changes.items() < stronger.changes.items()
+
+
+def test_aggressive_preset_keeps_the_default_effective_batch_size() -> None:
+    plain = check_training({"model_family": "sd1x"})
+    aggressive = FAMILIES["sd1x"].memory_presets[-1]
+    assert check_training({"model_family": "sd1x", **aggressive.changes}).effective_batch_size == (
+        plain.effective_batch_size
+    )
+
+
+# ---- what can start
+
+
+def test_two_families_can_be_trained() -> None:
+    assert {family.key: family.capabilities for family in FAMILIES.values() if family.capabilities} == {
+        "sd1x": ("lora",),
+        "sd2x": ("lora",),
+    }
+
+
+@pytest.mark.parametrize("family", UNTRAINABLE, ids=lambda family: family.key)
+def test_family_that_cannot_be_trained_is_kept_and_not_started(family: Family) -> None:
+    assert problems_of_start(model_family=family.key) == (
+        Problem(
+            f"{family.name} cannot be trained by this version yet; keep the configuration for a later one, "
+            "or set model_family to one of sd1x, sd2x",
+            ("config", "model_family"),
+        ),
+    )
+
+
+def test_weights_of_ones_own_do_not_make_a_family_trainable() -> None:
+    (problem,) = problems_of_start(model_family="flux", pretrained_model_name_or_path="/models/flux")
+    assert problem.path == ("config", "model_family")
+
+
+def test_unknown_flavour_is_refused_with_the_known_ones() -> None:
+    assert problems_of_start(model_family="sd2x", model_flavour="9") == (
+        Problem(
+            "Stable Diffusion 2.x has no flavour '9'; set model_flavour to one of 2.1, 2.1-base",
+            ("config", "model_flavour"),
+        ),
+    )
+
+
+def test_flavour_does_not_matter_to_weights_of_ones_own() -> None:
+    written = {"model_family": "sd2x", "model_flavour": "9", "pretrained_model_name_or_path": "/models/mine"}
+    check_startable(check_training(written))
+
+
+@pytest.mark.parametrize(("written", "found"), [(None, "klein-9b"), ("dev", "dev")])
+def test_flavour_of_a_config_is_the_default_or_the_named_one(written: str | None, found: str) -> None:
+    assert flavour_of(check_training({"model_family": "flux2", "model_flavour": written})).key == found
