@@ -8,9 +8,41 @@ from strawberry.scalars import JSON
 from domain.config.options import Option, options_of
 from domain.config.training import TrainingConfig
 from domain.errors import NotFound
-from domain.families.family import Family
+from domain.families import family as families
 from domain.families.registry import FAMILIES
 from service.graphql.rules import Needs
+
+
+@strawberry.type(description="How many tokens of a caption are read; what is longer is cut.")
+class TokenLimit:
+    default: int = strawberry.field(description="When nothing is said.")
+    largest: int = strawberry.field(description="What the pipeline takes.")
+
+    @classmethod
+    def of(cls, limit: families.TokenLimit | None) -> "TokenLimit | None":
+        return cls(default=limit.default, largest=limit.largest) if limit else None
+
+
+@strawberry.type(description="An option that has a value by itself, because the weights were made so.")
+class FamilySetting:
+    key: str = strawberry.field(description="The option, as written in config.json; it may be one not offered yet.")
+    value: JSON = strawberry.field(description="What it is set to.")
+    reason: str = strawberry.field(description="Why, for people.")
+
+    @classmethod
+    def of(cls, setting: families.Setting) -> "FamilySetting":
+        return cls(key=setting.key, value=cast(JSON, setting.value), reason=setting.reason)
+
+
+@strawberry.type(description="Advice on keeping the frozen base model in fewer bits.")
+class Quantising:
+    verdict: str = strawberry.field(description="suits, loses (quality), needed (to fit a GPU) or refused.")
+    reason: str = strawberry.field(description="Why, for people.")
+    refused: list[str] = strawberry.field(description="Values of base_model_precision that never work with it.")
+
+    @classmethod
+    def of(cls, quantising: families.Quantising) -> "Quantising":
+        return cls(verdict=quantising.verdict, reason=quantising.reason, refused=list(quantising.refused))
 
 
 @strawberry.type(description="One set of published weights of a family.")
@@ -19,6 +51,31 @@ class Flavour:
     name: str = strawberry.field(description="For people.")
     base_model: str = strawberry.field(description="Where the weights are, on the Hugging Face Hub.")
     is_default: bool = strawberry.field(description="Used when no flavour is chosen.")
+    pipeline: str = strawberry.field(description="The class in diffusers that makes pictures with it.")
+    objective: str = strawberry.field(description="epsilon, v_prediction, flow_matching or sample: what it predicts.")
+    resolution: int = strawberry.field(description="Edge in pixels of the square pictures it was made for.")
+    token_limit: TokenLimit | None = strawberry.field(description="Null when captions may have any length.")
+    terms: str | None = strawberry.field(
+        description="What has to be accepted on the Hub before downloading; null when no such thing is known."
+    )
+    settings: list[FamilySetting] = strawberry.field(description="Options that it switches on by itself.")
+    needs_reference: bool = strawberry.field(description="It edits, so it cannot be trained without pictures to edit.")
+
+    @classmethod
+    def of(cls, flavour: families.Flavour, family: families.Family) -> "Flavour":
+        return cls(
+            key=flavour.key,
+            name=flavour.name,
+            base_model=flavour.repository,
+            is_default=flavour.key == family.default_flavour,
+            pipeline=flavour.pipeline or family.pipeline,
+            objective=flavour.objective or family.objective,
+            resolution=flavour.resolution or family.default_resolution,
+            token_limit=TokenLimit.of(flavour.token_limit or family.token_limit),
+            terms=flavour.terms,
+            settings=[FamilySetting.of(setting) for setting in (*family.settings, *flavour.settings)],
+            needs_reference=flavour.needs_reference,
+        )
 
 
 @strawberry.type(description="A set of options that trade speed for memory.")
@@ -28,34 +85,50 @@ class MemoryPreset:
     description: str = strawberry.field(description="What it saves and costs.")
     changes: JSON = strawberry.field(description="The options it sets.")
 
+    @classmethod
+    def of(cls, preset: families.MemoryPreset) -> "MemoryPreset":
+        changes = cast(JSON, dict(preset.changes))
+        return cls(key=preset.key, name=preset.name, description=preset.description, changes=changes)
 
-@strawberry.type(description="An architecture that can be trained.")
+
+@strawberry.type(description="An architecture: one that can be trained, or one that is known for later.")
 class ModelFamily:
     key: str = strawberry.field(description="Value of the option model_family.")
     name: str = strawberry.field(description="For people.")
     modality: str = strawberry.field(description="What it makes, for example image.")
-    capabilities: list[str] = strawberry.field(description="What the trainer can do with it today, for example lora.")
+    capabilities: list[str] = strawberry.field(
+        description="Values of model_type that the trainer can train today; with none, starting is refused."
+    )
+    parameters: str | None = strawberry.field(description="How many, as its publishers count them.")
+    pipeline: str = strawberry.field(description="The class in diffusers that makes pictures with it.")
+    denoiser: str = strawberry.field(description="The class in diffusers of the network that is trained.")
+    packages: list[str] = strawberry.field(description="Python packages that it needs and that are not installed.")
+    default_resolution: int = strawberry.field(description="Edge in pixels of the square pictures it was made for.")
+    alignment: int = strawberry.field(description="Edges of pictures are brought to multiples of this many pixels.")
+    max_pixels: int | None = strawberry.field(description="Width times height of the largest picture; null: no limit.")
+    quantising: Quantising = strawberry.field(description="Advice on keeping its base model in fewer bits.")
+    needs_full_precision: bool = strawberry.field(description="mixed_precision must be no.")
     flavours: list[Flavour] = strawberry.field(description="Its published weights.")
     memory_presets: list[MemoryPreset] = strawberry.field(description="Ways to need less memory.")
 
     @classmethod
-    def of(cls, family: Family) -> "ModelFamily":
-        flavours = [
-            Flavour(
-                key=flavour.key,
-                name=flavour.name,
-                base_model=flavour.repository,
-                is_default=flavour.key == family.default_flavour,
-            )
-            for flavour in family.flavours
-        ]
+    def of(cls, family: families.Family) -> "ModelFamily":
         return cls(
             key=family.key,
             name=family.name,
             modality=family.modality,
             capabilities=list(family.capabilities),
-            flavours=flavours,
-            memory_presets=[],
+            parameters=family.parameters,
+            pipeline=family.pipeline,
+            denoiser=family.denoiser,
+            packages=list(family.packages),
+            default_resolution=family.default_resolution,
+            alignment=family.alignment,
+            max_pixels=family.max_pixels,
+            quantising=Quantising.of(family.quantising),
+            needs_full_precision=family.needs_full_precision,
+            flavours=[Flavour.of(flavour, family) for flavour in family.flavours],
+            memory_presets=[MemoryPreset.of(preset) for preset in family.memory_presets],
         )
 
 
@@ -98,7 +171,10 @@ class ConfigOption:
 
 @strawberry.type
 class FamilyQuery:
-    @strawberry.field(description="The architectures that can be trained.", extensions=[Needs("config.view")])
+    @strawberry.field(
+        description="The architectures that are known; capabilities says which can be trained.",
+        extensions=[Needs("config.view")],
+    )
     def model_families(self) -> list[ModelFamily]:
         return [ModelFamily.of(family) for family in FAMILIES.values()]
 
