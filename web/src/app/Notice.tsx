@@ -49,7 +49,7 @@ export function Failure({ error, onRetry }: { error: CombinedError; onRetry: () 
 export function Refused({ message }: { message: string | null }) {
   if (message === null) return null
   return (
-    <Alert color="red" variant="light" icon={<Warning />} role="alert" p="xs">
+    <Alert color="red" variant="light" icon={<Warning />} role="alert" p="xs" fw={400}>
       {message}
     </Alert>
   )

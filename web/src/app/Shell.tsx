@@ -1,6 +1,6 @@
 import { Anchor, Button, Loader } from '@mantine/core'
 import { lazy, Suspense } from 'react'
-import { Link, Route, Switch, useRoute } from 'wouter'
+import { Link, Route, Switch, useLocation, useRoute } from 'wouter'
 import { EnvironmentPage } from '../environment/EnvironmentPage'
 import { EnvironmentsPage } from '../environment/EnvironmentsPage'
 import { RunsPage } from '../run/RunsPage'
@@ -14,6 +14,7 @@ import { useAdminPages } from './adminPages'
 import { Gated } from './Gated'
 import { messages } from './messages'
 import { Notice } from './Notice'
+import { PageBoundary } from './PageBoundary'
 import { routes, toId } from './routes'
 import classes from './Shell.module.css'
 
@@ -27,6 +28,7 @@ const AuditPage = lazy(() => import('../audit/AuditPage'))
 export function Shell() {
   const may = useMay()
   const adminPages = useAdminPages()
+  const [place] = useLocation()
   return (
     <>
       <Anchor href="#content" className={classes.skip}>
@@ -52,9 +54,11 @@ export function Shell() {
         </div>
       </header>
       <main id="content" className={classes.content} tabIndex={-1}>
-        <Suspense fallback={<Loader mx="auto" my={96} display="block" />}>
-          <Pages />
-        </Suspense>
+        <PageBoundary place={place}>
+          <Suspense fallback={<Loader mx="auto" my={96} display="block" />}>
+            <Pages />
+          </Suspense>
+        </PageBoundary>
       </main>
       <ConnectionBanner />
     </>

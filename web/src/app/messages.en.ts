@@ -76,6 +76,9 @@ export const en = {
     unreachable: 'The service cannot be reached',
     unreachableHint: 'Check that it is running and that this machine is online. This page tries again by itself.',
     failed: 'The service answered with an error',
+    noPage: 'This page could not be loaded',
+    noPageHint:
+      'The service cannot be reached, or is another version than this page. Loading again helps once it is there.',
   },
   firstStart: {
     title: 'Welcome to SimpleTuner',

@@ -52,6 +52,7 @@ function LevelForm({ level, rights, onDone }: LevelFormProps) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(() => expand(level?.permissions ?? [], all))
   const create = useAction(CreateLevelDocument)
   const update = useAction(UpdateLevelDocument)
+  const remove = useAction(DeleteLevelDocument, ['Level', 'AccessRule'])
   const action = level ? update : create
   const refusal = sortRefusals(action.errors, ['name', 'description', 'permissions'])
 
@@ -62,6 +63,10 @@ function LevelForm({ level, rights, onDone }: LevelFormProps) {
       ? await update.act({ id: level.id, description, permissions })
       : await create.act({ name: name.trim(), description, permissions })
     if (payload) onDone()
+  }
+
+  async function deleteLevel(id: string) {
+    if (await remove.act({ id })) onDone()
   }
 
   function toggle(permission: string, isChosen: boolean) {
@@ -93,11 +98,12 @@ function LevelForm({ level, rights, onDone }: LevelFormProps) {
         />
         <RightChecks rights={rights} chosen={chosen} onToggle={toggle} />
         <Refused message={refusal.fields.permissions ?? (action.errors.length > 0 ? refusal.form : action.problem)} />
+        <Refused message={remove.problem} />
         <Group justify="space-between">
           <Button type="submit" loading={action.isBusy} disabled={!level && name.trim() === ''}>
             {level ? words.save : words.create}
           </Button>
-          {level && <DeleteLevel level={level} onDone={onDone} />}
+          {level && <DeleteLevel name={level.name} onDelete={() => deleteLevel(level.id)} />}
         </Group>
       </Stack>
     </form>
@@ -135,18 +141,20 @@ function RightChecks({ rights, chosen, onToggle }: RightChecksProps) {
   ))
 }
 
-function DeleteLevel({ level, onDone }: { level: LevelPartsFragment; onDone: () => void }) {
-  const remove = useAction(DeleteLevelDocument, ['Level', 'AccessRule'])
+interface DeleteLevelProps {
+  name: string
+  onDelete: () => Promise<void>
+}
+
+function DeleteLevel({ name, onDelete }: DeleteLevelProps) {
   const [confirm, dialog] = useConfirm()
   const ask = () =>
     confirm({
-      title: words.removeTitle(level.name),
+      title: words.removeTitle(name),
       hint: words.removeHint,
       yes: words.remove,
       color: 'red',
-      onYes: async () => {
-        if (await remove.act({ id: level.id })) onDone()
-      },
+      onYes: onDelete,
     })
   return (
     <>
@@ -154,7 +162,6 @@ function DeleteLevel({ level, onDone }: { level: LevelPartsFragment; onDone: () 
         {words.remove}
       </Button>
       {dialog}
-      <Refused message={remove.problem} />
     </>
   )
 }

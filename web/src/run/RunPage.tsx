@@ -32,7 +32,10 @@ export default function RunPage({ runId }: { runId: string }) {
 
   if (state.kind === 'loading') return <Pending rows={8} />
   if (state.kind === 'missing') return <Notice title={words.missing} hint={messages.shell.notFoundHint} />
-  if (state.kind === 'failed') return <Notice title={state.message} hint={messages.connection.unreachableHint} />
+  if (state.kind === 'failed') {
+    const { unreachable, unreachableHint } = messages.connection
+    return <Notice title={state.message} {...(state.message === unreachable ? { hint: unreachableHint } : {})} />
+  }
   return <RunDetails view={state.view} onReload={reload} />
 }
 

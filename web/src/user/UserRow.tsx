@@ -20,6 +20,7 @@ const { columns } = words
 export function UserRow({ user, onEdit }: { user: UserRowFragment; onEdit: () => void }) {
   const viewer = useViewer()
   const approve = useAction(ApproveUserDocument)
+  const update = useAction(UpdateUserDocument)
   const state = userState(user)
   const [lastSession] = user.sessions ?? []
   return (
@@ -36,7 +37,7 @@ export function UserRow({ user, onEdit }: { user: UserRowFragment; onEdit: () =>
         <Text fz="xs" c="dimmed" truncate>
           {user.email}
         </Text>
-        <Refused message={approve.problem} />
+        <Refused message={approve.problem ?? update.problem} />
       </th>
       <td className={classes.levels}>
         <Group gap={4}>
@@ -71,30 +72,33 @@ export function UserRow({ user, onEdit }: { user: UserRowFragment; onEdit: () =>
               {words.approve}
             </Button>
           )}
-          <UserActions user={user} onEdit={onEdit} />
+          <UserActions user={user} onEdit={onEdit} onDisable={(disabled) => update.act({ id: user.id, disabled })} />
         </Group>
       </td>
     </tr>
   )
 }
 
-function UserActions({ user, onEdit }: { user: UserRowFragment; onEdit: () => void }) {
-  const update = useAction(UpdateUserDocument)
+interface UserActionsProps {
+  user: UserRowFragment
+  onEdit: () => void
+  onDisable: (disabled: boolean) => Promise<unknown>
+}
+
+function UserActions({ user, onEdit, onDisable }: UserActionsProps) {
   const [isResetting, setIsResetting] = useState(false)
   const [isDeleting, setIsDeleting] = useState(false)
   const [confirm, dialog] = useConfirm()
-  const setDisabled = (disabled: boolean) => update.act({ id: user.id, expectedVersion: user.version, disabled })
   const askToDisable = () =>
     confirm({
       title: words.disableTitle(user.username),
       hint: words.disableHint,
       yes: words.disable,
       color: 'red',
-      onYes: () => setDisabled(true),
+      onYes: () => onDisable(true),
     })
   return (
     <>
-      <Refused message={update.problem} />
       <Menu position="bottom-end" width={190}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" aria-label={words.actions(user.username)}>
@@ -105,7 +109,7 @@ function UserActions({ user, onEdit }: { user: UserRowFragment; onEdit: () => vo
           <Menu.Item onClick={onEdit}>{words.edit}</Menu.Item>
           <Menu.Item onClick={() => setIsResetting(true)}>{words.resetPassword}</Menu.Item>
           {user.disabled ? (
-            <Menu.Item onClick={() => void setDisabled(false)}>{words.enable}</Menu.Item>
+            <Menu.Item onClick={() => void onDisable(false)}>{words.enable}</Menu.Item>
           ) : (
             <Menu.Item onClick={askToDisable}>{words.disable}</Menu.Item>
           )}
