@@ -8,6 +8,7 @@ export const routes = {
   sessions: '/account/sessions',
   apiKeys: '/account/api-keys',
   register: '/register',
+  signIn: '/sign-in',
   users: '/users',
   access: '/access',
   rules: '/access/rules',

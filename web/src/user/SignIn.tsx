@@ -1,7 +1,7 @@
-import { Anchor, Button, PasswordInput, Text, TextInput } from '@mantine/core'
+import { Anchor, Button, NativeSelect, PasswordInput, Text, TextInput } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useState } from 'react'
-import { Link } from 'wouter'
+import { Link, useLocation, useSearch } from 'wouter'
 import { messages } from '../app/messages'
 import { Refused } from '../app/Notice'
 import { routes } from '../app/routes'
@@ -9,6 +9,8 @@ import { sortRefusals } from '../graphql/errors'
 import { SignInDocument, type SetupQuery } from '../graphql/generated/documents'
 import { useAction } from '../graphql/useAction'
 import { AuthCard } from './AuthCard'
+import { ProviderButtons } from './ProviderButtons'
+import { signInError } from './signInError'
 
 const words = messages.signIn
 
@@ -21,16 +23,32 @@ export function SignIn({ setup, onDone }: SignInProps) {
   useDocumentTitle(`${words.title} · ${messages.product}`)
   const [login, setLogin] = useState('')
   const [password, setPassword] = useState('')
+  const [providerId, setProviderId] = useState('')
+  const [place, navigate] = useLocation()
+  const error = signInError(useSearch())
+  const directories = setup.authProviders.filter((provider) => provider.loginUrl === null)
   const signIn = useAction(SignInDocument)
   const refusal = sortRefusals(signIn.errors, ['login', 'password'])
   const isComplete = login.trim() !== '' && password !== ''
 
   async function submit() {
-    if (isComplete && (await signIn.act({ login: login.trim(), password }))) onDone()
+    const input = { login: login.trim(), password, providerId: providerId === '' ? null : providerId }
+    if (!isComplete || !(await signIn.act(input))) return
+    if (place === routes.signIn) navigate(routes.runs, { replace: true })
+    onDone()
   }
 
   return (
     <AuthCard title={words.title} onSubmit={() => void submit()}>
+      <Refused message={signIn.errors.length === 0 ? error : null} />
+      {directories.length > 0 && (
+        <NativeSelect
+          label={words.account}
+          data={[{ value: '', label: words.here }, ...directories.map(({ id, name }) => ({ value: id, label: name }))]}
+          value={providerId}
+          onChange={(event) => setProviderId(event.currentTarget.value)}
+        />
+      )}
       <TextInput
         label={words.login}
         autoComplete="username"
@@ -52,6 +70,7 @@ export function SignIn({ setup, onDone }: SignInProps) {
       <Button type="submit" loading={signIn.isBusy} disabled={!isComplete} fullWidth mt="xs">
         {words.submit}
       </Button>
+      <ProviderButtons providers={setup.authProviders} />
       {setup.registrationOpen && (
         <Text fz="sm" c="dimmed" ta="center">
           {messages.registration.noAccount}{' '}
