@@ -245,6 +245,30 @@ def test_levels_and_rules_of_ones_own(admin: Page) -> None:
     expect(admin.get_by_role("columnheader", name="curator")).to_have_count(0)
 
 
+def test_provider_is_added_tried_and_removed(admin: Page) -> None:
+    admin.get_by_role("tab", name="Providers").click()
+    admin.get_by_role("button", name="LDAP directory").click()
+    admin.get_by_role("textbox", name="Name", exact=True).fill("Example University")
+    admin.get_by_role("textbox", name="Server").fill("nowhere")
+    admin.get_by_role("textbox", name="Base DN").fill("dc=example,dc=org")
+    admin.get_by_role("textbox", name="Levels by group").fill("staff: researcher, lead")
+    admin.get_by_label("Password of the searching account").fill("hidden from all")
+    admin.get_by_role("button", name="Create provider").click()
+    expect(admin.get_by_text("must look like ldaps://ldap.example.org")).to_be_visible()
+    admin.get_by_role("textbox", name="Server").fill("ldap://127.0.0.1:1")
+    admin.get_by_role("button", name="Create provider").click()
+    admin.get_by_role("row", name="Example University").get_by_role("button", name="Test").click()
+    expect(admin.get_by_role("status").get_by_text("127.0.0.1:1")).to_be_visible()
+    admin.get_by_role("button", name="Edit Example University").click()
+    expect(admin.get_by_role("textbox", name="Levels by group")).to_have_value("staff: researcher, lead")
+    expect(admin.get_by_label("Password of the searching account")).to_have_value("")
+    admin.get_by_role("button", name="Delete").click()
+    admin.get_by_role("dialog", name="Delete the provider Example University?").get_by_role(
+        "button", name="Delete"
+    ).click()
+    expect(admin.get_by_text("Nobody signs in from elsewhere")).to_be_visible()
+
+
 def test_audit_log_is_filtered_and_exported(chloe: Page) -> None:
     chloe.get_by_role("link", name="Audit log").click()
     chloe.get_by_label("Person").select_option("chloe")

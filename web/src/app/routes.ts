@@ -13,6 +13,7 @@ export const routes = {
   access: '/access',
   rules: '/access/rules',
   registration: '/access/registration',
+  providers: '/access/providers',
   audit: '/audit',
 }
 

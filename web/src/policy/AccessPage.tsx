@@ -6,6 +6,7 @@ import { PageTitle } from '../app/PageTitle'
 import { routes } from '../app/routes'
 import { useMay } from '../user/viewer'
 import { LevelMatrix } from './LevelMatrix'
+import { ProviderList } from './ProviderList'
 import { RegistrationSettings } from './RegistrationSettings'
 import { RuleList } from './RuleList'
 
@@ -19,6 +20,13 @@ const TABS = [
     label: words.tabs.registration,
     needs: 'admin.config',
     Content: RegistrationSettings,
+  },
+  {
+    key: 'providers',
+    href: routes.providers,
+    label: words.tabs.providers,
+    needs: 'admin.config',
+    Content: ProviderList,
   },
 ]
 
