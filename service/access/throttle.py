@@ -99,4 +99,5 @@ class Throttle:
         for limit, key in counts:
             if not self._limiter.test(limit, *key):
                 seconds = max(1, math.ceil(self._limiter.get_window_stats(limit, *key).reset_time - time.time()))
-                raise TooManyTries(f"too many tries; try again in {seconds} seconds")
+                wait = f"{seconds} seconds" if seconds < 90 else f"{math.ceil(seconds / 60)} minutes"
+                raise TooManyTries(f"too many tries; try again in {wait}")
