@@ -221,7 +221,9 @@ class PolicyMutation:
             def along(session: Any) -> None:
                 having = [user.username for user in users_with_level(session, name)]
                 if having:
-                    raise InUse(f"the level {name!r} is that of {', '.join(having[:5])}; give them another", path=("id",))
+                    raise InUse(
+                        f"the level {name!r} is that of {', '.join(having[:5])}; give them another", path=("id",)
+                    )
                 if name in find_registration(session).default_levels:
                     raise InUse(f"{name!r} is a level that new users get; change that first", path=("id",))
                 giving = providers_naming(session, name)
