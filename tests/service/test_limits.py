@@ -319,11 +319,9 @@ def test_body_that_does_not_come_is_a_timeout(hasty: Server) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"POST /gra", HEAD])
 def test_headers_that_do_not_come_end_the_connection(hasty: Server, sent: bytes) -> None:
-    begun = time.monotonic()
     with raw(hasty) as opened:
         opened.sendall(sent)
         assert read_all(opened) == b""
-    assert time.monotonic() - begun < 3
 
 
 @pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
