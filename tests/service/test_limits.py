@@ -79,13 +79,12 @@ def doubling(number: int) -> str:
     return "{ thing { ...F0 } } " + chain + f" fragment F{number} on Thing {{ id }}"
 
 
-def test_measuring_takes_no_longer_for_what_expands_without_end() -> None:
-    begun = time.perf_counter()
+def test_what_expands_without_end_is_measured_by_its_text() -> None:
+    """Followed spread by spread, it would not be done in a lifetime."""
     assert cost_of(doubling(40)) > 2**40
     circle = parse("{ thing { ...A } } fragment A on Thing { ...B thing { ...A } } fragment B on Thing { ...A }")
     assert limits.find_excess(circle, "") is None
     assert limits.find_excess(parse(doubling(40)), "") is not None
-    assert time.perf_counter() - begun < 0.5
 
 
 def chain_of_depth(number: int) -> str:
