@@ -5,7 +5,7 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated
 
-from domain.access import ADMIN, Actor
+from domain.access import Actor
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between
 from domain.errors import NotFound, StaleVersion, WrongState
@@ -114,11 +114,6 @@ class User(Noun):
         self.deleted = False
         self.revision = 1
         self.api_keys: set[UUID] = set()
-
-    @property
-    def is_administrator(self) -> bool:
-        """One of those of whom there must always be one."""
-        return ADMIN in self.levels and not self.denials and not self.disabled and not self.waiting and not self.deleted
 
     @classmethod
     def register(cls, actor: Actor, *, levels: Sequence[str]) -> "User":

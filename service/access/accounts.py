@@ -175,11 +175,12 @@ def change_password(application: SimpleTuner, database: Database, viewer: Viewer
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """changed: which of username and email are others than before."""
+    """changed: which of username and email are others than before. was_vouched_for: the address that was."""
 
     username: str
     email: str
     changed: tuple[str, ...]
+    was_vouched_for: bool
 
 
 def new_names(database: Database, user_id: UUID, *, username: str | None = None, email: str | None = None) -> Names:
@@ -192,7 +193,8 @@ def new_names(database: Database, user_id: UUID, *, username: str | None = None,
     new_email = row.email if email is None else email.strip()
     check_name_and_email(username=new_username, email=new_email)
     named = {"username": (row.username, new_username), "email": (row.email, new_email)}
-    return Names(new_username, new_email, tuple(field for field, (before, after) in named.items() if before != after))
+    changed = tuple(field for field, (before, after) in named.items() if before != after)
+    return Names(new_username, new_email, changed, row.is_email_vouched_for)
 
 
 def change_username(application: SimpleTuner, database: Database, viewer: Viewer, *, username: str) -> None:
@@ -201,12 +203,15 @@ def change_username(application: SimpleTuner, database: Database, viewer: Viewer
     Raises InvalidInput, NameTaken.
     """
     names = new_names(database, viewer.user.id, username=username)
-    vouched_for = viewer.user.is_email_vouched_for
     application.change_user(
         viewer.user.id,
         lambda user: user.change_profile(viewer.actor, fields=names.changed),
         along=lambda session: name_person(
-            session, viewer.user.id, username=names.username, email=names.email, is_email_vouched_for=vouched_for
+            session,
+            viewer.user.id,
+            username=names.username,
+            email=names.email,
+            is_email_vouched_for=names.was_vouched_for,
         ),
     )
 

@@ -90,7 +90,13 @@ def change_user(
     def along(session: Session) -> None:
         check_administrator_remains(session)
         if names.changed:
-            name_person(session, user_id, username=names.username, email=names.email, is_email_vouched_for=True)
+            name_person(
+                session,
+                user_id,
+                username=names.username,
+                email=names.email,
+                is_email_vouched_for=names.was_vouched_for or "email" in names.changed,
+            )
         if disabled:
             end_sessions_of(session, user_id)
 

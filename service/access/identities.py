@@ -46,9 +46,5 @@ def write_identity(session: Session, *, provider_id: UUID, subject: str, user_id
     )
 
 
-def forget_identities_of(session: Session, user_id: UUID) -> None:
-    session.execute(delete(identities).where(identities.c.user_id == user_id))
-
-
 def forget_identities_at(session: Session, provider_id: UUID) -> None:
     session.execute(delete(identities).where(identities.c.provider_id == provider_id))

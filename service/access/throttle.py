@@ -47,7 +47,8 @@ class Throttle:
     ) -> Done:
         """Run `work` in a thread when it is its turn, and count it when it raises WrongCredentials.
 
-        is_asked_elsewhere: a directory checks the password, not this machine. Whether there is such an account makes no difference. Raises TooManyTries, then without running it.
+        is_asked_elsewhere: a directory checks the password, not this machine. Whether there is such an account makes no
+        difference. Raises TooManyTries, then without running it.
         """
         digest = digest_token(account.strip().casefold())  # what is guessed may be long, and is remembered for an hour
         counts: list[tuple[RateLimitItem, tuple[str, ...]]] = [

@@ -162,7 +162,7 @@ def num_users(session: Session) -> int:
 
 
 def num_administrators(session: Session) -> int:
-    """As User.is_administrator."""
+    """Those of whom there must always be one: who can sign in, has the level, and was denied nothing."""
     rows = session.execute(
         select(users.c.levels, users.c.denials).where(~users.c.disabled, ~users.c.waiting, ~users.c.deleted)
     )

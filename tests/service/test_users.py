@@ -167,6 +167,26 @@ def demoted(by: Script, whom: str) -> bool:
     return "errors" not in answer and not answer["data"]["updateUser"]["errors"]
 
 
+def test_only_a_new_address_from_an_administrator_is_vouched_for(new_server: Callable[..., Server]) -> None:
+    """Who registered with somebody else's address must not become its owner because they were given another name."""
+    server = new_server().start()
+    admin = set_up(server)
+    admin.ask(REGISTRATION, i={"open": True, "approval": False})
+    given = {"email": "claimed@example.org", "username": "claimant", "password": PASSWORD}
+    claimant = Script(server)
+    claimant.ask(REGISTER, i=given)
+    own = claimant.ask("{ viewer { user { id } } }")["viewer"]["user"]["id"]
+    household = Household(server)
+    vouched_for = []
+    for change in ({"username": "renamed"}, {"levels": ["viewer"]}, {"email": "known@example.org"}):
+        assert admin.ask(UPDATE, i={"id": own} | change)["updateUser"]["errors"] == []
+        with household.database.reading() as session:
+            row = find_login(session, "renamed")
+        assert row is not None
+        vouched_for.append(row.is_email_vouched_for)
+    assert vouched_for == [False, False, True]
+
+
 # ---- nobody gives more than they have
 
 
