@@ -16,6 +16,7 @@ from eventsourcing.utils import Environment as LibrarySettings
 from domain.access import SERVICE, Actor
 from domain.aggregate import Noun
 from domain.config.checks import check_dataset, check_startable, check_training, normalise_keys
+from domain.config.secrets import check_no_secrets
 from domain.dataset import Dataset
 from domain.environment import Environment
 from domain.errors import InvalidInput, NotFound, StaleVersion
@@ -128,6 +129,7 @@ class SimpleTuner(Application[UUID]):
     ) -> UUID:
         """new_datasets: by name, datasets that are created with it, in the same transaction, after the existing ones."""
         written = normalise_keys(config)
+        check_no_secrets(written, place="environment")
         check_training(written)
         for dataset_id in dataset_ids:
             self._get(Dataset, dataset_id)
@@ -157,6 +159,7 @@ class SimpleTuner(Application[UUID]):
 
         def command(environment: Environment) -> None:
             config = _edited(environment.config, set=set, unset=unset)
+            check_no_secrets(config, place="environment")
             check_training(config)
             environment.change(
                 actor,
@@ -172,6 +175,7 @@ class SimpleTuner(Application[UUID]):
 
         def command(environment: Environment) -> None:
             config, dataset_ids = environment.at(revision)
+            check_no_secrets(config, place="environment")
             check_training(config)
             for dataset_id in dataset_ids:
                 self._get(Dataset, dataset_id)
@@ -206,6 +210,7 @@ class SimpleTuner(Application[UUID]):
                 "look at the change and start again",
                 path=("expectedVersion",),
             )
+        check_no_secrets(environment.config, place="environment")
         config = check_training(environment.config)
         check_startable(config)
         datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
@@ -297,6 +302,7 @@ def _new_dataset(actor: Actor, *, name: str, config: Mapping[str, Any]) -> Datas
 def _checked_dataset(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration as it is kept: what was written, with the dataset's name as its id."""
     kept = {**config, "id": name}
+    check_no_secrets(kept, place="dataset")
     check_dataset(kept)
     return kept
 
@@ -319,6 +325,7 @@ def _edited(config: Mapping[str, Any], *, set: Mapping[str, Any], unset: Sequenc
 
 
 def _frozen(dataset: Dataset) -> dict[str, Any]:
+    check_no_secrets(dataset.config, place="dataset")
     return {
         "id": str(dataset.id),
         "revision": dataset.revision,
