@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domain.access import Actor
 from domain.errors import Refusal
 from service import idempotency  # noqa: F401  its table belongs to the metadata
-from service.access import identities, passwords, provider_settings  # noqa: F401  their tables belong to the metadata
+from service.access import identities, passwords  # noqa: F401  their tables belong to the metadata
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
@@ -29,6 +29,9 @@ from service.read_models.environment import find_environment_named
 from service.read_models.projection import project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
+from service.secrets.key import KeyRing, KeyTrouble
+from service.secrets.plain import seal_plain_secrets
+from service.secrets.vault import Vault
 from service.settings import Settings
 from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes
 from service.store import on_commit, open_application
@@ -53,6 +56,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             runs=settings.runs,
             max_running=settings.max_running,
             environment=settings.environment,
+            vault=parts.vault,
         )
         async with asyncio.TaskGroup() as tasks:
             app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql, database))
@@ -119,13 +123,26 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
     if not is_newest_fitting(application, database, key=audit_key):
         log.error("the newest event does not fit its link: another audit key, or altered; run simpletuner audit verify")
     on_commit(application, bell.ring)
+    vault = Vault(KeyRing.of(settings))
+    seal_what_is_plain(database, vault)
     return Parts(
         settings=settings,
         database=database,
         application=application,
         bell=bell,
+        vault=vault,
         store_id=read_store_id(database),
     )
+
+
+def seal_what_is_plain(database: Database, vault: Vault) -> None:
+    """A key that is missing or wrong is said, and keeps nobody from what needs no secret."""
+    try:
+        seal_plain_secrets(database, vault)
+        with database.reading() as session:
+            vault.check(session)
+    except KeyTrouble as trouble:
+        log.error("secrets: %s", trouble)
 
 
 def start_environment(parts: Parts, name: str) -> None:

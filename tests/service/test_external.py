@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Barrier
 from uuid import UUID, uuid4
 
@@ -18,12 +19,13 @@ from service.access.provider_settings import (
     change_provider,
     create_provider,
     find_known_provider,
-    provider_secrets,
     remove_provider,
 )
 from service.access.sign_in_attempts import OpenAttempt, begin_attempt, end_attempt, sign_in_attempts
 from service.database import Database
 from service.read_models.user import num_users
+from service.secrets.key import KEY_FILE, KeyRing
+from service.secrets.vault import Vault, sealed_values
 
 CONSOLE = Actor(user_id=None, via="command line")
 ALL = frozenset(PERMISSIONS)
@@ -33,25 +35,34 @@ ATTEMPT = OpenAttempt(nonce="nonce", verifier="verifier", redirect_uri="http://1
 
 
 @pytest.fixture
-def provider_id(application: SimpleTuner) -> UUID:
-    return create_provider(application, CONSOLE, kind="oidc", config=CONFIG, secret="very secret", reach=ALL)
+def vault(tmp_path: Path) -> Vault:
+    return Vault(KeyRing(tmp_path / KEY_FILE, None))
 
 
-def come_in(application: SimpleTuner, database: Database, provider_id: UUID, *, subject: str, name: str) -> str:
+@pytest.fixture
+def provider_id(application: SimpleTuner, vault: Vault) -> UUID:
+    return create_provider(application, vault, CONSOLE, kind="oidc", config=CONFIG, secret="very secret", reach=ALL)
+
+
+def come_in(
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID, *, subject: str, name: str
+) -> str:
     with database.reading() as session:
-        known = find_known_provider(session, provider_id)
+        known = find_known_provider(session, vault, provider_id)
     identity = ExternalIdentity(
         subject=subject, email=f"{subject}@example.org", is_email_verified=True, username=name, groups=frozenset()
     )
     return sign_in(application, database, known, identity, user_agent="tests", address="127.0.0.1")
 
 
-def test_one_person_at_once_gets_one_account(application: SimpleTuner, database: Database, provider_id: UUID) -> None:
+def test_one_person_at_once_gets_one_account(
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID
+) -> None:
     barrier = Barrier(NUM_AT_ONCE)
 
     def work(_: int) -> str:
         barrier.wait()
-        return come_in(application, database, provider_id, subject="mia", name="mia")
+        return come_in(application, database, vault, provider_id, subject="mia", name="mia")
 
     with ThreadPoolExecutor(NUM_AT_ONCE) as threads:
         tokens = set(threads.map(work, range(NUM_AT_ONCE)))
@@ -60,12 +71,12 @@ def test_one_person_at_once_gets_one_account(application: SimpleTuner, database:
 
 
 def test_several_people_of_one_name_at_once_get_names_of_their_own(
-    application: SimpleTuner, database: Database, provider_id: UUID
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID
 ) -> None:
     with ThreadPoolExecutor(NUM_AT_ONCE) as threads:
         list(
             threads.map(
-                lambda number: come_in(application, database, provider_id, subject=f"s{number}", name="Mia"),
+                lambda number: come_in(application, database, vault, provider_id, subject=f"s{number}", name="Mia"),
                 range(NUM_AT_ONCE),
             )
         )
@@ -98,12 +109,13 @@ def test_attempt_that_is_too_old_does_not_count(database: Database) -> None:
 
 
 def test_secret_is_kept_until_it_is_replaced_or_its_provider_removed(
-    application: SimpleTuner, database: Database, provider_id: UUID
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID
 ) -> None:
     def change(secret: str | None) -> str:
         change_provider(
             application,
             database,
+            vault,
             CONSOLE,
             provider_id,
             changed={"enabled": False},
@@ -113,24 +125,26 @@ def test_secret_is_kept_until_it_is_replaced_or_its_provider_removed(
             reach=ALL,
         )
         with database.reading() as session:
-            return find_known_provider(session, provider_id).secret
+            return find_known_provider(session, vault, provider_id).secret
 
     assert [change(None), change("new"), change("")] == ["very secret", "new", ""]
-    come_in(application, database, provider_id, subject="mia", name="mia")
+    come_in(application, database, vault, provider_id, subject="mia", name="mia")
     change("again")
-    remove_provider(application, CONSOLE, provider_id)
+    remove_provider(application, vault, CONSOLE, provider_id)
     with database.reading() as session:
-        left = [session.scalar(select(func.count()).select_from(table)) for table in (provider_secrets, identities)]
+        left = [session.scalar(select(func.count()).select_from(table)) for table in (sealed_values, identities)]
         assert left == [0, 0]
     with pytest.raises(NotFound):
         change("for nobody")
 
 
-def test_secret_is_in_no_event_and_no_text(application: SimpleTuner, database: Database, provider_id: UUID) -> None:
+def test_secret_is_in_no_event_and_no_text(
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID
+) -> None:
     events = list(application.recorder.select_notifications(start=None, limit=100))
     assert all(b"very secret" not in bytes(event.state) for event in events)
     with database.reading() as session:
-        assert "very secret" not in repr(find_known_provider(session, provider_id))
+        assert "very secret" not in repr(find_known_provider(session, vault, provider_id))
 
 
 @pytest.mark.parametrize(
