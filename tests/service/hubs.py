@@ -31,6 +31,11 @@ class Hub:
     is_open: threading.Event = field(default_factory=threading.Event)
 
 
+class Listening(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients may hang up."""
+
+
 @contextmanager
 def running_hub(elsewhere: str = "") -> Iterator[Hub]:
     """elsewhere: where it sends on to."""
@@ -41,7 +46,9 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
         def do_GET(self) -> None:
             token = self.headers.get("authorization", "").removeprefix("Bearer ")
             hub.seen.append((self.path, token))
-            if token == ELSEWHERE:
+            if not self.path.startswith("/api/whoami"):
+                self.refuse_model()
+            elif token == ELSEWHERE:
                 self.answer(302, {}, location=f"{elsewhere}/api/whoami-v2")
             elif token == BROKEN:
                 self.answer(500, {"error": "Internal Server Error"})
@@ -68,6 +75,13 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
             viewer = {"username": "anna-w", "teams": {"edges": [{"node": {"name": "team"}}]}} if key == WANDB else None
             self.answer(200, {"data": {"viewer": viewer}})
 
+        def refuse_model(self) -> None:
+            """As for someone/gated, someone/missing and someone/closed."""
+            status, code = {"gated": (403, "GatedRepo"), "missing": (404, "RepoNotFound")}.get(
+                self.path.rpartition("/")[2], (401, "Closed")
+            )
+            self.answer(status, {}, **{"x-error-code": code})
+
         def answer(self, status: int, body: Any, **headers: str) -> None:
             content = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
@@ -79,7 +93,7 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
         def log_message(self, format: str, *args: Any) -> None:
             """It says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Listening(("127.0.0.1", 0), Handler)
     hub = Hub(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -239,6 +239,31 @@ def test_value_is_not_echoed_in_errors_of_documents(script: Script, written: str
     assert VALUE not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("mutation", "given", "advice"),
+    [
+        (
+            "createEnvironment",
+            {"config": {"model_family": "sd1x", "hub_token": VALUE}},
+            "your runs are given it from there",
+        ),
+        (
+            "createDataset",
+            {"config": {"instance_data_dir": "/x", "auth_token": VALUE}},
+            "write {secret:NAME} in its place",
+        ),
+    ],
+)
+def test_secret_in_a_configuration_is_refused_by_name(script: Script, mutation: str, given: Any, advice: str) -> None:
+    kind = f"{mutation[0].upper()}{mutation[1:]}Input"
+    document = f"mutation ($i: {kind}!) {{ {mutation}(input: $i) {{ errors {{ code message path }} }} }}"
+    answer = script.post(document, i={"name": "with a secret", **given})
+    (error,) = answer.json()["data"][mutation]["errors"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", ["config", list(given["config"])[-1]])
+    assert advice in error["message"]
+    assert VALUE not in answer.text
+
+
 # ---- asking, without a service
 
 
