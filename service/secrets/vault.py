@@ -5,7 +5,7 @@ owner_id: a user, the policy for what is shared, or a sign-in provider.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -46,16 +46,18 @@ class Vault:
 
     def find(self, session: Session, owner_id: UUID, name: str) -> str | None:
         """The value, None when there is none. Raises KeyTrouble when it cannot be opened."""
+        keys = self._keys_beforehand()
         row = session.execute(select(sealed_values).where(_at(owner_id, name))).first()
-        return None if row is None else self._open(row).decode()
+        return None if row is None else self._open(row, keys).decode()
 
     def find_all(self, session: Session, owner_ids: Sequence[UUID]) -> dict[str, str]:
         """By name; of one name, that of the later owner. Raises KeyTrouble."""
+        keys = self._keys_beforehand()
         counting: dict[str, Row[Any]] = {}
         for owner_id in owner_ids:
             rows = session.execute(select(sealed_values).where(sealed_values.c.owner_id == owner_id))
             counting |= {row.name: row for row in rows}
-        return {name: self._open(row).decode() for name, row in sorted(counting.items())}
+        return {name: self._open(row, keys).decode() for name, row in sorted(counting.items())}
 
     def remove(self, session: Session, owner_id: UUID, name: str) -> None:
         session.execute(delete(sealed_values).where(_at(owner_id, name)))
@@ -77,42 +79,46 @@ class Vault:
         The file has the earlier key until nothing is sealed with it any more: whatever ends this in between, all can be
         read, and doing it again goes on from there.
         """
-        keys = self.ring.read()
-        if self.ring.given is None:
-            with database.writing() as session:
-                _keep_writers_out(session)
-                keys = [new_key(), *self._in_use(session, keys)]
-                self.ring.write(keys)
-        elif len(keys) < 2:
+        if self.ring.given is not None and len(self.ring.read()) < 2:
             raise KeyTrouble(
                 f"{VARIABLE} holds the key, so put a new one in front of it, with a comma between them, start the service "
                 "with both, and rotate again; then the earlier one can go"
             )
+        self._change_keys(database, lambda used: [new_key(), *used])
         with database.writing() as session:
             _keep_writers_out(session)
-            number = self._seal_anew(session, keys[0])
+            number = self._seal_anew(session)
+        self._change_keys(database, lambda used: used or self.ring.read()[:1])
+        return number
+
+    def _change_keys(self, database: Database, change: Callable[[list[SecretKey]], list[SecretKey]]) -> None:
+        """Of those in the file; change: is given those that something is sealed with, the newest first."""
         if self.ring.given is None:
             with database.writing() as session:
                 _keep_writers_out(session)
-                self.ring.write([keys[0], *self._in_use(session, keys[1:])])
-        return number
+                ids = set(session.scalars(select(sealed_values.c.key_id).distinct()))
+                self.ring.write(change([key for key in self.ring.read() if key.id in ids]))
 
-    def _in_use(self, session: Session, keys: Iterable[SecretKey]) -> list[SecretKey]:
-        used = set(session.scalars(select(sealed_values.c.key_id).distinct()))
-        return [key for key in keys if key.id in used]
-
-    def _seal_anew(self, session: Session, key: SecretKey) -> int:
-        rows = session.execute(select(sealed_values).where(sealed_values.c.key_id != key.id)).all()
+    def _seal_anew(self, session: Session) -> int:
+        key, keys = self.ring.newest(), self.ring.read()
+        rows = session.execute(select(sealed_values)).all()
         for row in rows:
-            sealed = _seal(key, row.owner_id, row.name, self._open(row))
+            sealed = _seal(key, row.owner_id, row.name, self._open(row, keys))
             session.execute(
                 update(sealed_values).where(_at(row.owner_id, row.name)).values(key_id=key.id, sealed=sealed)
             )
-        return session.scalar(select(func.count()).select_from(sealed_values)) or 0
+        return len(rows)
 
-    def _open(self, row: Row[Any]) -> bytes:
+    def _keys_beforehand(self) -> list[SecretKey]:
+        """Read before what they open: one that is rotated away meanwhile is still known."""
         try:
-            key = self.ring.find(row.key_id)
+            return self.ring.read()
+        except KeyTrouble:
+            return []  # said when there is something to open
+
+    def _open(self, row: Row[Any], keys: Sequence[SecretKey]) -> bytes:
+        try:
+            key = next((each for each in keys if each.id == row.key_id), None) or self.ring.find(row.key_id)
             nonce, sealed = bytes(row.sealed[:NONCE_BYTES]), bytes(row.sealed[NONCE_BYTES:])
             return AESGCM(key.value).decrypt(nonce, sealed, _place(key, row.owner_id, row.name))
         except KeyTrouble as trouble:

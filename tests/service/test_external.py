@@ -21,7 +21,9 @@ from service.access.provider_settings import (
     find_known_provider,
     remove_provider,
 )
+from service.access.providers import ProviderTrouble
 from service.access.sign_in_attempts import OpenAttempt, begin_attempt, end_attempt, sign_in_attempts
+from service.access.viewer import Credential, view
 from service.database import Database
 from service.read_models.user import num_users
 from service.secrets.key import KEY_FILE, KeyRing
@@ -136,6 +138,41 @@ def test_secret_is_kept_until_it_is_replaced_or_its_provider_removed(
         assert left == [0, 0]
     with pytest.raises(NotFound):
         change("for nobody")
+
+
+def test_removing_a_provider_ends_the_sessions_of_who_came_in_through_it(
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID
+) -> None:
+    other = create_provider(
+        application, vault, CONSOLE, kind="oidc", config={**CONFIG, "name": "Other"}, secret=None, reach=ALL
+    )
+    mia = come_in(application, database, vault, provider_id, subject="mia", name="mia")
+    noah = come_in(application, database, vault, other, subject="noah", name="noah")
+    remove_provider(application, vault, CONSOLE, provider_id)
+    viewers = [view(database, Credential("session", token, "127.0.0.1")) for token in (mia, noah)]
+    assert [viewer.user.username if viewer else None for viewer in viewers] == [None, "noah"]
+
+
+def test_secret_that_cannot_be_read_is_the_providers_trouble_and_can_be_written_anew(
+    application: SimpleTuner, database: Database, vault: Vault, provider_id: UUID
+) -> None:
+    vault.ring.path.unlink()
+    with database.reading() as session, pytest.raises(ProviderTrouble, match="was sealed with another key"):
+        find_known_provider(session, vault, provider_id)
+    change_provider(
+        application,
+        database,
+        vault,
+        CONSOLE,
+        provider_id,
+        changed={},
+        unset=(),
+        secret="written anew",
+        expected_revision=None,
+        reach=ALL,
+    )
+    with database.reading() as session:
+        assert find_known_provider(session, vault, provider_id).secret == "written anew"
 
 
 def test_secret_is_in_no_event_and_no_text(

@@ -1,5 +1,6 @@
 """Sealed values, on both databases: what opens them, what does not, and new keys."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -103,6 +104,18 @@ def test_rotation_that_was_interrupted_loses_nothing_and_goes_on(database: Datab
     assert vault.rotate(database) == 2
     assert [find(database, vault, each, "HF_TOKEN") for each in (ANNA, BEA)] == [VALUE, "meanwhile"]
     assert len(vault.ring.read()) == 1
+
+
+def test_rotation_while_others_store_loses_nothing(database: Database, vault: Vault) -> None:
+    owners = [uuid4() for _ in range(20)]
+    with ThreadPoolExecutor(4) as threads:
+        rotations = [threads.submit(vault.rotate, database) for _ in range(2)]
+        list(threads.map(lambda owner: put(database, vault, owner, "HF_TOKEN", owner.hex), owners))
+        for rotation in rotations:
+            rotation.result()
+    assert [find(database, vault, owner, "HF_TOKEN") for owner in owners] == [owner.hex for owner in owners]
+    with database.reading() as session:
+        vault.check(session)
 
 
 def test_rotation_without_the_earlier_key_changes_no_value(database: Database, vault: Vault) -> None:
