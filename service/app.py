@@ -16,6 +16,7 @@ from domain.access import Actor
 from domain.errors import Refusal
 from service import idempotency  # noqa: F401  its table belongs to the metadata
 from service.access import identities, passwords  # noqa: F401  their tables belong to the metadata
+from service.access.given_providers import add_given_providers
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
@@ -125,6 +126,7 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
     on_commit(application, bell.ring)
     vault = Vault(KeyRing.of(settings))
     seal_what_is_plain(database, vault)
+    add_given_providers(application, vault, settings.environment)
     return Parts(
         settings=settings,
         database=database,

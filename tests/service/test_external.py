@@ -13,7 +13,9 @@ from domain.access import PERMISSIONS, Actor
 from domain.application import SimpleTuner
 from domain.errors import InvalidInput, NotFound
 from domain.sign_in import ExternalIdentity, check_provider
-from service.access.external import sign_in
+from service.access.accounts import complete_setup
+from service.access.external import NotLetIn, sign_in
+from service.access.given_providers import add_given_providers
 from service.access.identities import identities
 from service.access.provider_settings import (
     change_provider,
@@ -25,9 +27,11 @@ from service.access.providers import ProviderTrouble
 from service.access.sign_in_attempts import OpenAttempt, begin_attempt, end_attempt, sign_in_attempts
 from service.access.viewer import Credential, view
 from service.database import Database
+from service.read_models.policy import list_providers
 from service.read_models.user import num_users
 from service.secrets.key import KEY_FILE, KeyRing
 from service.secrets.vault import Vault, sealed_values
+from tests.service.conftest import ADMIN
 
 CONSOLE = Actor(user_id=None, via="command line")
 ALL = frozenset(PERMISSIONS)
@@ -42,7 +46,9 @@ def vault(tmp_path: Path) -> Vault:
 
 
 @pytest.fixture
-def provider_id(application: SimpleTuner, vault: Vault) -> UUID:
+def provider_id(application: SimpleTuner, database: Database, vault: Vault) -> UUID:
+    """Of a service that has its first administrator."""
+    complete_setup(application, database, **ADMIN, address="127.0.0.1")
     return create_provider(application, vault, CONSOLE, kind="oidc", config=CONFIG, secret="very secret", reach=ALL)
 
 
@@ -69,7 +75,7 @@ def test_one_person_at_once_gets_one_account(
     with ThreadPoolExecutor(NUM_AT_ONCE) as threads:
         tokens = set(threads.map(work, range(NUM_AT_ONCE)))
     with database.reading() as session:
-        assert (len(tokens), num_users(session)) == (NUM_AT_ONCE, 1)
+        assert (len(tokens), num_users(session)) == (NUM_AT_ONCE, 1 + 1)
 
 
 def test_several_people_of_one_name_at_once_get_names_of_their_own(
@@ -83,7 +89,7 @@ def test_several_people_of_one_name_at_once_get_names_of_their_own(
             )
         )
     with database.reading() as session:
-        assert num_users(session) == NUM_AT_ONCE
+        assert num_users(session) == NUM_AT_ONCE + 1
 
 
 def test_attempt_ends_once_where_it_was_begun(database: Database) -> None:
@@ -138,6 +144,57 @@ def test_secret_is_kept_until_it_is_replaced_or_its_provider_removed(
         assert left == [0, 0]
     with pytest.raises(NotFound):
         change("for nobody")
+
+
+VARIABLES = {
+    "SIMPLETUNER_OIDC_ISSUER": "https://id.example.org",
+    "SIMPLETUNER_OIDC_CLIENT_ID": "tuner",
+    "SIMPLETUNER_OIDC_CLIENT_SECRET": "very secret",
+    "SIMPLETUNER_OIDC_SCOPES": "openid email",
+    "SIMPLETUNER_LDAP_SERVER": "ldaps://ldap.example.org",
+    "SIMPLETUNER_LDAP_BASE_DN": "dc=example,dc=org",
+    "SIMPLETUNER_LDAP_BIND_DN": "cn=tuner",
+    "SIMPLETUNER_LDAP_BIND_PASSWORD": "secret too",
+    "SIMPLETUNER_LDAP_USER_FILTER": "(mail={username})",
+}
+
+
+def test_providers_of_the_environment_are_added_once(
+    application: SimpleTuner, database: Database, vault: Vault
+) -> None:
+    for _ in range(2):
+        add_given_providers(application, vault, VARIABLES)
+    with database.reading() as session:
+        found = [find_known_provider(session, vault, row.id) for row in list_providers(session)]
+    assert [(each.row.kind, each.secret) for each in found] == [("oidc", "very secret"), ("ldap", "secret too")]
+    oidc, ldap = (each.row.config for each in found)
+    assert (oidc["issuer"], oidc["scopes"]) == ("https://id.example.org", ["openid", "email"])
+    assert (ldap["name"], ldap["base_dn"], ldap["user_search_filter"]) == (
+        "LDAP",
+        "dc=example,dc=org",
+        "(mail={username})",
+    )
+
+
+def test_provider_of_the_environment_that_cannot_be_is_said(
+    application: SimpleTuner, vault: Vault, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables = {**VARIABLES, "SIMPLETUNER_OIDC_ISSUER": "http://id.example.org", "SIMPLETUNER_LDAP_SERVER": ""}
+    add_given_providers(application, vault, variables)
+    assert application.policy().providers == {}
+    (record,) = caplog.records
+    assert "SIMPLETUNER_OIDC_* names was not added: issuer is 'http://id.example.org'" in record.getMessage()
+    assert "very secret" not in record.getMessage()
+
+
+def test_nobody_comes_in_through_a_provider_before_the_first_administrator(
+    application: SimpleTuner, database: Database, vault: Vault
+) -> None:
+    provider_id = create_provider(application, vault, CONSOLE, kind="oidc", config=CONFIG, secret=None, reach=ALL)
+    with pytest.raises(NotLetIn):
+        come_in(application, database, vault, provider_id, subject="mia", name="mia")
+    complete_setup(application, database, **ADMIN, address="127.0.0.1")
+    assert come_in(application, database, vault, provider_id, subject="mia", name="mia")
 
 
 def test_removing_a_provider_ends_the_sessions_of_who_came_in_through_it(
