@@ -276,7 +276,7 @@ class Policy(Noun):
 
     def remove_secret(self, actor: Actor, *, name: str) -> None:
         if name not in self.secrets:
-            raise NotFound(f"there is no shared secret {name}", path=("name",))
+            raise NotFound(f"there is no shared secret {name!r:.100}", path=("name",))
         self._record(self.SecretRemoved, actor, name=name)
 
 

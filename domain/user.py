@@ -204,7 +204,7 @@ class User(Noun):
 
     def remove_secret(self, actor: Actor, *, name: str) -> None:
         if name not in self.secrets:
-            raise NotFound(f"you have stored no secret {name}", path=("name",))
+            raise NotFound(f"you have stored no secret {name!r:.100}", path=("name",))
         self._record(self.SecretRemoved, actor, name=name)
 
     def delete(self, actor: Actor, *, expected_revision: int | None = None) -> None:

@@ -17,6 +17,7 @@ from domain.errors import Refusal
 from service import idempotency  # noqa: F401  its table belongs to the metadata
 from service.access import identities, passwords  # noqa: F401  their tables belong to the metadata
 from service.access.given_providers import add_given_providers
+from service.access.plain_secrets import seal_plain_secrets
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
@@ -31,7 +32,6 @@ from service.read_models.projection import project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
 from service.secrets.key import KeyRing, KeyTrouble
-from service.secrets.plain import seal_plain_secrets
 from service.secrets.vault import Vault
 from service.settings import Settings
 from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes

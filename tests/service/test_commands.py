@@ -173,7 +173,7 @@ def test_made_up_password_is_all_that_is_printed(run: Run) -> None:
         (("secret", "set", "PATH"), "'PATH' cannot be the name of a secret"),
         (("secret", "set", "COMET_API_KEY"), "there is no value; write it on standard input"),
         (("secret", "set", "COMET_API_KEY", "--user", "nobody"), "there is no user 'nobody'"),
-        (("secret", "delete", "COMET_API_KEY"), "there is no shared secret COMET_API_KEY"),
+        (("secret", "delete", "COMET_API_KEY"), "there is no shared secret 'COMET_API_KEY'"),
         (("secret", "check", "HF_TOKEN"), "there is no secret 'HF_TOKEN'"),
         (("audit", "export", "--since", "soon"), "since is 'soon'"),
         (("audit", "export", "--actor", "nobody"), "there is no user 'nobody'"),
@@ -269,6 +269,14 @@ def test_verify_wants_the_key_and_makes_none(run: Run, workspace: Path) -> None:
     status, _, err = run("audit", "verify")
     assert (status, err.startswith(f"simpletuner: {workspace}/audit.key cannot be read")) == (1, True)
     assert not (workspace / "audit.key").exists()
+
+
+def test_training_by_hand_refuses_secrets_in_its_files(run_here: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"--model_family": "sd1x", "--hub_token": SECRET}))
+    (tmp_path / "multidatabackend.json").write_text("[]")
+    status, out, err = run_here("train", "--env", str(tmp_path))
+    assert (status, out, "hub_token holds a secret" in err, SECRET in err) == (1, "", True, False)
+    assert not (tmp_path / "output").exists()
 
 
 def test_database_that_is_not_there_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

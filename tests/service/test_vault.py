@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select, text, update
 
 from domain.policy import POLICY_ID
+from service.access.plain_secrets import provider_secrets, seal_plain_secrets
 from service.access.provider_settings import SECRET_NAME
 from service.database import Database
 from service.secrets.handover import secrets_of_run
 from service.secrets.key import KEY_FILE, KeyRing, KeyTrouble, new_key
-from service.secrets.plain import provider_secrets, seal_plain_secrets
 from service.secrets.vault import Vault, sealed_values
 
 ANNA, BEA = uuid4(), uuid4()
