@@ -93,7 +93,9 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, 
 
 def _with_secrets(spec: RunSpec, secrets: Mapping[str, str]) -> RunSpec:
     """In memory only: run.json keeps the names."""
-    return replace(spec, datasets=[fill_in_secrets(dataset, secrets) for dataset in spec.datasets])
+    return replace(
+        spec, datasets=[fill_in_secrets(each, secrets=secrets, environment=os.environ) for each in spec.datasets]
+    )
 
 
 def _fail(run_dir: Path, journal: Journal, error: Exception, secrets: Mapping[str, str]) -> int:

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from domain.errors import InvalidInput, Problem
 
-REFERENCE = re.compile(r"\{(?:secret|env):[A-Za-z_][A-Za-z0-9_]*\}")
-SECRET_REFERENCE = re.compile(r"\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
+REFERENCE = re.compile(r"\{(secret|env):([A-Za-z_][A-Za-z0-9_]*)\}")
 
 SECRET_KEYS = frozenset(
     {
@@ -29,7 +28,7 @@ SECRET_ENDINGS = tuple(
 )
 SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,}|wandb_v1_\w{30,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}"
-    r"|glpat-[\w-]{20,}|sk-[\w-]{32,}|r8_[A-Za-z0-9]{30,}|xox[abprs]-[\w-]{20,}|st_[A-Za-z0-9]{32})(?![A-Za-z0-9])"
+    r"|glpat-[\w-]{20,}|sk-(?:[a-z0-9]+-){0,2}\w{32,}|r8_[A-Za-z0-9]{30,}|xox[abprs]-[\w-]{20,}|st_[A-Za-z0-9]{32})(?![A-Za-z0-9])"
 )
 """Tokens that say what they are, wherever they stand."""
 
@@ -50,12 +49,15 @@ def find_secrets(written: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return list(_walk(written))
 
 
-def fill_in_secrets(written: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """A dataset as its source is opened with it: `{secret:NAME}` replaced, where a secret belongs.
+def fill_in_secrets(
+    written: Mapping[str, Any], *, secrets: Mapping[str, str], environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """A dataset as its source is opened with it: references replaced, under the keys that hold secrets.
 
-    Raises InvalidInput for one that was not handed to the run.
+    secrets: those handed to the run. environment: the variables of the machine that trains. Raises InvalidInput.
     """
-    return {key: _filled_in(key, value, secrets) if is_secret_key(key) else value for key, value in written.items()}
+    known = {"secret": secrets, "env": environment}
+    return {key: _filled_in(key, value, known) if is_secret_key(key) else value for key, value in written.items()}
 
 
 def is_secret_key(key: str) -> bool:
@@ -63,16 +65,19 @@ def is_secret_key(key: str) -> bool:
     return plain in SECRET_KEYS or plain.endswith(SECRET_ENDINGS)
 
 
-def _filled_in(key: str, value: Any, secrets: Mapping[str, str]) -> Any:
-    reference = SECRET_REFERENCE.fullmatch(value) if isinstance(value, str) else None
+def _filled_in(key: str, value: Any, known: Mapping[str, Mapping[str, str]]) -> Any:
+    reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
     if reference is None:
         return value
-    if reference[1] not in secrets:
-        raise InvalidInput(
-            f"{key} is {value}, but no secret {reference[1]} is stored for who started the run; store it and start again",
-            path=("config", key),
-        )
-    return secrets[reference[1]]
+    kind, name = reference.groups()
+    if name in known[kind]:
+        return known[kind][name]
+    missing = (
+        f"no secret {name} is stored for who started the run; store it"
+        if kind == "secret"
+        else f"the machine has no variable {name}; set it where the service is started"
+    )
+    raise InvalidInput(f"{key} is {value}, but {missing} and start again", path=("config", key))
 
 
 def _walk(written: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -30,6 +30,8 @@ HEX = "0123456789abcdef" * 2 + "01234567"
         ({"data_url": f"https://someone:{HF}@huggingface.co/x"}, [("data_url",)]),
         ({"tracker_key": HEX}, [("tracker_key",)]),
         ({"tracker_run": HEX}, []),
+        ({"data_dir": "/data/sk-learn-pictures-with-a-rather-long-folder-name"}, []),
+        ({"notes": "sk-proj-" + "a1B2" * 10}, [("notes",)]),
         ({"use_auth_token": True, "hub_token": "", "api_key": "none", "auth_token": " "}, []),
         ({"tokenizer_max_length": "77", "instance_prompt": "hf_ is how a token begins", "model_family": "sd1x"}, []),
         ({"validation_prompt": "{a picture of my secret token"}, []),
@@ -62,10 +64,13 @@ def test_deeply_nested_configuration_is_looked_through() -> None:
 
 
 def test_references_are_filled_in_where_secrets_belong() -> None:
-    written = {"id": "{secret:AWS_KEY}", "aws_secret_access_key": "{secret:AWS_KEY}", "hub_token": "{env:HF_TOKEN}"}
-    assert fill_in_secrets(written, {"AWS_KEY": "abc"}) == {**written, "aws_secret_access_key": "abc"}
+    written = {"id": "{secret:AWS_KEY}", "aws_secret_access_key": "{secret:AWS_KEY}", "hub_token": "{env:MINE}"}
+    filled = {**written, "aws_secret_access_key": "abc", "hub_token": "def"}
+    assert fill_in_secrets(written, secrets={"AWS_KEY": "abc"}, environment={"MINE": "def"}) == filled
     with pytest.raises(InvalidInput, match="no secret AWS_KEY is stored for who started the run"):
-        fill_in_secrets(written, {})
+        fill_in_secrets(written, secrets={"MINE": "abc"}, environment={"AWS_KEY": "abc"})
+    with pytest.raises(InvalidInput, match="the machine has no variable MINE"):
+        fill_in_secrets({"hub_token": "{env:MINE}"}, secrets={}, environment={})
 
 
 @pytest.mark.parametrize("name", ["COMET_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "B2_WEBHOOK_URL"])

@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, inspect, select, text
 
+from domain.policy import POLICY_ID
 from service.database import Database
 from service.launchers import local
 from service.launchers.local import LAUNCHER_FILE
-from service.secrets.vault import sealed_values
+from service.secrets.handover import secrets_of_run
+from service.secrets.key import KEY_FILE, KeyRing
+from service.secrets.vault import Vault, sealed_values
 from tests.service import hubs
 from tests.service.conftest import Server
 from tests.service.hubs import running_hub
@@ -210,18 +213,21 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def test_run_that_cannot_have_its_secrets_fails_and_says_so(new_server: Callable[..., Server]) -> None:
-    """The service itself starts and goes on with a wrong key."""
-    server = new_server().start()
-    runs = Runs(server)
-    document = "mutation ($i: SetSecretInput!) { setSecret(input: $i) { errors { message } } }"
-    runs.script.ask(document, i={"kind": "OTHER", "name": "COMET_API_KEY", "value": VALUE})
-    server.kill()
-    server.environment["SIMPLETUNER_SECRET_KEY"] = "5" * 64
-    server.start()
+    """The service itself starts and goes on with a wrong key, and what is stored again is good again."""
+    server = new_server(SIMPLETUNER_SECRET_KEY="5" * 64)
+    database = Database(f"sqlite:///{server.workspace / 'simpletuner.sqlite3'}")
+    database.create_tables()
+    with database.writing() as session:
+        Vault(KeyRing(server.workspace / KEY_FILE, None)).put(session, POLICY_ID, "COMET_API_KEY", VALUE)
+    runs = Runs(server.start())
     ended = runs.wait(runs.start(), lambda run: run["state"] == "FAILED")
     assert ended["endReason"] == (
         "the trainer could not be started: the secret COMET_API_KEY cannot be read: it was sealed with another key than "
         "that in SIMPLETUNER_SECRET_KEY; put the earlier key back, or store the secret again"
     )
     assert "ERROR service.app secrets: 1 stored secrets cannot be read" in server.log()
-    assert runs.script.ask("{ secrets { name } }") == {"secrets": [{"name": "COMET_API_KEY"}]}
+    document = "mutation ($i: SetSecretInput!) { setSecret(input: $i) { errors { message } } }"
+    again = {"kind": "OTHER", "name": "COMET_API_KEY", "value": VALUE, "scope": "SHARED"}
+    assert runs.script.ask(document, i=again)["setSecret"]["errors"] == []
+    assert secrets_of_run(database, Vault(KeyRing(Path(), "5" * 64)), None) == {"COMET_API_KEY": VALUE}
+    database.close()
