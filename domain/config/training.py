@@ -38,6 +38,13 @@ ModelFamily = Literal[
 ]
 
 
+SMALLEST_EDGE = 8
+LARGEST_AREA = 64
+"""In megapixels."""
+
+ResolutionType = Literal["pixel", "pixel_area", "area"]
+
+
 class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
@@ -246,13 +253,48 @@ class TrainingConfig(BaseModel):
     )
 
     # ---- data
-    resolution: int = option(
+    resolution: float = option(
         512,
         label="Resolution",
         group="data",
-        ge=8,
+        gt=0,
         le=8192,
-        help="Edge length in pixels of the square that pictures are brought to.",
+        help="The size that pictures are brought to, measured as the resolution type says.",
+    )
+    resolution_type: ResolutionType = option(
+        "pixel_area",
+        label="Resolution type",
+        group="data",
+        help="pixel_area: edge in pixels of a square of the same area. pixel: the shorter edge. area: megapixels.",
+    )
+    aspect_bucket_rounding: int = option(
+        2,
+        label="Decimals of ratios",
+        group="data",
+        advanced=True,
+        ge=1,
+        le=9,
+        help="How exactly pictures are sorted by shape. Less makes fewer and fuller aspect buckets.",
+    )
+    aspect_bucket_alignment: Literal[0, 8, 16, 24, 32, 64] = option(
+        0,
+        label="Alignment",
+        group="data",
+        advanced=True,
+        help="Edges are brought to multiples of this many pixels. 0: what the family needs.",
+    )
+    allow_dataset_oversubscription: bool = option(
+        False,
+        label="Fill up small buckets",
+        group="data",
+        help="Show pictures of aspect buckets that cannot fill an effective batch more often, until they do.",
+    )
+    allow_bucket_pruning: bool = option(
+        False,
+        label="Leave out small buckets",
+        group="data",
+        advanced=True,
+        help="Do not train on aspect buckets that cannot fill an effective batch, instead of refusing to start.",
     )
     caption_dropout_probability: float = option(
         0.1,
@@ -361,6 +403,20 @@ class TrainingConfig(BaseModel):
         if self.max_train_steps == 0 and self.num_train_epochs == 0:
             raise ValueError(
                 "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> Self:
+        if self.resolution_type != "area" and self.resolution < SMALLEST_EDGE:
+            raise ValueError(
+                f"resolution is {self.resolution:g} pixels but must be at least {SMALLEST_EDGE}; "
+                "for megapixels set resolution_type to area"
+            )
+        if self.resolution_type == "area" and self.resolution > LARGEST_AREA:
+            raise ValueError(
+                f"resolution is {self.resolution:g} megapixels but at most {LARGEST_AREA} are possible; "
+                "for pixels set resolution_type to pixel_area"
             )
         return self
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.config.checks import check_dataset, check_training, normalise_keys
-from domain.config.dataset import DatasetConfig, is_picture, num_steps_per_epoch, smallest_repeats
+from domain.config.dataset import DatasetConfig, is_picture
 from domain.config.options import options_of, path_options
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput
@@ -70,17 +70,6 @@ def test_every_option_is_described(model: type[TrainingConfig] | type[DatasetCon
 def test_paths_are_known() -> None:
     assert path_options(TrainingConfig) == {"pretrained_model_name_or_path"}
     assert path_options(DatasetConfig) == {"instance_data_dir"}
-
-
-@pytest.mark.parametrize(
-    ("num_images", "effective_batch_size", "repeats"), [(25, 32, 1), (5, 8, 1), (100, 1, 0), (32, 32, 0), (1, 9, 8)]
-)
-def test_smallest_repeats_fill_one_effective_batch(num_images: int, effective_batch_size: int, repeats: int) -> None:
-    assert smallest_repeats(num_images, effective_batch_size=effective_batch_size) == repeats
-
-
-def test_steps_of_an_epoch_count_repeats() -> None:
-    assert num_steps_per_epoch(10, repeats=1, effective_batch_size=8) == 3
 
 
 @pytest.mark.parametrize(
