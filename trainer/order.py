@@ -4,28 +4,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.config.buckets import Geometry, Size, geometry_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION
-from trainer.data.epochs import Bucket, check_buckets
+from trainer.data.epochs import Bucket, plan_buckets
 from trainer.data.sources import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
 
+MAX_NAMED = 50
+"""How many pictures that are left out are named one by one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """edges: of each dataset's pictures, in pixels. base_model: a folder in diffusers format or a name on the Hugging
-    Face Hub."""
+    """geometries: of each dataset. left_out: pictures that are not trained on, each with the reason. base_model: a
+    folder in diffusers format or a name on the Hugging Face Hub."""
 
     run_dir: Path
     config: TrainingConfig
     datasets: tuple[DatasetConfig, ...]
-    edges: tuple[int, ...]
+    geometries: tuple[Geometry, ...]
     samples: tuple[Sample, ...]
+    left_out: tuple[str, ...]
     base_model: str
     validation_edge: int
     resume: bool
@@ -38,11 +43,15 @@ class Order:
                 f"{len(uncaptioned)} of {len(self.samples)} pictures have no caption, for example "
                 f"{uncaptioned[0].path}; write it into a .txt of the same name"
             )
-        for dataset, edge in zip(self.datasets, self.edges, strict=True):
-            if not dataset.crop:
-                yield f"dataset {dataset.id!r}: crop is off, but this version always cuts pictures to squares"
-            if edge != (dataset.resolution or self.config.resolution):
-                yield f"dataset {dataset.id!r}: pictures are {edge} pixels wide and high, as the model needs it"
+        for dataset, geometry in zip(self.datasets, self.geometries, strict=True):
+            if geometry.resolution_type != "area" and geometry.edge != geometry.resolution:
+                yield (
+                    f"dataset {dataset.id!r}: pictures have the size of {geometry.edge} pixels in place of "
+                    f"{geometry.resolution:g}, as the model needs multiples of {geometry.alignment}"
+                )
+        yield from (f"skipped: {each}" for each in self.left_out[:MAX_NAMED])
+        if len(self.left_out) > MAX_NAMED:
+            yield f"skipped: {len(self.left_out) - MAX_NAMED} more pictures, for such reasons"
 
 
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
@@ -53,40 +62,51 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     if not datasets:
         raise TrainingError("the run has no dataset; add one with pictures to the environment")
     family = FAMILIES[config.model_family]
-    edges = tuple(aligned(dataset.resolution or config.resolution, family) for dataset in datasets)
-    samples = [
-        sample
-        for place, dataset in enumerate(datasets)
-        for sample in read_samples(dataset, place=place, edge=edges[place])
+    geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
+    found = [
+        read_samples(dataset, number=number, geometry=geometries[number], seed=config.seed)
+        for number, dataset in enumerate(datasets)
     ]
-    check_buckets(buckets_of(samples, datasets), effective_batch_size=config.effective_batch_size)
+    samples = [sample for each in found for sample in each.samples]
+    plan_buckets(buckets_of(samples, datasets), config)
     return Order(
         run_dir=run_dir,
         config=config,
         datasets=datasets,
-        edges=edges,
+        geometries=geometries,
         samples=tuple(samples),
+        left_out=tuple(message for each in found for message in each.left_out),
         base_model=_base_model(config),
-        validation_edge=aligned(config.validation_resolution or config.resolution, family),
+        validation_edge=_validation_edge(config, family),
         resume=spec.resume,
     )
 
 
 def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> list[Bucket]:
-    """One bucket for each dataset, as all its pictures are squares of one size."""
+    """By dataset, and in it by size; none is empty."""
+    places: dict[tuple[int, Size], list[int]] = {}
+    for index, sample in enumerate(samples):
+        places.setdefault((sample.dataset, sample.placement.target), []).append(index)
     return [
         Bucket(
-            name=dataset.id,
-            samples=tuple(index for index, sample in enumerate(samples) if sample.dataset == place),
-            repeats=dataset.repeats,
+            dataset=datasets[number].id,
+            size=size,
+            samples=tuple(places[number, size]),
+            repeats=datasets[number].repeats,
         )
-        for place, dataset in enumerate(datasets)
+        for number, size in sorted(places)
     ]
 
 
-def aligned(edge: int, family: Family) -> int:
-    """The next lower multiple of the family's alignment, in pixels."""
-    return max(family.alignment, edge // family.alignment * family.alignment)
+def _validation_edge(config: TrainingConfig, family: Family) -> int:
+    """In pixels: what is asked for, brought down to what the family can draw, or the edge of training's squares."""
+    if config.validation_resolution is None:
+        return Geometry(
+            resolution=config.resolution,
+            resolution_type=config.resolution_type,
+            alignment=config.aspect_bucket_alignment or family.alignment,
+        ).edge
+    return max(family.alignment, config.validation_resolution // family.alignment * family.alignment)
 
 
 def _base_model(config: TrainingConfig) -> str:

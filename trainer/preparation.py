@@ -20,7 +20,7 @@ from trainer.data.captions import NO_CAPTION
 from trainer.data.encoding import Share, encode_captions, encode_pictures, why_unreadable
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import EncodedSample, Loader
-from trainer.data.sources import Sample
+from trainer.data.sources import Sample, nothing_left
 from trainer.devices import Predictor, dtype_of, start_accelerator
 from trainer.errors import StopRequested, TrainingError
 from trainer.families.family import BaseModel, ModelFamily
@@ -188,11 +188,7 @@ def _load_data(
     _wait_and_go_on(accelerator, inbox)
     samples = [sample for sample in order.samples if cache.has(latents_keys[sample])]
     _tell_of_skipped(order, samples, accelerator, journal=journal)
-    epochs = EpochOrder(
-        buckets_of(samples, order.datasets),
-        effective_batch_size=config.effective_batch_size,
-        seed=config.seed,
-    )
+    epochs = EpochOrder(buckets_of(samples, order.datasets), config)
     loader = Loader(
         [
             EncodedSample(
@@ -224,7 +220,5 @@ def _tell_of_skipped(order: Order, readable: Sequence[Sample], accelerator: Acce
             log(journal, "warning", f"skipped: {why_unreadable(sample)}")
     for place, dataset in enumerate(order.datasets):
         if all(sample.dataset != place for sample in readable):
-            raise TrainingError(
-                f"none of the {sum(sample.dataset == place for sample in skipped)} pictures of dataset {dataset.id!r} "
-                f"in {dataset.instance_data_dir} can be read; first: {why_unreadable(skipped[0])}"
-            )
+            reasons = [why_unreadable(sample) for sample in skipped if sample.dataset == place]
+            raise TrainingError(nothing_left(dataset, reasons))

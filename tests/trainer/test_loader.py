@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
 from trainer.data.cache import EncodingCache
 from trainer.data.epochs import Bucket, EpochOrder
@@ -32,10 +33,10 @@ def loader_of(cache: EncodingCache, *, process_index: int = 0, **options: Any) -
         EncodedSample(latents_key=f"1{number:039}", text_keys=(f"2{number:038}0", f"2{number:038}1"))
         for number in range(NUM_SAMPLES)
     ]
-    bucket = Bucket(name="a", samples=tuple(range(NUM_SAMPLES)), repeats=0)
+    bucket = Bucket(dataset="a", size=Size(16, 16), samples=tuple(range(NUM_SAMPLES)), repeats=0)
     return Loader(
         samples,
-        EpochOrder([bucket], effective_batch_size=config.effective_batch_size, seed=config.seed),
+        EpochOrder([bucket], config),
         cache,
         config=config,
         no_caption_key=NO_CAPTION_KEY,

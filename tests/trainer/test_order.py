@@ -1,11 +1,14 @@
 """What a run was asked to do, as the trainer understands it; bad input has a file of its own."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from domain.config.buckets import Size
 from tests.trainer.runs import MakeRun, RunDirectory
-from trainer.order import Order, read_order
+from trainer.order import MAX_NAMED, Order, buckets_of, read_order
 from trainer.wire import read_run_spec
 
 
@@ -22,9 +25,8 @@ def test_plain_order_has_no_remarks(make_run: MakeRun) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"resolution": 71}, "dataset 'ink': pictures are 64 pixels wide and high"),
-        ({"dataset": {"resolution": 100}}, "dataset 'ink': pictures are 96 pixels wide and high"),
-        ({"dataset": {"crop": False}}, "dataset 'ink': crop is off, but this version always cuts pictures to squares"),
+        ({"resolution": 61}, "dataset 'ink': pictures have the size of 64 pixels in place of 61, as the model needs"),
+        ({"dataset": {"resolution": 60}}, "dataset 'ink': pictures have the size of 64 pixels in place of 60"),
     ],
 )
 def test_what_is_done_otherwise_is_remarked(make_run: MakeRun, options: dict[str, Any], expected: str) -> None:
@@ -32,10 +34,35 @@ def test_what_is_done_otherwise_is_remarked(make_run: MakeRun, options: dict[str
     assert expected in remark
 
 
+def test_pictures_that_are_left_out_are_named_up_to_a_number(make_run: MakeRun, pictures: Path) -> None:
+    for number in range(MAX_NAMED + 2):
+        Image.new("RGB", (8, 8)).save(pictures / f"small-{number:03}.png")
+        (pictures / f"small-{number:03}.txt").write_text("small")
+    *_, last_named, more = order_of(make_run(folder=pictures)).remarks()
+    assert last_named == (
+        f"skipped: {pictures}/small-{MAX_NAMED - 1:03}.png is 8×8, too small for 64×64 without enlarging it"
+    )
+    assert more == "skipped: 2 more pictures, for such reasons"
+
+
 def test_sizes_are_multiples_of_what_the_family_needs(make_run: MakeRun) -> None:
-    order = order_of(make_run(resolution=71, validation_resolution=7 * 8 + 7))
-    assert {sample.edge for sample in order.samples} == {64}
+    order = order_of(make_run(resolution=61, validation_resolution=7 * 8 + 7))
+    assert {sample.placement.target for sample in order.samples} == {Size(64, 64)}
     assert order.validation_edge == 56
+
+
+@pytest.mark.parametrize("options", [{"resolution": 61}, {"resolution": 0.25, "resolution_type": "area"}])
+def test_validation_pictures_have_the_size_of_training(make_run: MakeRun, options: dict[str, Any]) -> None:
+    order = order_of(make_run(**options, dataset={"upscale": True}))
+    assert order.validation_edge == order.samples[0].placement.target.width
+
+
+def test_every_size_of_a_dataset_is_a_bucket(make_run: MakeRun, pictures: Path) -> None:
+    for number, size in enumerate([(192, 96), (200, 100), (96, 192)]):
+        Image.new("RGB", size).save(pictures / f"a{number}.png")
+    order = order_of(make_run(folder=pictures, dataset={"crop": False}, train_batch_size=1))
+    buckets = buckets_of(order.samples, order.datasets)
+    assert [(str(bucket.size), len(bucket.samples)) for bucket in buckets] == [("48×88", 1), ("64×64", 4), ("88×48", 2)]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from domain.config.buckets import Geometry, Size
 from domain.config.dataset import DatasetConfig
 from trainer.data.captions import captions_of
 from trainer.data.sources import list_pictures, read_samples
 from trainer.errors import TrainingError
+
+SQUARE = Geometry(resolution=64, alignment=8)
 
 
 def dataset_at(folder: Path, **options: Any) -> DatasetConfig:
@@ -38,13 +41,13 @@ def test_pictures_are_found_in_all_folders_in_the_order_of_their_names(tmp_path:
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"nowhere.*does not exist"):
-        read_samples(dataset_at(tmp_path / "nowhere"), place=0, edge=64)
+        read_samples(dataset_at(tmp_path / "nowhere"), number=0, geometry=SQUARE, seed=1)
 
 
 def test_folder_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(TrainingError, match="has no pictures"):
-        read_samples(dataset_at(tmp_path), place=0, edge=64)
+        read_samples(dataset_at(tmp_path), number=0, geometry=SQUARE, seed=1)
 
 
 def test_every_line_of_the_text_file_is_a_caption(tmp_path: Path) -> None:
@@ -73,5 +76,47 @@ def test_file_name_is_a_caption(tmp_path: Path) -> None:
 
 def test_instance_prompt_is_the_caption_of_all(tmp_path: Path) -> None:
     dataset = dataset_at(tmp_path, caption_strategy="instanceprompt", instance_prompt="a photo of zorp")
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    found = read_samples(dataset, number=0, geometry=SQUARE, seed=1)
+    assert [sample.captions for sample in found.samples] == [("a photo of zorp",)]
+
+
+# ---- sizes and cuts
+
+
+def test_pictures_are_placed_and_what_is_left_out_is_named(tmp_path: Path) -> None:
+    sizes = {"a.png": (64, 64), "b.png": (200, 100), "small.png": (63, 500), "thin.png": (10_000, 1), "z.png": (80, 90)}
+    for name, size in sizes.items():
+        Image.new("RGB", size).save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"nonsense")
+    found = read_samples(dataset_at(tmp_path), number=3, geometry=SQUARE, seed=1)
+    assert [sample.path.name for sample in found.samples] == ["a.png", "b.png", "z.png"]
+    assert {(sample.placement.target, sample.dataset) for sample in found.samples} == {(Size(64, 64), 3)}
+    assert [message.removeprefix(f"{tmp_path}/").split(",")[0] for message in found.left_out[1:]] == [
+        "small.png is 63×500",
+        "thin.png is 10000×1",
+    ]
+    assert found.left_out[0].startswith(f"{tmp_path}/broken.png cannot be read as a picture")
+
+
+def test_random_cuts_follow_the_name_and_not_the_order(tmp_path: Path) -> None:
+    geometry = Geometry(resolution=64, alignment=8, crop_style="random")
+    for name in ("b.png", "c.png"):
+        Image.new("RGB", (1000, 64)).save(tmp_path / name)
+    before = {
+        s.path: s.placement for s in read_samples(dataset_at(tmp_path), number=0, geometry=geometry, seed=1).samples
+    }
+    assert len(set(before.values())) == 2
+    Image.new("RGB", (1000, 64)).save(tmp_path / "a.png")
+    after = {
+        s.path: s.placement for s in read_samples(dataset_at(tmp_path), number=0, geometry=geometry, seed=1).samples
+    }
+    assert before.items() < after.items()
+
+
+def test_folder_with_nothing_to_use_says_why(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    assert [sample.captions for sample in read_samples(dataset, place=0, edge=64)] == [("a photo of zorp",)]
+    with pytest.raises(
+        TrainingError, match=r"none of the 1 pictures of dataset 'ink' .* can be used; .*a\.png is 8×8, too small"
+    ):
+        read_samples(dataset_at(tmp_path), number=0, geometry=SQUARE, seed=1)

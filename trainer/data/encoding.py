@@ -67,7 +67,7 @@ def encode_pictures(
     """
     keys = {sample: _latents_key(family, sample) for sample in samples}
     with phase(journal, "encode_images", total=len(keys)) as progress:
-        for chunk in share.of(_chunks_by_edge(samples, batch_size)):
+        for chunk in share.of(_chunks_by_size(samples, batch_size)):
             if inbox.wants_stop():
                 break
             if not all(cache.has(keys[sample]) for sample in chunk):
@@ -78,7 +78,7 @@ def encode_pictures(
 
 def why_unreadable(sample: Sample) -> str:
     try:
-        read_picture(sample.path, edge=sample.edge)
+        read_picture(sample.path, sample.placement)
     except UnreadablePicture as error:
         return str(error)
     return f"{sample.path} could not be encoded"
@@ -94,7 +94,7 @@ def _encode_chunk(family: ModelFamily, chunk: Sequence[Sample], cache: EncodingC
     pictures = {}
     for sample in chunk:
         try:
-            pictures[sample] = read_picture(sample.path, edge=sample.edge)
+            pictures[sample] = read_picture(sample.path, sample.placement)
         except UnreadablePicture:
             continue
     if not pictures:
@@ -118,8 +118,8 @@ def _latents_key(family: ModelFamily, sample: Sample) -> str:
         format=ENCODING_FORMAT,
         encoder=family.latents_identity,
         picture=picture,
-        edge=sample.edge,
-        cut="square",
+        region=str(tuple(sample.placement.region)),
+        size=str(tuple(sample.placement.target)),
     )
 
 
@@ -127,6 +127,6 @@ def _chunks(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
     return (list(items[start : start + size]) for start in range(0, len(items), size))
 
 
-def _chunks_by_edge(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
-    for edge in sorted({sample.edge for sample in samples}):
-        yield from _chunks([sample for sample in samples if sample.edge == edge], size)
+def _chunks_by_size(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
+    for target in sorted({sample.placement.target for sample in samples}):
+        yield from _chunks([sample for sample in samples if sample.placement.target == target], size)

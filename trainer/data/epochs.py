@@ -3,54 +3,64 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
-from domain.config.dataset import num_steps_per_epoch, smallest_repeats
+from domain.config.batches import BucketCount, EpochPlan, plan_epoch
+from domain.config.buckets import Size
+from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.randomness import seed_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """Samples of equal size, which may share a batch. samples: their places in the list of all."""
+    """Samples of one dataset and of equal size, which may share a batch. samples: their places in the list of all."""
 
-    name: str
+    dataset: str
+    size: Size
     samples: tuple[int, ...]
     repeats: int
 
-    @property
-    def num_shown(self) -> int:
-        """How many pictures one epoch shows."""
-        return len(self.samples) * (self.repeats + 1)
 
-
-def check_buckets(buckets: Sequence[Bucket], *, effective_batch_size: int) -> None:
+def plan_buckets(buckets: Sequence[Bucket], config: TrainingConfig) -> EpochPlan:
     """Raises TrainingError when a bucket cannot fill an effective batch within an epoch."""
-    problems = [
-        f"dataset {bucket.name!r} has {len(bucket.samples)} pictures with repeats {bucket.repeats}, too few for an "
-        f"effective batch of {effective_batch_size}; set its repeats to at least "
-        f"{smallest_repeats(len(bucket.samples), effective_batch_size=effective_batch_size)}, add pictures, or lower "
-        "train_batch_size, gradient_accumulation_steps or num_processes"
-        for bucket in buckets
-        if bucket.num_shown < effective_batch_size
-    ]
-    if problems:
-        raise TrainingError("; ".join(problems))
+    plan = plan_epoch(
+        [
+            BucketCount(
+                dataset=bucket.dataset,
+                bucket=str(bucket.size),
+                num_images=len(bucket.samples),
+                repeats=bucket.repeats,
+            )
+            for bucket in buckets
+        ],
+        effective_batch_size=config.effective_batch_size,
+        oversubscribes=config.allow_dataset_oversubscription,
+        prunes=config.allow_bucket_pruning,
+    )
+    if plan.undersized:
+        raise TrainingError(
+            f"{'; '.join(plan.explain())}. Add pictures, lower train_batch_size, gradient_accumulation_steps or "
+            "num_processes, or set allow_dataset_oversubscription to show these pictures more often"
+        )
+    return plan
 
 
 class EpochOrder:
     """Every epoch shows each sample repeats + 1 times, shuffled anew, in effective batches of one bucket each.
 
-    The last batch of a bucket is filled up from its next epoch. Steps count from 0 here: step s makes update s + 1.
+    The last batch of a bucket is filled up from its next epochs. Steps count from 0 here: step s makes update s + 1.
     """
 
-    def __init__(self, buckets: Sequence[Bucket], *, effective_batch_size: int, seed: int) -> None:
-        check_buckets(buckets, effective_batch_size=effective_batch_size)
+    def __init__(self, buckets: Sequence[Bucket], config: TrainingConfig) -> None:
+        """No bucket may be empty. Raises TrainingError for those that are too small."""
         self._buckets = tuple(buckets)
-        self._size = effective_batch_size
-        self._seed = seed
+        self._plan = plan_buckets(buckets, config)
+        self._size = config.effective_batch_size
+        self._seed = config.seed
         self._epoch = -1
         self._batches: list[tuple[int, ...]] = []
-        self.steps_per_epoch = sum(self._num_steps(bucket) for bucket in buckets)
+        self.steps_per_epoch = self._plan.steps_per_epoch
 
     def samples_at(self, step: int) -> tuple[int, ...]:
         """The samples of one effective batch, in the order of their positions in it."""
@@ -59,14 +69,15 @@ class EpochOrder:
             self._epoch, self._batches = epoch, self._batches_of(epoch)
         return self._batches[within]
 
-    def _num_steps(self, bucket: Bucket) -> int:
-        return num_steps_per_epoch(len(bucket.samples), repeats=bucket.repeats, effective_batch_size=self._size)
-
     def _batches_of(self, epoch: int) -> list[tuple[int, ...]]:
         batches = []
-        for place, bucket in enumerate(self._buckets):
-            shown = self._shown(place, epoch) + self._shown(place, epoch + 1)
-            starts = range(0, self._num_steps(bucket) * self._size, self._size)
+        for place, planned in enumerate(self._plan.buckets):
+            shown: list[int] = []
+            for passed in count(epoch):
+                if len(shown) >= planned.scheduled:
+                    break
+                shown += self._shown(place, passed)
+            starts = range(0, planned.scheduled, self._size)
             batches += [tuple(shown[start : start + self._size]) for start in starts]
         random.Random(seed_for("batches", self._seed, epoch)).shuffle(batches)
         return batches

@@ -1,28 +1,69 @@
-"""From an image file to the square RGB picture that is trained on."""
+"""From an image file to the upright RGB picture that is trained on, cut and scaled to its aspect bucket."""
 
+import struct
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+from domain.config.buckets import Placement, Size
+
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, struct.error)
 """What Pillow raises for files that are no pictures, cut short or damaged."""
+
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by the orientation that the camera noted (EXIF 2.32, section 4.6.4)."""
+
+ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 
 
 class UnreadablePicture(Exception):
     """The message names the file and says why."""
 
 
-def read_picture(path: Path, *, edge: int) -> Image.Image:
-    """The picture upright, in RGB on white, its centred square scaled to edge × edge pixels.
+def size_of(path: Path) -> Size:
+    """Of the upright picture, from the beginning of the file. Raises UnreadablePicture."""
+    try:
+        with Image.open(path) as file:
+            width, height = file.size
+            return Size(height, width) if _orientation(file) in ON_ITS_SIDE else Size(width, height)
+    except DECODING_ERRORS as error:
+        raise _unreadable(path, error) from error
 
-    Raises UnreadablePicture.
+
+def read_picture(path: Path, placement: Placement) -> Image.Image:
+    """The picture upright, in RGB on white, the placement's region of it scaled to its target.
+
+    Raises UnreadablePicture, also for one that has another size than it was placed by.
     """
     try:
         with Image.open(path) as file:
-            picture = to_rgb(ImageOps.exif_transpose(file))
+            orientation = _orientation(file)
+            file.load()
+            picture = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     except DECODING_ERRORS as error:
-        raise UnreadablePicture(f"{path} cannot be read as a picture: {' '.join(str(error).split())}") from error
-    return cut_square(picture, edge=edge)
+        raise _unreadable(path, error) from error
+    if picture.size != placement.original:
+        raise UnreadablePicture(f"{path} was {placement.original} pixels and is {Size(*picture.size)} now")
+    return picture.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
+
+
+def _orientation(file: Image.Image) -> int:
+    """As the beginning of the file tells it: PNG's own method decodes all pixels to look for it behind them."""
+    orientation: int = Image.Image.getexif(file).get(ORIENTATION, 1)
+    return orientation
+
+
+def _unreadable(path: Path, error: Exception) -> UnreadablePicture:
+    return UnreadablePicture(f"{path} cannot be read as a picture: {' '.join(str(error).split())}")
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -33,11 +74,3 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
     return picture.convert("RGB")
-
-
-def cut_square(picture: Image.Image, *, edge: int) -> Image.Image:
-    """The largest centred square, scaled to edge × edge."""
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    square = picture.crop((left, top, left + side, top + side))
-    return square.resize((edge, edge), Image.Resampling.LANCZOS)
