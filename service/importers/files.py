@@ -1,0 +1,152 @@
+"""Where imported files come from: a folder of this machine, or what a browser picked or pasted."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from domain.errors import InvalidInput
+from service.importers.parsing import MAX_BYTES
+
+MAX_FILES = 500
+MAX_FOLDERS = 2_000
+MAX_DEPTH = 6
+MAX_LISTED = 1_000
+ENDINGS = frozenset({".json", ".toml", ".yaml", ".yml", ".sh", ".bash", ".env", ".txt", ".bat", ".ps1", ".md"})
+"""What is looked into when a folder is walked; what is in a file is told by its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """name: as people know it. folder: where its relative paths begin; None when it came without a place."""
+
+    name: str
+    content: bytes
+    folder: Path | None = None
+
+    @property
+    def stem(self) -> str:
+        return os.path.splitext(base_name(self.name))[0]
+
+    @property
+    def parent_name(self) -> str:
+        parts = self.name.replace("\\", "/").split("/")
+        return parts[-2] if len(parts) > 1 else (self.folder.name if self.folder else "")
+
+
+class Files(Protocol):
+    def find(self, written: str, *, beside: SourceFile) -> SourceFile | None:
+        """The file that another one names, if it is at hand and may be read."""
+
+    def place(self, written: str, *, beside: SourceFile) -> Path | None:
+        """Where a path in a file leads, if something is there that may be read."""
+
+
+class PickedFiles:
+    """By their names alone: what they name is found when it was picked as well."""
+
+    def __init__(self, files: Sequence[SourceFile]) -> None:
+        self.files = tuple(files)
+
+    def find(self, written: str, *, beside: SourceFile) -> SourceFile | None:
+        wanted = base_name(written)
+        found = [each for each in self.files if base_name(each.name) == wanted and each is not beside]
+        near = [each for each in found if each.parent_name == beside.parent_name]
+        return next(iter(near or found), None)
+
+    def place(self, written: str, *, beside: SourceFile) -> Path | None:
+        return None
+
+
+class FolderFiles:
+    """Files below a folder, and others that may_read lets pass. Links are followed before that is decided."""
+
+    def __init__(self, root: Path, *, may_read: Callable[[Path], bool]) -> None:
+        self._root = Path(os.path.realpath(root))
+        self._may_read = may_read
+
+    def walk(self) -> Iterator[SourceFile]:
+        """In alphabetical order, bounded. Raises InvalidInput when there is too much."""
+        if self._root.is_file():
+            found = self._read(self._root, name=self._root.name)
+            if found is not None:
+                yield found
+            return
+        num_files = num_folders = 0
+        for folder, folders, names in os.walk(self._root):
+            depth = len(Path(folder).relative_to(self._root).parts)
+            num_folders += 1
+            folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < MAX_DEPTH else []
+            for name in sorted(names):
+                path = Path(folder, name)
+                if name.startswith(".") or path.suffix.lower() not in ENDINGS or not self._is_inside(path):
+                    continue
+                num_files += 1
+                if num_files > MAX_FILES or num_folders > MAX_FOLDERS:
+                    raise InvalidInput(
+                        f"there are more than {MAX_FILES} files below {self._root}; name the folder of the configuration",
+                        path=("path",),
+                    )
+                found = self._read(path, name=path.relative_to(self._root).as_posix())
+                if found is not None:
+                    yield found
+
+    def find(self, written: str, *, beside: SourceFile) -> SourceFile | None:
+        for path in self._candidates(written, beside):
+            if path.is_file() and self._is_allowed(path):
+                return self._read(path, name=self._shown(path))
+        return None
+
+    def place(self, written: str, *, beside: SourceFile) -> Path | None:
+        if not written.strip() or "\0" in written or len(written) > 4000:
+            return None
+        path = Path(written).expanduser() if beside.folder is None else beside.folder / Path(written).expanduser()
+        try:
+            return path if self._is_allowed(path) and path.exists() else None
+        except OSError:
+            return None
+
+    def _candidates(self, written: str, beside: SourceFile) -> Iterator[Path]:
+        """As written, from the folder of the file and from those above it, and its mere name beside the file."""
+        if not written.strip() or "\0" in written or len(written) > 4000 or beside.folder is None:
+            return
+        yield beside.folder / Path(written).expanduser()
+        for above in beside.folder.parents:
+            if above.is_relative_to(self._root):
+                yield above / written
+        yield beside.folder / base_name(written)
+
+    def _is_inside(self, path: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
+
+    def _is_allowed(self, path: Path) -> bool:
+        return self._is_inside(path) or self._may_read(Path(os.path.realpath(path)))
+
+    def _shown(self, path: Path) -> str:
+        real = Path(os.path.realpath(path))
+        return real.relative_to(self._root).as_posix() if real.is_relative_to(self._root) else real.name
+
+    def _read(self, path: Path, *, name: str) -> SourceFile | None:
+        """One byte more than allowed is enough to tell that it is too large; pipes and devices are left alone."""
+        try:
+            if not path.is_file():
+                return None
+            with path.open("rb") as file:
+                return SourceFile(name, file.read(MAX_BYTES + 1), path.parent)
+        except OSError:
+            return None
+
+
+def base_name(written: str) -> str:
+    """Of a path as Windows or anything else writes it."""
+    return written.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def list_folders(path: Path) -> list[str]:
+    """Names of the folders in a folder, in alphabetical order; none when it cannot be read."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry, _ in zip(entries, range(MAX_LISTED), strict=False) if entry.is_dir())
+    except OSError:
+        return []
