@@ -60,15 +60,21 @@ class PickedFiles:
 
 
 class FolderFiles:
-    """Files below a folder, and others that may_read lets pass. Links are followed before that is decided."""
+    """Files of this machine, beginning with a folder. Links are followed before anything is decided.
 
-    def __init__(self, root: Path, *, may_read: Callable[[Path], bool]) -> None:
+    may_read: files that are read, in the folder and elsewhere. may_look: places that are looked for.
+    """
+
+    def __init__(
+        self, root: Path, *, may_read: Callable[[Path], bool], may_look: Callable[[Path], bool] | None = None
+    ) -> None:
         self._root = Path(os.path.realpath(root))
         self._may_read = may_read
+        self._may_look = may_look or may_read
 
     def walk(self) -> Iterator[SourceFile]:
         """In alphabetical order, bounded. Raises InvalidInput when there is too much."""
-        if self._root.is_file():
+        if not self._root.is_dir():
             found = self._read(self._root, name=self._root.name)
             if found is not None:
                 yield found
@@ -94,8 +100,9 @@ class FolderFiles:
 
     def find(self, written: str, *, beside: SourceFile) -> SourceFile | None:
         for path in self._candidates(written, beside):
-            if path.is_file() and self._is_allowed(path):
-                return self._read(path, name=self._shown(path))
+            found = self._read(path, name=self._shown(path))
+            if found is not None:
+                return found
         return None
 
     def place(self, written: str, *, beside: SourceFile) -> Path | None:
@@ -103,7 +110,7 @@ class FolderFiles:
             return None
         path = Path(written).expanduser() if beside.folder is None else beside.folder / Path(written).expanduser()
         try:
-            return path if self._is_allowed(path) and path.exists() else None
+            return path if self._may_look(Path(os.path.realpath(path))) and path.exists() else None
         except OSError:
             return None
 
@@ -120,9 +127,6 @@ class FolderFiles:
     def _is_inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(self._root)
 
-    def _is_allowed(self, path: Path) -> bool:
-        return self._is_inside(path) or self._may_read(Path(os.path.realpath(path)))
-
     def _shown(self, path: Path) -> str:
         real = Path(os.path.realpath(path))
         return real.relative_to(self._root).as_posix() if real.is_relative_to(self._root) else real.name
@@ -130,7 +134,7 @@ class FolderFiles:
     def _read(self, path: Path, *, name: str) -> SourceFile | None:
         """One byte more than allowed is enough to tell that it is too large; pipes and devices are left alone."""
         try:
-            if not path.is_file():
+            if not self._may_read(Path(os.path.realpath(path))) or not path.is_file():
                 return None
             with path.open("rb") as file:
                 return SourceFile(name, file.read(MAX_BYTES + 1), path.parent)

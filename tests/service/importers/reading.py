@@ -17,7 +17,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def import_folder(folder: Path) -> list[Imported]:
-    files = FolderFiles(folder, may_read=lambda _: False)
+    files = FolderFiles(folder, may_read=lambda path: path.is_relative_to(folder))
     return import_files(files.walk(), files, is_single=folder.is_file())
 
 
