@@ -46,25 +46,23 @@ def import_path(path: str, *, dry_run: bool, format: str | None, name: str | Non
 def print_outcome(console: Console, outcome: Outcome) -> None:
     imported = outcome.imported
     format = BY_KEY[imported.format].name if imported.format in BY_KEY else imported.format or "unknown"
-    console.print(
-        f"[bold]{escape(imported.source)}[/bold]  {format}  {escape(imported.name)}: {STATUSES[outcome.status]}"
-    )
+    console.print(f"[bold]{clean(imported.source)}[/bold]  {format}  {clean(outcome.name)}: {STATUSES[outcome.status]}")
     for problem in outcome.problems:
-        console.print(f"  • {escape(problem)}")
+        console.print(f"  • {clean(problem)}")
     if imported.mapped:
         table = _table("key", "option", "value", "note")
         for each in imported.mapped:
-            table.add_row(*map(escape, (each.key or "—", each.target, shown(each.value), each.note)))
+            table.add_row(*map(clean, (each.key or "—", each.target, shown(each.value), each.note)))
         console.print(table)
     if imported.unmapped:
         table = _table("not taken over", "value", "why")
         for lost in imported.unmapped:
-            table.add_row(*map(escape, (lost.key, shown(lost.value), lost.reason)))
+            table.add_row(*map(clean, (lost.key, shown(lost.value), lost.reason)))
         console.print(table)
     if imported.dropped:
         table = _table("not needed here", "why")
         for dropped in imported.dropped:
-            table.add_row(escape(dropped.key), escape(dropped.reason))
+            table.add_row(clean(dropped.key), clean(dropped.reason))
         console.print(table)
 
 
@@ -78,3 +76,8 @@ def _table(*titles: str) -> Table:
 def shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def clean(text: str) -> str:
+    """Without what a terminal or the table would take for a command."""
+    return escape("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text))

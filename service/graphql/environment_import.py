@@ -63,7 +63,7 @@ class ImportResult:
     source: str = strawberry.field(description="The file, by its place below the path.")
     format: str | None = strawberry.field(description="Of which tool it is; null when none was recognised.")
     status: ImportStatus = strawberry.field(description="Whether it was made, or could be.")
-    name: str = strawberry.field(description="What the environment is called, unless that name is taken.")
+    name: str = strawberry.field(description="What the environment is called, or would be.")
     environment: Environment | None = strawberry.field(
         description="What was made of it, now or before; null when it only describes datasets, or nothing was made."
     )
@@ -144,7 +144,7 @@ def _result(parts: Parts, importer: Importer, outcome: Outcome) -> ImportResult:
         source=imported.source,
         format=imported.format,
         status=outcome.status,
-        name=imported.name,
+        name=outcome.name,
         environment=Environment.of(row) if row is not None and is_seen else None,
         datasets=[each for each in datasets if rights is None or rights.may_see(each.resource)],
         config=cast(JSON, dict(imported.config)),

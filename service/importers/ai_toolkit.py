@@ -255,20 +255,18 @@ def _map_train(train: Section) -> None:
 
 
 def _map_sample(sample: Section, trigger: str | None) -> None:
-    """samples is the newer spelling: entries with settings of their own; prompts the older one."""
+    """samples is the newer spelling: entries with settings of their own; prompts the older one. What holds for all counts."""
     named = {"neg": "negative", "sample_steps": "steps", "guidance_scale": "scale"}
-    is_distilled = False
-    entries = [_named(each, named) for key in ("samples", "prompts") for each in sample.sections(key)]
-    map_prompts(entries, trigger=trigger, is_distilled=is_distilled)
     if is_off(sample.get("neg")):
         sample.drop("neg", "empty in the file")
-    map_prompts([_named(sample.without(("samples", "prompts")), named)], is_distilled=is_distilled)
+    map_prompts([_named(sample.without(("samples", "prompts")), named)])
+    entries = [_named(each, named) for key in ("samples", "prompts") for each in sample.sections(key)]
+    map_prompts(entries, trigger=trigger)
     apply_rules(sample, SAMPLE)
 
 
 def _named(section: Section, names: Mapping[str, str]) -> Section:
-    renamed = {names.get(key, key): key for key in section.values}
-    return Section(section.ledger, section.path, {new: section.get(old) for new, old in renamed.items()}, renamed)
+    return section.renamed(lambda key: names.get(key, key))
 
 
 def _assume_defaults(ledger: Ledger) -> None:

@@ -79,7 +79,9 @@ def _read_training(
             ledger.say(
                 f"--{key:.60} holds a variable or a command that a shell would have filled in; put its value there"
             )
-    apply_rules(root.section("accelerate"), ACCELERATE)
+    accelerate = root.section("accelerate")
+    accelerate.drop_rest("what the script itself is told counts", [key for key in accelerate.values if key in flags])
+    apply_rules(accelerate, ACCELERATE)
     root.drop("words", "words without a flag")
     for key in shown_variables(script):
         root.drop(key, "filled in where it is used") if key[1:] in script.used else root.unmap(key, "no flag uses it")

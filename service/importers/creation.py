@@ -46,10 +46,12 @@ class ImportStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """environment_id: None where there are only datasets, or nothing was made. problems: of reading and of making."""
+    """name: of the environment. environment_id: None where there are only datasets, or nothing was made. problems: of
+    reading and of making."""
 
     imported: Imported
     status: ImportStatus
+    name: str
     environment_id: UUID | None = None
     dataset_ids: tuple[UUID, ...] = ()
     problems: tuple[str, ...] = ()
@@ -112,7 +114,9 @@ class Importer:
     ) -> Outcome:
         """One transaction for everything that a file describes. Raises KeyReused, InvalidInput for a bad key."""
         if not imported.is_readable:
-            return Outcome(imported=imported, status=ImportStatus.UNREADABLE, problems=imported.problems)
+            return Outcome(
+                imported=imported, status=ImportStatus.UNREADABLE, name=imported.name, problems=imported.problems
+            )
         wanted = imported.name if name is None else _checked_name(name)
         known = self._find_made(imported, wanted)
         if known is not None:
@@ -121,20 +125,21 @@ class Importer:
         problems = self._find_refusals(imported, plan)
         if problems or dry_run:
             status = ImportStatus.REFUSED if problems else ImportStatus.READY
-            return Outcome(imported=imported, status=status, problems=(*imported.problems, *plan.problems, *problems))
+            said = (*imported.problems, *plan.problems, *problems)
+            return Outcome(imported=imported, status=status, name=plan.name, problems=said)
         try:
             return self._make_once(imported, wanted, idempotency_key)
         except (InvalidInput, NameTaken, NotAllowed) as refusal:
             if idempotency_key is not None and refusal.problems[0].path == ("idempotencyKey",):
                 raise
-            said = tuple(each.message for each in refusal.problems)
-            return Outcome(imported=imported, status=ImportStatus.REFUSED, problems=(*imported.problems, *said))
+            said = (*imported.problems, *(each.message for each in refusal.problems))
+            return Outcome(imported=imported, status=ImportStatus.REFUSED, name=wanted, problems=said)
 
     # ---- names
 
     def _plan(self, imported: Imported, wanted: str) -> "Plan":
         """Free names, and datasets that are there already with the same settings."""
-        plan = Plan()
+        plan = Plan(name=wanted)
         renamed: dict[str, str] = {}
         with self.database.reading() as session:
             if imported.config:
@@ -238,9 +243,12 @@ class Importer:
         return self._known(imported, "its datasets are here already", None, tuple(plan.dataset_ids))
 
     def _known(self, imported: Imported, said: str, environment_id: UUID | None, ids: tuple[UUID, ...]) -> Outcome:
+        with self.database.reading() as session:
+            row = find_environment(session, environment_id) if environment_id else None
         return Outcome(
             imported=imported,
             status=ImportStatus.KNOWN,
+            name=row.name if row else imported.name,
             environment_id=environment_id,
             dataset_ids=ids,
             problems=(*imported.problems, said),
@@ -301,6 +309,7 @@ class Importer:
         outcome = Outcome(
             imported=imported,
             status=ImportStatus.CREATED,
+            name=plan.name,
             environment_id=environment_id,
             dataset_ids=ids,
             problems=(*imported.problems, *plan.problems),

@@ -7,7 +7,7 @@ person should look at. Whatever an importer says nothing about is unmapped by it
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -201,6 +201,21 @@ class Section:
 
     def path_of(self, key: str) -> str:
         return join(self.path, self.names.get(key, key))
+
+    def renamed(self, new_name: Callable[[str], str]) -> "Section":
+        """Under other names. Of two keys that are the same then, the one that has that name itself counts, or the later."""
+        names: dict[str, str] = {}
+        for key in self.values:
+            name = new_name(key)
+            before = names.get(name)
+            if before is not None:
+                lost, kept = (key, before) if before == name else (before, key)
+                self.drop(lost, f"the same as {self.path_of(kept)}, which counts")
+                if kept == before:
+                    continue
+            names[name] = key
+        values = {name: self.values[key] for name, key in names.items()}
+        return Section(self.ledger, self.path, values, {name: self.names.get(key, key) for name, key in names.items()})
 
     def without(self, keys: Collection[str]) -> "Section":
         return replace(self, values={key: value for key, value in self.values.items() if key not in keys})

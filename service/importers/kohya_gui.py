@@ -123,11 +123,8 @@ def read(source: Source) -> list[Imported]:
 
 def _renamed(root: Section, module: str) -> Section:
     """Under the names of sd-scripts, without what was settled."""
-    names = {NAMES.get(key, key): key for key in root.open_keys()}
-    values = {option: root.get(key) for option, key in names.items()}
-    if "network_module" in values:
-        values["network_module"] = module
-    return Section(root.ledger, root.path, values, names)
+    options = root.without(set(root.values) - set(root.open_keys())).renamed(lambda key: NAMES.get(key, key))
+    return options.adding({"network_module": module}) if "network_module" in options else options
 
 
 def _network(root: Section, algorithm: str | None) -> Section:

@@ -149,9 +149,7 @@ def map_samples(source: Source, samples: Sequence[Section]) -> None:
             sample.drop_rest("this sample is switched off in the file")
             continue
         sample.drop("enabled", "only those that are switched on are imported")
-        names = {SAMPLE_NAMES.get(key, key): key for key in sample.values}
-        values = {new: sample.get(old) for new, old in names.items()}
-        wanted.append(Section(sample.ledger, sample.path, values, names))
+        wanted.append(sample.renamed(lambda key: SAMPLE_NAMES.get(key, key)))
     map_prompts(wanted)
     for sample in wanted:
         for key in sample.open_keys():

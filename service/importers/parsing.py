@@ -79,12 +79,24 @@ def parse_toml(text: str) -> Document:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Unreadable(str(error)) from error
+        end = f"at the end, line {text.count(chr(10)) + 1}"
+        raise Unreadable(str(error).replace("at end of document", end)) from error
     except RecursionError as error:
         raise Unreadable("it is nested too deeply") from error
     except ValueError as error:
         raise Unreadable("it holds a number or a date that cannot be") from error
     return Document(_plain(tree))
+
+
+class Loader(yaml.SafeLoader):
+    """With keys as texts, so that 1 and true are two."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        return {
+            _key(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
+            for key, value in node.value
+        }
 
 
 def parse_yaml(text: str) -> Document:
@@ -93,7 +105,7 @@ def parse_yaml(text: str) -> Document:
     _check_brackets(text)
     problems: list[str] = []
     try:
-        loader = yaml.SafeLoader(text)
+        loader = Loader(text)
         try:
             node = loader.get_single_node()
             if node is None:
@@ -198,7 +210,8 @@ def _plain(tree: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    text = _checked(key if isinstance(key, str) else json.dumps(key, default=str))
+    named = {None: "null", True: "true", False: "false"}
+    text = _checked(named[key] if key is None or isinstance(key, bool) else str(key))
     if len(text) > MAX_KEY:
         raise Unreadable(f"it has a key of {len(text)} characters; keys have at most {MAX_KEY}")
     return text

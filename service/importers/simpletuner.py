@@ -118,8 +118,8 @@ def read_variables(source: Source) -> list[Imported]:
         flags, loose, _ = split_flags(written[EXTRA].split())
         written[EXTRA] = flags if flags and not loose else written[EXTRA]
     root = ledger.open(written)
-    names = {VARIABLES.get(key, key.lower()): key for key in root.values if key != EXTRA}
-    options = Section(ledger, root.path, {option: root.get(key) for option, key in names.items()}, names)
+    options = root.without((EXTRA,)).renamed(lambda key: VARIABLES.get(key, key.lower()))
+    options = _with_bare_keys(options)
     if is_on_if_given(options, "use_bitfit"):
         options.map("use_bitfit", "layer_freeze_strategy", "bitfit")
     extra = _with_bare_keys(root.section(EXTRA))
@@ -146,12 +146,7 @@ def read_datasets(source: Source) -> list[Imported]:
 
 
 def _with_bare_keys(section: Section) -> Section:
-    names: dict[str, str] = {}
-    for key in section.values:
-        bare = key.removeprefix("--")
-        names[RENAMED.get(bare, bare)] = key
-    values = {option: section.get(key) for option, key in names.items()}
-    return Section(section.ledger, section.path, values, names)
+    return section.renamed(lambda key: RENAMED.get(key.removeprefix("--"), key.removeprefix("--")))
 
 
 def _read_options(source: Source, options: Section, described: Mapping[str, Any]) -> Imported:
