@@ -29,7 +29,7 @@ from service.importers.rules import (
     number,
     whole,
 )
-from service.importers.source import Source, legal_name
+from service.importers.source import Names, Source, legal_name
 from service.importers.vocabulary import lycoris, map_base_model
 
 
@@ -97,7 +97,7 @@ def _map_process(source: Source, process: Section, name: str) -> None:
     apply_rules(process.section("save"), SAVE)
     apply_rules(process.section("logging"), LOGGING)
     _map_train(process.section("train"))
-    taken: set[str] = set()
+    taken = Names()
     for dataset in process.sections("datasets"):
         add_datasets(source, dataset, trigger, taken)
     _map_sample(process.section("sample"), trigger)

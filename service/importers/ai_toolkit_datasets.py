@@ -5,10 +5,10 @@ from typing import Any
 from service.importers.ai_toolkit_rules import DATASET
 from service.importers.findings import Section
 from service.importers.rules import apply_rules, edge, flag, is_blank, whole
-from service.importers.source import Source, folder_name, free_name
+from service.importers.source import Names, Source, folder_name
 
 
-def add_datasets(source: Source, dataset: Section, trigger: str | None, taken: set[str]) -> None:
+def add_datasets(source: Source, dataset: Section, trigger: str | None, taken: Names) -> None:
     """One of ours for each resolution."""
     ledger = dataset.ledger
     key = "folder_path" if "folder_path" in dataset else "dataset_path"
@@ -47,7 +47,7 @@ def add_datasets(source: Source, dataset: Section, trigger: str | None, taken: s
     pairs = _conditioning(source, dataset, folder_name(written), taken)
     for size in edges:
         name = folder_name(written) if len(edges) == 1 else f"{folder_name(written)}-{size}"
-        made = {"id": free_name(name, taken), **entry, "resolution": size}
+        made = {"id": taken.take(name), **entry, "resolution": size}
         if pairs:
             made["conditioning_data"] = pairs[0]["id"] if len(pairs) == 1 else [each["id"] for each in pairs]
         ledger.datasets.append(made)
@@ -84,7 +84,7 @@ def _captions(dataset: Section, trigger: str | None) -> dict[str, Any]:
     return made
 
 
-def _conditioning(source: Source, dataset: Section, name: str, taken: set[str]) -> list[dict[str, Any]]:
+def _conditioning(source: Source, dataset: Section, name: str, taken: Names) -> list[dict[str, Any]]:
     pairs = []
     for key, kind in (("control_path", "reference_strict"), ("mask_path", "mask"), ("inpaint_path", "mask")):
         value = dataset.get(key)
@@ -99,7 +99,7 @@ def _conditioning(source: Source, dataset: Section, name: str, taken: set[str]) 
         )
         pairs += [
             {
-                "id": free_name(f"{name}-{'mask' if kind == 'mask' else 'control'}", taken),
+                "id": taken.take(f"{name}-{'mask' if kind == 'mask' else 'control'}"),
                 "type": "local",
                 "dataset_type": "conditioning",
                 "conditioning_type": kind,

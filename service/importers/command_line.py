@@ -27,7 +27,8 @@ def recognises(text: str) -> bool:
     if text.lstrip().startswith(("{", "[")):
         return False
     return (
-        bool(STARTS.search(text) and SCRIPT.search(text)) or len(re.findall(r"^\s*--[a-z]\w+", text, re.MULTILINE)) >= 3
+        bool(STARTS.search(text) and SCRIPT.search(text))
+        or len(re.findall(r"^[ \t]*--[a-z]\w+", text, re.MULTILINE)) >= 3
     )
 
 

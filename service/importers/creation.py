@@ -31,6 +31,9 @@ from service.read_models.environment import EnvironmentRow, changes_after, find_
 from service.settings import Settings
 
 MAX_PICKED = 50
+MAX_DATASETS = 300
+"""Of one configuration; each is looked for by its name."""
+
 MAX_TRIES = 20
 CONSOLE = UUID(int=0)
 """Whose imports are remembered where nobody is signed in: of who has the machine."""
@@ -118,6 +121,9 @@ class Importer:
                 imported=imported, status=ImportStatus.UNREADABLE, name=imported.name, problems=imported.problems
             )
         wanted = imported.name if name is None else _checked_name(name)
+        if len(imported.datasets) > MAX_DATASETS:
+            beyond = f"it describes {len(imported.datasets)} datasets; one environment has at most {MAX_DATASETS}"
+            return _refused(imported, wanted, beyond)
         known = self._find_made(imported, wanted)
         if known is not None:
             return known
@@ -132,8 +138,7 @@ class Importer:
         except (InvalidInput, NameTaken, NotAllowed) as refusal:
             if idempotency_key is not None and refusal.problems[0].path == ("idempotencyKey",):
                 raise
-            said = (*imported.problems, *(each.message for each in refusal.problems))
-            return Outcome(imported=imported, status=ImportStatus.REFUSED, name=wanted, problems=said)
+            return _refused(imported, wanted, *(each.message for each in refusal.problems))
 
     # ---- names
 
@@ -332,6 +337,11 @@ class Plan:
     new_datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+
+
+def _refused(imported: Imported, name: str, *problems: str) -> Outcome:
+    said = (*imported.problems, *problems)
+    return Outcome(imported=imported, status=ImportStatus.REFUSED, name=name, problems=said)
 
 
 def _checked_name(name: str) -> str:

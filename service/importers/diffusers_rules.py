@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.importers.findings import Section
+from service.importers.findings import SECRET, Section
 from service.importers.rules import (
     Drop,
     Report,
@@ -20,7 +20,7 @@ from service.importers.rules import (
     text,
     whole,
 )
-from service.importers.source import Source, folder_name, free_name
+from service.importers.source import Names, Source, folder_name
 from service.importers.vocabulary import map_base_model, optimizer, precision, schedule, trackers
 
 
@@ -171,6 +171,7 @@ FLAGS: Rules = {
     "report_to": To("report_to", trackers),
     "push_to_hub": To("push_to_hub", flag, off=(False,)),
     "hub_model_id": To("hub_model_id", text),
+    "hub_token": Report(SECRET),
     "weighting_scheme": Report(
         "the loss of flow models is not weighted here; timesteps are drawn from a sigmoid", neutral=("none",)
     ),
@@ -274,7 +275,7 @@ def _map_length(flags: Section) -> None:
 
 def _map_data(source: Source, flags: Section) -> None:
     ledger = flags.ledger
-    taken: set[str] = set()
+    taken = Names()
     crop: dict[str, Any] = {"crop": True, "crop_aspect": "square", "crop_style": "random"}
     if not is_off(flags.get("center_crop")):
         crop["crop_style"] = "center"
@@ -286,7 +287,7 @@ def _map_data(source: Source, flags: Section) -> None:
         if isinstance(written, str) and written.strip() and not entry:
             path = source.absolute(written)
             flags.note(key, "instance_data_dir", path)
-            entry = {"id": free_name(folder_name(written), taken), "type": "local", "instance_data_dir": path, **crop}
+            entry = {"id": taken.take(folder_name(written)), "type": "local", "instance_data_dir": path, **crop}
             if key == "train_data_dir":
                 entry["caption_strategy"] = "textfile"
                 ledger.say(
@@ -297,7 +298,7 @@ def _map_data(source: Source, flags: Section) -> None:
         flags.note("dataset_name", "dataset_name", written, "a dataset from the Hub")
         name = folder_name(written)
         entry = {
-            "id": free_name(name, taken),
+            "id": taken.take(name),
             "type": "huggingface",
             "dataset_name": written,
             "caption_strategy": "huggingface",
@@ -331,7 +332,7 @@ def _map_data(source: Source, flags: Section) -> None:
     _map_regularisation(source, flags, taken, crop)
 
 
-def _map_regularisation(source: Source, flags: Section, taken: set[str], crop: Mapping[str, Any]) -> None:
+def _map_regularisation(source: Source, flags: Section, taken: Names, crop: Mapping[str, Any]) -> None:
     written = flags.get("class_data_dir")
     if is_off(flags.get("with_prior_preservation")):
         flags.drop("class_data_dir", "with_prior_preservation is off")
@@ -340,7 +341,7 @@ def _map_regularisation(source: Source, flags: Section, taken: set[str], crop: M
         flags.note("class_data_dir", "instance_data_dir", path, "a dataset for regularisation")
         flags.note("with_prior_preservation", "is_regularisation_data", True)
         entry: dict[str, Any] = {
-            "id": free_name(folder_name(written), taken),
+            "id": taken.take(folder_name(written)),
             "type": "local",
             "instance_data_dir": path,
             **crop,

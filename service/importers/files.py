@@ -1,7 +1,7 @@
 """Where imported files come from: a folder of this machine, or what a browser picked or pasted."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,9 @@ MAX_FILES = 500
 MAX_FOLDERS = 2_000
 MAX_DEPTH = 6
 MAX_LISTED = 1_000
+MAX_NEIGHBOURS = 100
+MAX_PATH = 4_000
+MAX_FILE_NAME = 255
 ENDINGS = frozenset({".json", ".toml", ".yaml", ".yml", ".sh", ".bash", ".env", ".txt", ".bat", ".ps1", ".md"})
 """What is looked into when a folder is walked; what is in a file is told by its content."""
 
@@ -42,6 +45,9 @@ class Files(Protocol):
     def place(self, written: str, *, beside: SourceFile) -> Path | None:
         """Where a path in a file leads, if something is there that may be read."""
 
+    def neighbours(self, beside: SourceFile) -> Iterable[SourceFile]:
+        """Other files that came with it, or that are in its folder."""
+
 
 class PickedFiles:
     """By their names alone: what they name is found when it was picked as well."""
@@ -57,6 +63,9 @@ class PickedFiles:
 
     def place(self, written: str, *, beside: SourceFile) -> Path | None:
         return None
+
+    def neighbours(self, beside: SourceFile) -> list[SourceFile]:
+        return [each for each in self.files if each is not beside]
 
 
 class FolderFiles:
@@ -99,30 +108,47 @@ class FolderFiles:
                     yield found
 
     def find(self, written: str, *, beside: SourceFile) -> SourceFile | None:
-        for path in self._candidates(written, beside):
+        for path in (*self._candidates(written, beside), *self._by_name(written, beside)):
             found = self._read(path, name=self._shown(path))
             if found is not None:
                 return found
         return None
 
     def place(self, written: str, *, beside: SourceFile) -> Path | None:
-        if not written.strip() or "\0" in written or len(written) > 4000:
-            return None
-        path = Path(written).expanduser() if beside.folder is None else beside.folder / Path(written).expanduser()
-        try:
-            return path if self._may_look(Path(os.path.realpath(path))) and path.exists() else None
-        except OSError:
-            return None
+        for path in self._candidates(written, beside):
+            try:
+                if self._may_look(Path(os.path.realpath(path))) and path.exists():
+                    return path
+            except OSError:
+                continue
+        return None
+
+    def neighbours(self, beside: SourceFile) -> Iterator[SourceFile]:
+        if beside.folder is None:
+            return
+        for path in sorted(beside.folder.iterdir())[:MAX_NEIGHBOURS]:
+            if path.suffix.lower() in ENDINGS and path.name != base_name(beside.name):
+                found = self._read(path, name=self._shown(path))
+                if found is not None:
+                    yield found
 
     def _candidates(self, written: str, beside: SourceFile) -> Iterator[Path]:
-        """As written, from the folder of the file and from those above it, and its mere name beside the file."""
-        if not written.strip() or "\0" in written or len(written) > 4000 or beside.folder is None:
+        """As written, and from the folder of the file and those above it, up to where a tool may have been started."""
+        if not written.strip() or "\0" in written or len(written) > MAX_PATH:
             return
-        yield beside.folder / Path(written).expanduser()
+        path = Path(os.path.expanduser(written))
+        if path.is_absolute() or beside.folder is None:
+            yield path
+            return
+        yield beside.folder / path
         for above in beside.folder.parents:
-            if above.is_relative_to(self._root):
-                yield above / written
-        yield beside.folder / base_name(written)
+            if above == self._root.parent or above.is_relative_to(self._root):
+                yield above / path
+
+    def _by_name(self, written: str, beside: SourceFile) -> Iterator[Path]:
+        name = base_name(written)
+        if beside.folder is not None and 0 < len(name) < MAX_FILE_NAME and "\0" not in name:
+            yield beside.folder / name
 
     def _is_inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(self._root)

@@ -18,6 +18,7 @@ UNKNOWN = "this importer does not know it"
 EMPTY = "empty in the file"
 THEIR_DEFAULT = "not in the file: the default of the tool it is from"
 SECRET = "a secret: enter it under secrets, where it is kept encrypted"
+"""Also for keys that only say where a secret is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from service.importers.kohya_dataset import add_folders, map_dataset_config
 from service.importers.kohya_network import map_arguments, map_network
 from service.importers.kohya_options import Options, expanded, option_names
 from service.importers.kohya_rules import FAMILY_MODULES, FAMILY_SCRIPTS, RULES, SIGNS
-from service.importers.parsing import Document, Unreadable, parse_json, parse_toml
+from service.importers.parsing import Document, Unreadable, decode, parse_json, parse_toml
 from service.importers.prompts import map_prompts, prompt_document, split_lines
 from service.importers.rules import (
     To,
@@ -24,7 +24,7 @@ from service.importers.rules import (
     number,
     whole,
 )
-from service.importers.source import Source, legal_name
+from service.importers.source import Names, Source, legal_name
 from service.importers.vocabulary import map_base_model
 
 
@@ -196,14 +196,40 @@ def _map_data(options: Options, source: Source) -> None:
                 if place is not None:
                     place.drop(key, "dataset_config overrides it")
             return
+    if not any(not is_blank(options.get(key)) for key in ("train_data_dir", "in_json")):
+        lone = _only_dataset_config(source)
+        if lone is not None:
+            companion, tree = lone
+            source.used.add(companion.name)
+            options.ledger.say(
+                f"its datasets are taken from {companion.name}, the only dataset configuration beside it"
+            )
+            if section is not None:
+                section.drop("dataset_config", f"not here; {companion.name} is taken in its place")
+            map_dataset_config(options.ledger.open(tree, f"{companion.name}:"), source, outer=options.nearest_first)
+            return
     if section is not None and not is_blank(section.get("dataset_config")):
         section.unmap("dataset_config", "the file it names is not here; import it together with this one")
         options.ledger.say("the datasets are in another file, which is not here: import the folder that holds both")
-    taken: set[str] = set()
+    taken = Names()
     for key, is_regularisation in (("train_data_dir", False), ("reg_data_dir", True)):
         place = options.at(key)
         if place is not None:
             add_folders(place, options.nearest_first, source, key=key, is_regularisation=is_regularisation, taken=taken)
+
+
+def _only_dataset_config(source: Source) -> tuple[SourceFile, dict[str, Any]] | None:
+    """Of the files beside this one, when there is no more than one."""
+    found: list[tuple[SourceFile, dict[str, Any]]] = []
+    for each in source.files.neighbours(source.file):
+        try:
+            text = decode(each.content)
+            tree = (parse_json(text) if text.lstrip().startswith("{") else parse_toml(text)).tree
+        except Unreadable:
+            continue
+        if kohya_dataset.recognises(tree):
+            found.append((each, tree))
+    return found[0] if len(found) == 1 else None
 
 
 def parse_dataset_config(companion: SourceFile, source: Source, section: Section) -> Document | None:

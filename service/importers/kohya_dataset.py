@@ -29,7 +29,7 @@ from service.importers.rules import (
     text,
     whole,
 )
-from service.importers.source import Source, folder_name, free_name, legal_name
+from service.importers.source import Names, Source, folder_name, legal_name
 
 REPEATED = re.compile(r"(\d+)_(.+)")
 EXTRA_PASSES = "repeats are extra passes here, so it is one less"
@@ -122,7 +122,7 @@ def read(source: Source) -> list[Imported]:
 def map_dataset_config(root: Section, source: Source, *, outer: Sequence[Section]) -> None:
     general = root.section("general")
     apply_rules(general, REST)
-    taken = {each["id"].casefold() for each in root.ledger.datasets}
+    taken = Names(each["id"] for each in root.ledger.datasets)
     for dataset in root.sections("datasets"):
         apply_rules(dataset, REST)
         for subset in dataset.sections("subsets"):
@@ -133,7 +133,7 @@ def map_dataset_config(root: Section, source: Source, *, outer: Sequence[Section
         section.drop_rest(OVERRIDDEN, [key for key in section.open_keys() if key in READ])
 
 
-def add_subset(chain: Chain, source: Source, taken: set[str]) -> None:
+def add_subset(chain: Chain, source: Source, taken: Names) -> None:
     subset = chain.sections[0]
     written = subset.get("image_dir")
     if not is_blank(subset.get("metadata_file")):
@@ -158,12 +158,12 @@ def add_entry(
     *,
     name: str,
     repeats: int,
-    taken: set[str],
+    taken: Names,
     is_regularisation: bool = False,
 ) -> None:
     """A dataset of ours, and one with its conditioning pictures when it has such."""
     ledger = chain.ledger
-    entry: dict[str, Any] = {"id": free_name(name, taken), "type": "local", "instance_data_dir": path}
+    entry: dict[str, Any] = {"id": taken.take(name), "type": "local", "instance_data_dir": path}
     _map_size(chain, entry)
     _map_captions(chain, entry, source.place(path))
     if repeats:
@@ -178,7 +178,7 @@ def add_entry(
     if conditioning is not None:
         kind = "mask" if chain.is_on("masked_loss") else "controlnet"
         paired = {
-            "id": free_name(f"{name}-conditioning", taken),
+            "id": taken.take(f"{name}-conditioning"),
             "type": "local",
             "dataset_type": "conditioning",
             "conditioning_type": kind,
@@ -240,7 +240,7 @@ def _map_captions(chain: Chain, entry: dict[str, Any], folder: Path | None) -> N
 
 
 def add_folders(
-    section: Section, outer: Sequence[Section], source: Source, *, key: str, is_regularisation: bool, taken: set[str]
+    section: Section, outer: Sequence[Section], source: Source, *, key: str, is_regularisation: bool, taken: Names
 ) -> None:
     """Each folder `10_name` below the one that the option names, as a dataset with nine extra passes."""
     written = section.get(key)

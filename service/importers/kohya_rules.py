@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.importers import kohya_dataset
+from service.importers.findings import SECRET
 from service.importers.rules import Drop, Report, Rules, To, flag, number, text, whole
 from service.importers.vocabulary import loss, optimizer, precision, sampler, schedule, trackers
 
@@ -120,6 +121,8 @@ RULES: Rules = {
     "log_with": To("report_to", trackers),
     "log_tracker_name": To("tracker_project_name", text),
     "wandb_run_name": To("tracker_run_name", text),
+    "huggingface_token": Report(SECRET),
+    "wandb_api_key": Report(SECRET),
     "huggingface_repo_id": To("hub_model_id", text),
     "huggingface_repo_visibility": To("model_card_private", lambda value: str(value).lower() != "public"),
     "vae_batch_size": To("vae_batch_size", whole, off=(0,)),

@@ -6,7 +6,7 @@ from typing import Any
 from service.importers.findings import Section
 from service.importers.prompts import map_prompts
 from service.importers.rules import Drop, Report, Rules, apply_rules, edge, is_blank, is_off, number, whole
-from service.importers.source import Source, folder_name, free_name, legal_name
+from service.importers.source import Names, Source, folder_name, legal_name
 
 NO_AUGMENTATION = "pictures are not changed at random here"
 NO_TAGS = "captions are not changed at random here but for their order"
@@ -43,7 +43,7 @@ TEXT: Rules = {
 
 
 def map_concepts(source: Source, concepts: Sequence[Section]) -> None:
-    taken: set[str] = set()
+    taken = Names()
     for concept in concepts:
         written = concept.get("path")
         if "enabled" in concept and is_off(concept.get("enabled")):
@@ -55,10 +55,10 @@ def map_concepts(source: Source, concepts: Sequence[Section]) -> None:
             concept.ledger.datasets.append(_read_concept(source, concept, written, taken))
 
 
-def _read_concept(source: Source, concept: Section, written: str, taken: set[str]) -> dict[str, Any]:
+def _read_concept(source: Source, concept: Section, written: str, taken: Names) -> dict[str, Any]:
     name = legal_name(concept.get("name"), folder_name(written))
     path = source.absolute(written)
-    entry: dict[str, Any] = {"id": free_name(name, taken), "type": "local", "instance_data_dir": path, "crop": False}
+    entry: dict[str, Any] = {"id": taken.take(name), "type": "local", "instance_data_dir": path, "crop": False}
     concept.note("path", "instance_data_dir", path)
     concept.note("name", "id", entry["id"])
     if not is_off(concept.get("validation_concept")) or concept.get("type") == "VALIDATION":

@@ -3,6 +3,7 @@
 import json
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -55,7 +56,7 @@ def parse_json(text: str) -> Document:
     def to_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) < len(pairs):
-            twice = sorted({key for key, _ in pairs if sum(1 for other, _ in pairs if other == key) > 1})[:5]
+            twice = sorted(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)[:5]
             problems.append(f"given more than once, the last one counts: {', '.join(each[:60] for each in twice)}")
         return made
 

@@ -123,15 +123,12 @@ def recognise(text: str, name: str, wanted: Format | None = None) -> tuple[Forma
 
 
 def _likely_syntax(text: str) -> str:
-    if text.lstrip().startswith("{"):
-        return "json"
-    return (
-        "toml"
-        if re.match(r"\s*(#.*\s+)*(\[+[A-Za-z_]|\w+\s*=)", text)
-        else "json"
-        if text.lstrip().startswith("[")
-        else ""
-    )
+    """By the first line that is no comment; empty when that tells nothing."""
+    lines = (line.strip() for line in text.split("\n"))
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    if re.match(r"\[+[A-Za-z_]|[\w.-]+\s*=", first):
+        return "toml"
+    return "json" if first.startswith(("{", "[")) else ""
 
 
 def _is_readable_as(format: Format, tree: Any) -> bool:

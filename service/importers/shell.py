@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.importers.parsing import Unreadable
+from service.importers.secrets import is_secret
 
 NAME = re.compile(r"[A-Za-z_]\w*")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^{}]*))?\})")
-CONTINUED = re.compile(r"[ \t]*[\\^`][ \t]*$")
+CONTINUED = ("\\", "^", "`")
+"""What the shells of Unix and Windows have at the end of a line that goes on."""
+
 MAX_WORDS = 5000
 MAX_WORD = 20_000
 NUMBER = re.compile(r"-[\d.][\d.eE+-]*")
@@ -49,7 +52,8 @@ def _joined(text: str) -> str:
     for line in text.split("\n"):
         if line.lstrip().startswith(("#", "REM ", "::")):
             continue
-        bare = CONTINUED.sub("", line)
+        stripped = line.rstrip()
+        bare = stripped[:-1] if stripped.endswith(CONTINUED) else line
         is_flag = is_open is False and joined and line.lstrip().startswith("--") and joined[-1].strip() != ""
         if is_open or is_flag:
             joined[-1] += " " + bare
@@ -73,11 +77,13 @@ def _statements(text: str) -> list[list[Word]]:
         line += sign == "\n"
         if sign in "'\"":
             end, piece = _quoted(text, place, line)
-            word = [*(word or []), (piece, sign == '"')]
+            word = [] if word is None else word
+            word.append((piece, sign == '"'))
             line += text.count("\n", place + 1, end)
             place = end
         elif sign == "\\" and place + 1 < len(text):
-            word = [*(word or []), (text[place + 1], False)]
+            word = [] if word is None else word
+            word.append((text[place + 1], False))
             place += 1
         elif sign.isspace() or sign in ";&|":
             if word is not None:
@@ -91,7 +97,8 @@ def _statements(text: str) -> list[list[Word]]:
         elif word is not None and word[-1][1] and len(word[-1][0]) < MAX_WORD:
             word[-1] = (word[-1][0] + sign, True)
         else:
-            word = [*(word or []), (sign, True)]
+            word = [] if word is None else word
+            word.append((sign, True))
         place += 1
     if word is not None:
         statements[-1].append(word)
@@ -118,7 +125,7 @@ def _filled(script: Script, word: Word) -> str:
         name = match[1] or match[2]
         if name in script.variables:
             script.used.add(name)
-            return script.variables[name]
+            return match[0] if is_secret(name, script.variables[name]) else script.variables[name]
         return match[0] if match[3] is None else match[3]
 
     filled = "".join(VARIABLE.sub(fill, piece) if is_open else piece for piece, is_open in word)

@@ -18,7 +18,7 @@ from service.importers.option_names import DATASET_KEYS, OPTION_NAMES
 from service.importers.parsing import Unreadable, parse_json
 from service.importers.rules import flag, is_blank, is_off
 from service.importers.shell import read_script, split_flags
-from service.importers.source import Source, free_name, legal_name
+from service.importers.source import Names, Source, legal_name
 
 CONFIG_FILE = "config.json"
 DATASETS_FILE = "multidatabackend.json"
@@ -93,7 +93,7 @@ def recognises_datasets(tree: Any) -> bool:
 
 
 def recognises_variables(text: str) -> bool:
-    return len(SIGNS_OF_VARIABLES & set(re.findall(r"^\s*(?:export\s+)?([A-Z_]+)\+?=", text, re.MULTILINE))) >= 2
+    return len(SIGNS_OF_VARIABLES & set(re.findall(r"^[ \t]*(?:export[ \t]+)?([A-Z_]+)\+?=", text, re.MULTILINE))) >= 2
 
 
 def read(source: Source) -> list[Imported]:
@@ -251,7 +251,7 @@ def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str) -> None:
     root = ledger.open(whole_list, path)
     if "_metadata" in root:
         root.drop("_metadata", "about the file")
-    taken: set[str] = set()
+    taken = Names()
     renamed: dict[Any, str] = {}
     for entry in root.sections("datasets"):
         if str(entry.get("dataset_type")) in CACHE_KINDS:
@@ -272,8 +272,8 @@ def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str) -> None:
                 made[key] = [renamed.get(each, each) if isinstance(each, str) else each for each in pair]
 
 
-def _read_entry(source: Source, entry: Section, taken: set[str]) -> dict[str, Any]:
-    name = free_name(legal_name(entry.get("id")), taken)
+def _read_entry(source: Source, entry: Section, taken: Names) -> dict[str, Any]:
+    name = taken.take(legal_name(entry.get("id")))
     made: dict[str, Any] = {}
     for key in entry.values:
         value = entry.get(key)

@@ -1,6 +1,7 @@
 """One file that is being imported, with what is beside it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,21 @@ def legal_name(*wanted: Any) -> str:
     return "imported"
 
 
-def free_name(name: str, taken: set[str]) -> str:
-    """The name, or with the next number; it is taken from now on."""
-    found, number = name, 2
-    while found.casefold() in taken:
-        found, number = f"{name}-{number}", number + 1
-    taken.add(found.casefold())
-    return found
+class Names:
+    """Names that are taken, whatever their case."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._numbers: dict[str, int] = {name.casefold(): 1 for name in taken}
+
+    def take(self, name: str) -> str:
+        """The name, or with the next number that is free."""
+        found, number = name, self._numbers.get(name.casefold(), 1)
+        while found.casefold() in self._numbers:
+            number += 1
+            found = f"{name}-{number}"
+        self._numbers[name.casefold()] = number
+        self._numbers.setdefault(found.casefold(), 1)
+        return found
 
 
 def folder_name(path: str) -> str:

@@ -1,5 +1,7 @@
 """What the fixtures come to, value by value where a convention of the other tool decides it."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -308,3 +310,34 @@ def test_files_that_are_picked_find_each_other_by_name() -> None:
     assert [(each["id"], each["instance_data_dir"], each["repeats"]) for each in imported.datasets] == [
         ("cat", "D:\\pictures\\cat", 4)
     ]
+
+
+def test_lone_dataset_configuration_beside_a_training_is_taken() -> None:
+    training = 'network_module = "networks.lora"\noutput_name = "a"\ndataset_config = "/gone.toml"\nsave_model_as = "x"'
+    datasets = '[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = "/cat"\n'
+    (imported,) = import_texts(("train.toml", training), ("mine.toml", datasets))
+    assert [each["id"] for each in imported.datasets] == ["cat"]
+    assert "its datasets are taken from mine.toml, the only dataset configuration beside it" in imported.problems
+    first, *others = import_texts(("train.toml", training), ("mine.toml", datasets), ("other.toml", datasets))
+    assert first.datasets == ()
+    assert [each.source for each in others] == ["mine.toml", "other.toml"]
+
+
+def test_files_are_found_from_where_the_tool_was_started(tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "flux"
+    folder.mkdir(parents=True)
+    (tmp_path / "pictures").mkdir()
+    entries = [{"id": "a", "type": "local", "instance_data_dir": "pictures"}]
+    (folder / "config.json").write_text(json.dumps({"model_family": "flux", "data_backend_config": "config/data.json"}))
+    (tmp_path / "config" / "data.json").write_text(json.dumps(entries))
+    (imported,) = import_folder(tmp_path)
+    assert [each["instance_data_dir"] for each in imported.datasets] == [str(tmp_path / "pictures")]
+    (imported,) = import_folder(tmp_path / "config")
+    assert [each["id"] for each in imported.datasets] == ["a"]
+
+
+def test_secret_variable_of_a_script_is_not_filled_in() -> None:
+    text = "WANDB_API_KEY=0123456789abcdef\naccelerate launch train_text_to_image_lora.py --validation_prompt='x' --note=$WANDB_API_KEY"
+    (imported,) = import_texts(("a.sh", text))
+    assert "0123456789abcdef" not in repr(imported)
+    assert [each.value for each in imported.unmapped if each.key == "arguments.note"] == ["$WANDB_API_KEY"]

@@ -194,3 +194,21 @@ def test_made_up_text_never_raises(text: str, name: str) -> None:
 @given(text=st.lists(PIECES, max_size=25).map("".join), format=st.sampled_from(sorted(BY_KEY)))
 def test_made_up_text_never_raises_when_a_format_is_given(text: str, format: str) -> None:
     import_texts(("a.json", text), format=format)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"model_family": "sdxl",' + ",".join(f'"k{number % 3000}": 1' for number in range(40_000)) + "}",
+        json.dumps([{"id": "a", "type": "local"} for _ in range(10_000)]),
+        "accelerate launch a.py --x " + "\\a" * 200_000,
+        "accelerate launch a.py --x " + " " * 400_000,
+        "\n" * 400_000,
+        "# " * 100_000,
+        "accelerate launch a.py \\\n" + "--x=1 \\\n" * 40_000,
+    ],
+    ids=["repeated keys", "repeated names", "escapes", "spaces", "lines", "comments", "flags"],
+)
+def test_large_file_is_read_in_a_time_that_follows_its_size(content: str) -> None:
+    """With the square of it, any of these would take minutes."""
+    assert len(import_bytes(content.encode(), "a")) == 1
