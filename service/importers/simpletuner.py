@@ -13,9 +13,10 @@ from typing import Any
 from domain.config.dataset import DatasetConfig
 from domain.config.options import path_options
 from domain.config.training import TrainingConfig
+from service.importers.files import SourceFile, base_name
 from service.importers.findings import Imported, Ledger, Section
 from service.importers.option_names import DATASET_KEYS, OPTION_NAMES
-from service.importers.parsing import Unreadable, parse_json
+from service.importers.parsing import Unreadable, decode, parse_json
 from service.importers.rules import flag, is_blank, is_off
 from service.importers.shell import read_script, split_flags
 from service.importers.source import Names, Source, legal_name
@@ -152,6 +153,8 @@ def _with_bare_keys(section: Section) -> Section:
 def _read_options(source: Source, options: Section, described: Mapping[str, Any]) -> Imported:
     ledger = options.ledger
     _map_options(source, options)
+    if not ledger.datasets and is_blank(options.get("data_backend_config")):
+        _take_datasets_beside(source, ledger)
     theirs = [
         f"{key} {TrainingConfig.model_fields[key].default} (there {value})"
         for key, value in THEIR_DEFAULTS.items()
@@ -244,6 +247,26 @@ def _map_dataset_file(source: Source, options: Section) -> None:
         return
     options.drop(key, f"read from {companion.name}")
     _map_datasets(source, tree, options.ledger, f"{companion.name}:")
+
+
+def _take_datasets_beside(source: Source, ledger: Ledger) -> None:
+    """The list of datasets in the same folder, where the file names none."""
+    companion = next((each for each in source.files.neighbours(source.file) if _is_beside(each, source)), None)
+    if companion is None:
+        return
+    try:
+        tree = parse_json(decode(companion.content)).tree
+    except Unreadable as error:
+        ledger.say(f"{companion.name}: {error}")
+        return
+    if recognises_datasets(tree):
+        source.used.add(companion.name)
+        ledger.say(f"its datasets are taken from {companion.name}, which is beside it")
+        _map_datasets(source, tree, ledger, f"{companion.name}:")
+
+
+def _is_beside(other: SourceFile, source: Source) -> bool:
+    return base_name(other.name) == DATASETS_FILE and other.parent_name == source.file.parent_name
 
 
 def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str) -> None:

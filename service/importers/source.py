@@ -44,7 +44,7 @@ class Source:
     def absolute(self, written: str) -> str:
         """As an absolute path when it is relative to this file and there; else as it is."""
         found = None if written.startswith(("/", "~")) else self.place(written)
-        return str(found.absolute()) if found is not None else written
+        return str(found.resolve()) if found is not None else written
 
 
 def legal_name(*wanted: Any) -> str:

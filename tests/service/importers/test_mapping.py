@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
+from service.examples import read_environment_folder
+from service.importers.files import FolderFiles
 from service.importers.findings import Imported, Mapped
 from service.importers.prompts import split_lines
+from service.importers.registry import import_files
 from service.importers.rules import edge
 from service.importers.vocabulary import optimizer, recognise_weights
 from tests.service.importers.reading import FIXTURES, import_folder, import_texts, import_tree
+
+ROOT = Path(__file__).parents[3]
 
 
 def fixture(name: str) -> Imported:
@@ -341,3 +346,13 @@ def test_secret_variable_of_a_script_is_not_filled_in() -> None:
     (imported,) = import_texts(("a.sh", text))
     assert "0123456789abcdef" not in repr(imported)
     assert [each.value for each in imported.unmapped if each.key == "arguments.note"] == ["$WANDB_API_KEY"]
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples/environments").iterdir()))
+def test_examples_of_the_service_are_imported_with_their_datasets(example: str) -> None:
+    files = FolderFiles(ROOT / "examples/environments" / example, may_read=lambda path: path.is_relative_to(ROOT))
+    (imported,) = import_files(files.walk(), files)
+    theirs = read_environment_folder(ROOT / "examples/environments" / example)
+    assert (imported.name, imported.unmapped) == (example, ())
+    assert dict(imported.config) == theirs.config
+    assert {each["id"]: each for each in imported.datasets} == theirs.datasets
