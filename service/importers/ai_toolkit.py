@@ -118,8 +118,6 @@ def _map_model(model: Section) -> None:
         if family is None:
             family, why = each, f"model.{key} is on"
         model.note(key, "model_family", family)
-    if family is None and not written:
-        family, why = None, ""
     map_base_model(model, "name_or_path", family=family, why=why)
     if "model_family" not in model.ledger.config and not written:
         model.ledger.config["model_family"] = "sd1x"

@@ -285,15 +285,14 @@ class Importer:
         """Somebody may take a name in between; then with the next free one, unless it was the same that they made."""
         for attempt in range(MAX_TRIES):
             plan = self._plan(imported, wanted)
+            known = self._find_made(imported, wanted)  # after the plan, which may have seen the name taken by the same
+            if known is not None:
+                return known, known.environment_id or known.dataset_ids[0]
             try:
                 return self._create_planned(imported, plan, along)
             except NameTaken:
                 if attempt == MAX_TRIES - 1:
                     raise
-            known = self._find_made(imported, wanted)
-            if known is not None:
-                subject = known.environment_id or known.dataset_ids[0]
-                return known, subject
         raise AssertionError("the last attempt returns or raises")
 
     def _create_planned(self, imported: Imported, plan: "Plan", along: AlongNew | None) -> tuple[Outcome, UUID]:

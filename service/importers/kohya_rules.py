@@ -30,6 +30,11 @@ FAMILY_MODULES: Mapping[str, str] = {
     "networks.lora_lumina": "lumina2",
 }
 
+
+def _eight_bits(value: Any) -> str:
+    return "fp8wo-torchao" if flag(value) else "no_change"
+
+
 RULES: Rules = {
     "pretrained_model_name_or_path": Report("it is no path"),
     "vae": To("pretrained_vae_model_name_or_path", text),
@@ -55,12 +60,8 @@ RULES: Rules = {
     "mixed_precision": To("mixed_precision", precision),
     "full_fp16": Report("weights that are trained are never kept in 16 bits here"),
     "full_bf16": Report("weights that are trained are never kept in 16 bits here"),
-    "fp8_base": To(
-        "base_model_precision", lambda value: "fp8wo-torchao" if flag(value) else "no_change", off=("no_change",)
-    ),
-    "fp8_base_unet": To(
-        "base_model_precision", lambda value: "fp8wo-torchao" if flag(value) else "no_change", off=("no_change",)
-    ),
+    "fp8_base": To("base_model_precision", _eight_bits, "the nearest: weights in 8 bits", off=("no_change",)),
+    "fp8_base_unet": To("base_model_precision", _eight_bits, "the nearest: weights in 8 bits", off=("no_change",)),
     "blocks_to_swap": To("musubi_blocks_to_swap", whole, off=(0,)),
     "learning_rate": To("learning_rate", number),
     "lr_scheduler": To("lr_scheduler", schedule),

@@ -82,7 +82,7 @@ def _map_model(root: Section) -> str | None:
     else:
         root.ledger.config["model_family"] = family
         root.note("model_type", "model_family", family)
-        if kind not in root.values.values():
+        if "model_type" not in root:
             root.ledger.say("model_type is not in the file; there it is STABLE_DIFFUSION_15 then")
         if kind.endswith(("INPAINTING", "DEPTH")) or "FILL" in kind:
             root.ledger.say(f"{kind}: a model with more inputs; here it is trained as a usual {family}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from service.importers.parsing import Unreadable
 from service.importers.secrets import is_secret
 
-NAME = re.compile(r"[A-Za-z_]\w*")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^{}]*))?\})")
 CONTINUED = ("\\", "^", "`")

@@ -177,7 +177,14 @@ def check_made_up(imported: Imported, tree: Any) -> None:
     assert imported.is_readable, imported.problems
     assert_accounted(imported, keys_of(tree))
     assert set(imported.config) <= OPTION_NAMES
+    assert_mapped_truly(imported)
     json.dumps([imported.config, imported.datasets], allow_nan=False)
+
+
+def assert_mapped_truly(imported: Imported) -> None:
+    """What is said to have become an option is what the option has."""
+    said = {each.target: each.value for each in imported.mapped if each.target in OPTION_NAMES - DATASET_KEYS}
+    assert {target: imported.config.get(target) for target in said} == said
 
 
 @pytest.mark.parametrize("format", ["kohya", "kohya_gui", "onetrainer", "simpletuner"])
@@ -313,6 +320,7 @@ def all_fixtures() -> list[Imported]:
 
 def test_fixtures_give_options_and_dataset_keys_that_exist() -> None:
     for imported in all_fixtures():
+        assert_mapped_truly(imported)
         assert set(imported.config) - OPTION_NAMES == set(), imported.source
         assert {key for entry in imported.datasets for key in entry} - DATASET_KEYS == set(), imported.source
 
