@@ -97,6 +97,14 @@ class SimpleTuner(Application[UUID]):
         self._save_new(dataset, along=along)
         return dataset.id
 
+    def create_datasets(
+        self, actor: Actor, *, new_datasets: Mapping[str, Mapping[str, Any]], along: AlongNew | None = None
+    ) -> list[UUID]:
+        """By name, at least one, in one transaction; along is given the id of the first."""
+        first, *others = [_new_dataset(actor, name=name, config=config) for name, config in new_datasets.items()]
+        self._save_new(first, *others, along=along)
+        return [first.id, *(dataset.id for dataset in others)]
+
     def change_dataset(
         self,
         actor: Actor,

@@ -1,4 +1,6 @@
-"""The commands for the one who has the machine: users, API keys, secrets, the audit log. They work while the service runs.
+"""The commands for the one who has the machine: users, API keys, secrets, the audit log, importing.
+
+They work while the service runs.
 
 What they need is imported when they are run: --help and the other commands do without.
 """
@@ -19,6 +21,7 @@ def add_commands(commands: "Commands") -> None:
     _add_apikey(commands)
     _add_secret(commands)
     _add_audit(commands)
+    _add_import(commands)
 
 
 def _add_user(commands: "Commands") -> None:
@@ -128,6 +131,19 @@ def _add_audit(commands: "Commands") -> None:
     export.add_argument("--since", metavar="TIME", help="from this time on, for example 2030-01-31")
     export.add_argument("--until", metavar="TIME", help="before this time")
     export.set_defaults(run=_audit_export)
+
+
+def _add_import(commands: "Commands") -> None:
+    importing = commands.add_parser("import", help="make environments of the configurations of other tools")
+    importing.add_argument(
+        "path",
+        metavar="PATH",
+        help="a file of SimpleTuner, sd-scripts, kohya_ss, ai-toolkit, OneTrainer or diffusers, or a folder",
+    )
+    importing.add_argument("--dry-run", action="store_true", help="show what would be made, and make nothing")
+    importing.add_argument("--format", metavar="NAME", help="of which tool it is (told by the content)")
+    importing.add_argument("--name", metavar="NAME", help="for the environment (as in the file)")
+    importing.set_defaults(run=_import)
 
 
 def _names(text: str) -> list[str]:
@@ -244,3 +260,9 @@ def _secret_rotate_key(_: argparse.Namespace) -> int:
     from service.commands import secret  # noqa: PLC0415  slow import
 
     return secret.rotate_key()
+
+
+def _import(options: argparse.Namespace) -> int:
+    from service.commands import importing  # noqa: PLC0415  slow import
+
+    return importing.import_path(options.path, dry_run=options.dry_run, format=options.format, name=options.name)

@@ -12,6 +12,7 @@ from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuer
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
+from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
 from service.graphql.families import FamilyQuery
 from service.graphql.limits import LIMITS
@@ -54,7 +55,7 @@ Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(SecretMutation, EnvironmentMutation, DatasetMutation, RunMutation),
+        *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription,))

@@ -17,6 +17,7 @@ EXPECTED = {
     *("CreateUser", "UpdateUser", "DeleteUser", "Users", "Levels", "CreateLevel", "Audit"),
     *("ModelFamilies", "ConfigSchema", "Examples", "Environments", "Environment"),
     *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment", "RestoreEnvironment"),
+    "ImportEnvironments",
     *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset"),
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),
     *("Runs", "Run", "RunUpdates", "RunsChanged"),
