@@ -48,7 +48,7 @@ def read_folder(path: Path) -> Example:
     """Raises SettingsError that names the file and says what is wrong with it."""
     if not (path / CONFIG_FILE).exists():
         raise SettingsError(
-            f"{path / CONFIG_FILE} is not there; --env wants a folder with it and multidatabackend.json"
+            f"{path / CONFIG_FILE}: No such file or directory; --env wants a folder with it and multidatabackend.json"
         )
     try:
         return read_example(path)
