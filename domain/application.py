@@ -40,13 +40,13 @@ CACHE_SIZE = 256
 class EnvironmentEdit:
     """What an environment shall be, when somebody changed more than its options at once, as a folder of files does.
 
-    expected_revision: the newest. config: all of it. datasets: by id, configurations of existing ones. new_datasets: by
-    name. order: the datasets to train on, by id, new ones by name. about: arguments of Environment.describe, or None.
+    expected_revision: the newest. config: all of it. datasets: by id, the newest revision and what becomes of existing
+    ones. new_datasets: by name. order: the datasets to train on, by id, new ones by name. about: arguments of Environment.describe, or None.
     """
 
     expected_revision: int
     config: Mapping[str, Any]
-    datasets: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    datasets: Mapping[UUID, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
     new_datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     order: Sequence[UUID | str] = ()
     about: Mapping[str, Any] | None = None
@@ -140,27 +140,32 @@ class SimpleTuner(Application[UUID]):
         *,
         name: str,
         config: Mapping[str, Any],
-        dataset_ids: Sequence[UUID] = (),
+        dataset_ids: Sequence[UUID | str] = (),
         new_datasets: Mapping[str, Mapping[str, Any]] | None = None,
         description: str = "",
         tags: Sequence[str] = (),
         is_template: bool = False,
         along: AlongNew | None = None,
     ) -> UUID:
-        """new_datasets: by name, datasets that are created with it, in the same transaction, after the existing ones."""
+        """new_datasets: by name, datasets that are created with it, in the same transaction.
+
+        dataset_ids: what to train on, in order; a name is one of the new ones, and those not named come last.
+        """
         written = normalise_keys(config)
         check_environment(_checked_name(name), written)
+        new = {key: _new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()}
         for dataset_id in dataset_ids:
-            self._get(Dataset, dataset_id)
-        datasets = [_new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()]
+            if isinstance(dataset_id, UUID):
+                self._get(Dataset, dataset_id)
+        order = [*dataset_ids, *(name for name in new if name not in dataset_ids)]
         environment = Environment.create(
             actor,
             name=_checked_name(name),
             config=written,
-            dataset_ids=[*dataset_ids, *(dataset.id for dataset in datasets)],
+            dataset_ids=[new[each].id if isinstance(each, str) else each for each in order],
         )
         environment.describe(actor, description=description, tags=tags, is_template=is_template)
-        self._save_new(environment, *datasets, along=along)
+        self._save_new(environment, *new.values(), along=along)
         return environment.id
 
     def change_environment(
@@ -240,11 +245,10 @@ class SimpleTuner(Application[UUID]):
         version. Raises StaleVersion when others were faster."""
         environment = self._get(Environment, environment_id)
         datasets = []
-        for dataset_id, config in edit.datasets.items():
+        for dataset_id, (revision, config) in edit.datasets.items():
             dataset = self._get(Dataset, dataset_id)
-            dataset.change(
-                actor, expected_revision=dataset.revision, config=_checked_dataset(dataset.name, normalise_keys(config))
-            )
+            kept = _checked_dataset(dataset.name, normalise_keys(config))
+            dataset.change(actor, expected_revision=revision, config=kept)
             datasets.append(dataset)
         made = {name: _new_dataset(actor, name=name, config=config) for name, config in edit.new_datasets.items()}
         check_environment(environment.name, edit.config)

@@ -21,6 +21,7 @@ from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
 from service.cursors import read_store_id
 from service.database import Database
+from service.environment_mirror import EnvironmentMirror
 from service.headers import KnownHosts, SecurityHeaders
 from service.live.bell import Bell
 from service.outage import FAILURES
@@ -56,14 +57,21 @@ def create_app(settings: Settings, database: Database) -> Starlette:
         )
         async with asyncio.TaskGroup() as tasks:
             app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql, database))
-            supervising = tasks.create_task(supervisor.run())
-            supervising.add_done_callback(take_down_service)
+            mirror = EnvironmentMirror(application=parts.application, database=parts.database, configs=settings.configs)
             if settings.start_environment is not None:
+                with suppress(OSError):  # said by the mirror when it runs
+                    await asyncio.to_thread(mirror.look)
                 await asyncio.to_thread(start_environment, parts, settings.start_environment)
+            following = [
+                tasks.create_task(supervisor.run(), name="the supervisor"),
+                tasks.create_task(mirror.run(), name="the mirror of environments"),
+            ]
+            for task in following:
+                task.add_done_callback(take_down_service)
             yield
-            supervising.cancel()
-            with suppress(asyncio.CancelledError):
-                await supervising
+            for task in following:
+                task.cancel()
+            await asyncio.wait(following)
 
     return Starlette(
         routes=routes(settings.client),
@@ -92,10 +100,10 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
     ]
 
 
-def take_down_service(supervising: "asyncio.Task[None]") -> None:
-    """A service that does not follow its runs must not go on as if it did; whoever restarts it finds all as it was."""
-    if not supervising.cancelled() and supervising.exception() is not None:
-        log.critical("the supervisor died; the service ends", exc_info=supervising.exception())
+def take_down_service(task: "asyncio.Task[None]") -> None:
+    """A service that does not follow its runs or its files must not go on as if it did; whoever restarts it finds all as it was."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("%s died; the service ends", task.get_name(), exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)
 
 

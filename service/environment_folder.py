@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from domain.config.checks import normalise_keys
 from domain.config.dataset import DatasetConfig
@@ -36,6 +36,12 @@ THEIR_CONFIGS = ("config", "configs")
 """What the folder of all environments is called in the paths that the existing tool writes."""
 
 
+TRAINED_KEYS = frozenset(DatasetConfig.model_fields)
+"""What of a dataset's entry we act on; the rest is kept and written again."""
+
+TRAINED_KINDS = {key: get_args(DatasetConfig.model_fields[key].annotation) for key in ("type", "dataset_type")}
+
+
 @dataclass(frozen=True, slots=True)
 class FileProblem:
     """Something that keeps a folder from being understood; message: a whole sentence with the file's name in it."""
@@ -51,7 +57,7 @@ class EnvironmentFolder:
     config: options under bare keys, without those that only name the other files. datasets: entries of the dataset
     file, in order, as written; relative paths of what exists are made absolute in both. lycoris, prompts: what their
     files hold, None where there are none. metadata: name, description, tags and the like. problems: with any, the rest
-    is what could be read in spite of them. texts: of the files that were read, by their path below the root.
+    is what could be read in spite of them. texts: of the files that were read, by their path from the folder.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +73,11 @@ class EnvironmentFolder:
         """The configuration with everything that belongs to it: what an environment keeps and versions."""
         held = {LYCORIS_OPTION: self.lycoris, PROMPTS_OPTION: self.prompts}
         return self.config | {key: value for key, value in held.items() if value is not None}
+
+
+def is_trained_on(entry: Mapping[str, Any]) -> bool:
+    """A dataset of a kind that we train on: not a cache of embeds, and not on storage that is not supported yet."""
+    return all(entry.get(key, kinds[0]) in kinds for key, kinds in TRAINED_KINDS.items())
 
 
 def read_environment_folder(folder: Path, *, root: Path | None = None, files: Files | None = None) -> EnvironmentFolder:
@@ -116,6 +127,12 @@ def content_of(
         prompts=held.get(PROMPTS_OPTION),
         metadata=dict(metadata or {}),
     )
+
+
+def dataset_files(names: Iterable[str]) -> list[str]:
+    """Those that are called like a dataset file."""
+    stem, ending = DATASETS_FILE.split(".")
+    return [name for name in names if name.startswith(stem) and name.endswith(f".{ending}")]
 
 
 class _Reading:
@@ -194,10 +211,7 @@ class _Reading:
 
     def _dataset_file_beside(self) -> Path | None:
         """multidatabackend.json, or the only file whose name begins like that."""
-        stem, ending = DATASETS_FILE.split(".")
-        names = [
-            name for name in self._files.names(self._folder) if name.startswith(stem) and name.endswith(f".{ending}")
-        ]
+        names = dataset_files(self._files.names(self._folder))
         if DATASETS_FILE in names or not names:
             return self._folder / DATASETS_FILE if names else None
         if len(names) > 1:
@@ -259,7 +273,7 @@ class _Reading:
         text = self._files.read(path)
         if text is None:
             raise Unreadable("is not there")
-        self._texts[os.path.relpath(path, self._root)] = text
+        self._texts[os.path.relpath(path, self._folder)] = text
         return parse_json(text)
 
     def _problem(self, file: str, said: str) -> None:

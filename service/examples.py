@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import InvalidInput, NotFound, Problem
-from service.environment_folder import CONFIG_FILE, read_environment_folder
+from service.environment_folder import CONFIG_FILE, is_trained_on, read_environment_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,5 +59,5 @@ def read_example(folder: Path) -> Example:
         name=str(read.metadata.get("name", folder.name)),
         description=str(read.metadata.get("description", "")),
         config=read.options,
-        datasets={entry["id"]: entry for entry in read.datasets},
+        datasets={entry["id"]: entry for entry in read.datasets if is_trained_on(entry)},
     )

@@ -58,17 +58,17 @@ class DiskFiles:
 
 @dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """Files as they once were; texts: by their path below the root."""
+    """The files of a folder as they once were; texts: by their path from the folder."""
 
-    root: Path
+    folder: Path
     texts: Mapping[str, str]
 
     def read(self, path: Path) -> str | None:
-        return self.texts.get(os.path.relpath(path, self.root))
+        return self.texts.get(os.path.relpath(path, self.folder))
 
     def names(self, folder: Path) -> list[str]:
-        below = os.path.relpath(folder, self.root)
-        return [os.path.basename(path) for path in self.texts if os.path.dirname(path) == below]
+        below = os.path.normpath(os.path.relpath(folder, self.folder))
+        return [os.path.basename(path) for path in self.texts if (os.path.dirname(path) or ".") == below]
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -164,11 +164,11 @@ def line_of(text: str, key: str) -> int | None:
     return None
 
 
-def replace_file(folder: Path, name: str, text: str, *, known: Collection[str] = ()) -> None:
+def replace_file(folder: Path, name: str, text: str, *, known: Collection[str] = ()) -> str | None:
     """Write a file under another name and rename it, so that there is always the old or the new one.
 
-    What it said before is kept as a backup beside it, unless that is this very text or one of the known ones. A folder
-    that is a link is refused. Raises OSError.
+    What it said before is kept as a backup beside it, unless that is this very text or one of the known ones; returns
+    the name of the backup. A folder that is a link is refused. Raises OSError.
     """
     with _opened(folder) as place:
         coming, going = f".{name}.new", f".{name}.before"
@@ -176,7 +176,7 @@ def replace_file(folder: Path, name: str, text: str, *, known: Collection[str] =
         _put_away(folder, place, going, name, known=(text, *known))
         _link(folder, place, name, going)
         os.replace(coming, name, src_dir_fd=place, dst_dir_fd=place)
-        _put_away(folder, place, going, name, known=(text, *known))
+        return _put_away(folder, place, going, name, known=(text, *known))
 
 
 @contextmanager
@@ -210,24 +210,36 @@ def _link(folder: Path, place: int, name: str, other: str) -> None:
             _write(place, other, decode(_read_bytes(folder / name)))
 
 
-def _put_away(folder: Path, place: int, going: str, name: str, *, known: Collection[str]) -> None:
-    """Remove the earlier file when its text is a known one, else make it a backup."""
+def _put_away(folder: Path, place: int, going: str, name: str, *, known: Collection[str]) -> str | None:
+    """Remove the earlier file when its text is a known one, else make it a backup, and return its name."""
     try:
         text: str | None = decode(_read_bytes(folder / going))
     except FileNotFoundError:
-        return
+        return None
     except (Unreadable, OSError):
         text = None
     if text is not None and text in known:
         os.unlink(going, dir_fd=place)
-        return
-    keep_as(folder, place, going, f"{name}.backup-{datetime.now().astimezone():%Y%m%d_%H%M%S}")
+        return None
+    backup = free_name(folder, f"{name}.backup-{time_in_name()}")
+    os.rename(going, backup, src_dir_fd=place, dst_dir_fd=place)
+    return backup
 
 
-def keep_as(folder: Path, place: int, going: str, wanted: str) -> None:
-    """Rename it to the wanted name, or to that with a number when it is taken."""
+def free_name(folder: Path, wanted: str) -> str:
+    """The wanted name, or that with a number when it is taken."""
     number, name = 1, wanted
     while os.path.lexists(folder / name):
         number += 1
         name = f"{wanted}-{number}"
-    os.rename(going, name, src_dir_fd=place, dst_dir_fd=place)
+    return name
+
+
+def time_in_name(seconds: float | None = None) -> str:
+    """As the existing tool writes it into the names of backups: now, unless seconds since the epoch are given."""
+    now = datetime.now().astimezone()
+    try:
+        moment = now if seconds is None else datetime.fromtimestamp(seconds, now.tzinfo)
+    except (ValueError, OverflowError, OSError):  # a file can claim to be of any time
+        moment = now
+    return f"{moment:%Y%m%d_%H%M%S}"

@@ -34,6 +34,7 @@ from service.idempotency import run_once
 from service.parts import Parts
 from service.read_models.dataset import find_dataset_named, find_datasets
 from service.read_models.environment import (
+    EVERY_ENVIRONMENT,
     EnvironmentRow,
     VersionRow,
     changes_after,
@@ -43,6 +44,7 @@ from service.read_models.environment import (
     list_environments,
     list_versions,
 )
+from service.read_models.environment import EnvironmentFilter as EnvironmentRows
 
 
 @strawberry.type(description="An option that was changed; null where it was, or is, not set.")
@@ -170,7 +172,23 @@ class Example:
 
 @strawberry.input(description="Which environments to list.")
 class EnvironmentFilter:
-    search: str | None = strawberry.field(default=None, description="Part of the name.")
+    search: str | None = strawberry.field(
+        default=None, description="Words that each are part of the name, the description, the family or a tag."
+    )
+    family: str | None = strawberry.field(default=None, description="Which architecture it trains.")
+    model_type: str | None = strawberry.field(default=None, description="What it trains, for example lora.")
+    tags: list[str] | None = strawberry.field(default=None, description="All of these tags.")
+    templates: bool | None = strawberry.field(default=None, description="Only templates, or none.")
+
+    @property
+    def rows(self) -> EnvironmentRows:
+        return EnvironmentRows(
+            search=self.search,
+            family=self.family,
+            model_type=self.model_type,
+            tags=self.tags or (),
+            is_template=self.templates,
+        )
 
 
 @strawberry.type(description="An environment, or why not.")
@@ -237,10 +255,11 @@ class EnvironmentQuery:
         self, info: Info, first: int, after: Cursor | None = None, filter: EnvironmentFilter | None = None
     ) -> Connection[Environment]:
         size, position = check_first(first), decode_position(after)
-        search = filter.search if filter else None
+        rows = filter.rows if filter else EVERY_ENVIRONMENT
         rights = signed_in(info).rights
         page = await read(
-            info, lambda session: list_environments(session, rights, first=size, after=position, search=search)
+            info,
+            lambda session: list_environments(session, rights, first=size, after=position, filter=rows),
         )
         return connect(page, Environment.of)
 
