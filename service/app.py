@@ -21,12 +21,13 @@ from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
 from service.cursors import read_store_id
 from service.database import Database
-from service.environment_mirror import EnvironmentMirror
+from service.downloads import CONFIG_PATH, ZIP_PATH, config_file, folder_as_zip
 from service.headers import KnownHosts, SecurityHeaders
 from service.live.bell import Bell
+from service.mirror.mirror import EnvironmentMirror
 from service.outage import FAILURES
 from service.parts import Parts
-from service.read_models.environment import find_environment_named
+from service.read_models.environment import find_default_environment, find_environment_named
 from service.read_models.projection import project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
@@ -89,6 +90,8 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         WebSocketRoute("/graphql", GraphQLEndpoint()),
         Route("/api/training/status", training_status),
         Route("/api/audit/export", audit_export),
+        Route(CONFIG_PATH, config_file),
+        Route(ZIP_PATH, folder_as_zip),
         Route("/media/runs/{run_id}/{path:path}", run_file),
         Route(START_PATH, openid.start),
         Route(CALLBACK_PATH, openid.callback),
@@ -141,10 +144,16 @@ def start_environment(parts: Parts, name: str) -> None:
     with parts.database.reading() as session:
         environment = find_environment_named(session, name)
         number = num_runs_of(session, environment.id) + 1 if environment else 0
+        default = find_default_environment(session)
     if environment is None:
         log.error("environment=%s there is no such environment; nothing was started", name)
         return
     try:
-        parts.application.request_run(COMMAND_LINE, environment_id=environment.id, name=f"{environment.name}-{number}")
+        parts.application.request_run(
+            COMMAND_LINE,
+            environment_id=environment.id,
+            name=f"{environment.name}-{number}",
+            default_environment_id=default.id if default else None,
+        )
     except Refusal as refusal:
         log.error("environment=%s was not started: %s", name, refusal)

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from domain.access import ResourceKind, Rights
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between
-from domain.config.effective import DEFAULT_ENVIRONMENT
+from domain.config.effective import DEFAULT_ENVIRONMENT, is_default_environment, wants_defaults
 from domain.config.training import TrainingConfig
 from domain.environment import DATASETS_KEY, UNDESCRIBED, Environment
 from domain.errors import NameTaken
@@ -257,6 +257,12 @@ def environments_using(session: Session, dataset_id: UUID) -> list[EnvironmentRo
 def find_default_environment(session: Session) -> EnvironmentRow | None:
     """The one whose options count in those that ask for it."""
     return find_environment_named(session, DEFAULT_ENVIRONMENT)
+
+
+def environments_wanting_defaults(session: Session) -> list[EnvironmentRow]:
+    """Those that the environment `default` counts for, by name."""
+    rows = session.execute(select(environments).order_by(environments.c.name_key)).all()
+    return [_make(row) for row in rows if wants_defaults(row.config) and not is_default_environment(row.name)]
 
 
 def taken_names(session: Session, names: Sequence[str]) -> set[str]:

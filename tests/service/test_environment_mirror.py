@@ -16,8 +16,8 @@ import pytest
 from domain.access import Actor
 from domain.application import SimpleTuner
 from service.database import Database
-from service.environment_files import FilesRow, find_files, list_folder_problems, write_files_row
-from service.environment_mirror import EnvironmentMirror
+from service.mirror.files import FilesRow, find_files, list_folder_problems, write_files_row
+from service.mirror.mirror import EnvironmentMirror
 from service.read_models.dataset import DatasetRow, find_dataset_named
 from service.read_models.environment import (
     EnvironmentRow,
@@ -569,7 +569,7 @@ def test_death_at_any_write_leaves_old_or_new_and_no_double_version(
 
     for name in ("replace", "link", "unlink"):
         monkeypatch.setattr(os, name, dying(getattr(os, name)))
-    monkeypatch.setattr("service.environment_agreement.write_files_row", dying(write_files_row))
+    monkeypatch.setattr("service.mirror.agreement.write_files_row", dying(write_files_row))
     try:
         world.settle()
     except Died:
@@ -587,7 +587,7 @@ LOOKING = """
 import sys
 from pathlib import Path
 from service.database import Database
-from service.environment_mirror import EnvironmentMirror
+from service.mirror.mirror import EnvironmentMirror
 from service.read_models.projection import project
 from service.store import open_application
 from tests.service.conftest import AUDIT_KEY

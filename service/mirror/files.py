@@ -140,6 +140,10 @@ def list_folder_problems(session: Session) -> list[tuple[str, str]]:
     return [(row.folder, row.problem) for row in rows]
 
 
+def find_folder_problem(session: Session, folder: str) -> str | None:
+    return session.scalar(select(folder_problems.c.problem).where(folder_problems.c.folder == folder))
+
+
 def find_files_of(session: Session, ids: Sequence[UUID]) -> list[FilesRow | None]:
     """In the order asked for, with None for those that have none yet."""
     rows = session.execute(select(environment_files).where(environment_files.c.environment_id.in_(ids)))

@@ -2,7 +2,7 @@
 
 About once a second it looks at which folders and which environments are not as they were, and makes the world agree:
 write files that are behind, record what somebody changed in them by hand, make environments of new folders. What it
-knows is in the table of service.environment_files, so coming back after a kill is the same act as looking again. A
+knows is in the table of service.mirror.files, so coming back after a kill is the same act as looking again. A
 file that cannot be understood is left alone, and nothing is written over it until somebody mends it.
 """
 
@@ -24,8 +24,9 @@ from domain.application import SimpleTuner
 from domain.errors import Refusal, StaleVersion
 from service.audit.chain import event_chain
 from service.database import Database
-from service.environment_agreement import FILE, Agreement, explain, unlike
-from service.environment_files import (
+from service.environment_folder import CONFIG_FILE, read_environment_folder
+from service.mirror.agreement import FILE, Agreement, explain, unlike
+from service.mirror.files import (
     NOT_WRITTEN,
     Standing,
     list_orphans,
@@ -35,9 +36,8 @@ from service.environment_files import (
     write_files_row,
     write_folder_problems,
 )
-from service.environment_folder import CONFIG_FILE, read_environment_folder
-from service.folder_moves import NameOccupied, put_away, rename_folder
-from service.hand_edits import about_in, new_datasets
+from service.mirror.hand_edits import about_in, new_datasets
+from service.mirror.moves import NameOccupied, put_away, rename_folder
 from service.read_models.dataset import find_dataset_named
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""How one environment and its folder come to agree; service.environment_mirror decides when."""
+"""How one environment and its folder come to agree; service.mirror.mirror decides when."""
 
 import logging
 import os
@@ -13,7 +13,9 @@ from domain.access import Actor
 from domain.application import SimpleTuner
 from domain.errors import Refusal, StaleVersion
 from service.database import Database
-from service.environment_files import (
+from service.environment_folder import CONFIG_FILE, EnvironmentFolder, dataset_files, read_environment_folder, rendered
+from service.json_files import DiskFiles, KeptFiles, Unreadable, line_of, replace_file, time_in_name
+from service.mirror.files import (
     NOT_WRITTEN,
     FilesRow,
     Standing,
@@ -23,9 +25,7 @@ from service.environment_files import (
     texts_match,
     write_files_row,
 )
-from service.environment_folder import CONFIG_FILE, EnvironmentFolder, dataset_files, read_environment_folder, rendered
-from service.hand_edits import folder_for, plan_edit, says_the_same
-from service.json_files import DiskFiles, KeptFiles, Unreadable, line_of, replace_file, time_in_name
+from service.mirror.hand_edits import folder_for, plan_edit, says_the_same
 from service.read_models.dataset import DatasetRow, find_dataset_named
 from service.read_models.environment import EnvironmentRow, find_environment
 
