@@ -79,7 +79,7 @@ class Environment(Node):
     @strawberry.field(description="Where its files are on the machine of the service; null until they are written.")
     async def folder(self, info: Info) -> str | None:
         files = await info.context.environment_files.load(self.row.id)
-        return str(info.context.parts.settings.configs / files.folder) if files and files.texts else None
+        return str(info.context.parts.settings.configs / files.folder) if files and files.folder else None
 
     @strawberry.field(
         description="Why its files and the environment do not agree, and what to do; null when they do. While a file cannot "

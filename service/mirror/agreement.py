@@ -72,7 +72,7 @@ class Agreement:
                 return self.tell(standing, _told(read))
         if missing and not is_same:
             return False  # an editor may be putting a new file into its place
-        if missing and files.state != NOT_WRITTEN:
+        if missing and files.texts:
             log.info("environment=%s written again: %s is gone from %s", standing.name, ", ".join(missing), path)
         if missing or files.state != known.state or files.pending is not None:
             self.write(standing.id, path)

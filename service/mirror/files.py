@@ -39,11 +39,13 @@ folder_problems = Table(
 """Folders that stand for no environment, and why."""
 
 NOT_WRITTEN = ""
+NEVER_WRITTEN = "new"
+"""In place of a state: the files do not say what they must, or are not there at all yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilesRow:
-    """folder: its name. state: of what the files say, see state_of; NOT_WRITTEN when they do not say it yet.
+    """folder: its name. state: of what the files say, see state_of, or NOT_WRITTEN.
 
     texts: of the files as last agreed, by their path from the folder. pending: texts that were about to be written.
     problem: what people should know. conflict: name of the file with what could not be taken over; the problem is
@@ -57,6 +59,14 @@ class FilesRow:
     pending: dict[str, str] | None
     problem: str | None
     conflict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the files of an environment are, and what people should know of them. folder: None before there are any."""
+
+    folder: str | None
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ def write_files_row(session: Session, environment_id: UUID, **values: Any) -> No
         update(environment_files).where(environment_files.c.environment_id == environment_id).values(**values)
     )
     if changed.rowcount == 0:  # type: ignore[attr-defined]
-        made = {"state": NOT_WRITTEN, "texts": {}} | values
+        made = {"state": NEVER_WRITTEN, "texts": {}} | values
         session.execute(insert(environment_files).values(environment_id=environment_id, **made))
 
 
@@ -144,10 +154,11 @@ def find_folder_problem(session: Session, folder: str) -> str | None:
     return session.scalar(select(folder_problems.c.problem).where(folder_problems.c.folder == folder))
 
 
-def find_files_of(session: Session, ids: Sequence[UUID]) -> list[FilesRow | None]:
-    """In the order asked for, with None for those that have none yet."""
-    rows = session.execute(select(environment_files).where(environment_files.c.environment_id.in_(ids)))
-    by_id = {row.environment_id: FilesRow(**row._mapping) for row in rows}
+def find_places(session: Session, ids: Sequence[UUID]) -> list[Place | None]:
+    """In the order asked for, with None for those that have no files yet; without what the files say."""
+    columns = [environment_files.c[name] for name in ("environment_id", "folder", "problem", "state")]
+    rows = session.execute(select(*columns).where(environment_files.c.environment_id.in_(ids)))
+    by_id = {row.environment_id: Place(None if row.state == NEVER_WRITTEN else row.folder, row.problem) for row in rows}
     return [by_id.get(each) for each in ids]
 
 

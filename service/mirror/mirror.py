@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import PersistenceError
@@ -52,7 +53,7 @@ SETTLE_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
-"""Name, time, size and inode of everything in a folder: while it is the same, nothing needs to be read."""
+"""Name, time, size and inode of files: while it is the same, nothing needs to be read."""
 
 
 @dataclass(slots=True)
@@ -103,26 +104,36 @@ class EnvironmentMirror:
             if newest != memory.newest_event:
                 memory.standings = list_standings(session)
         done = [self._put_away(*orphan) for orphan in orphans]
-        done += [self._guard(standing) for standing in memory.standings]
-        done += [self._meet(name, newest) for name in self._strange_folders()]
+        done += [self._guard(self._follow, standing) for standing in memory.standings]
+        done += [self._guard(self._meet, name, newest) for name in self._strange_folders()]
         if self._problems != problems or memory.is_first:
             with self._database.writing() as session:
-                write_folder_problems(session, self._problems)
+                write_folder_problems(session, {storable(name): said for name, said in self._problems.items()})
         memory.newest_event = newest if all(done) else -1
         memory.is_first = False
 
     # ---- environments and their folders
 
-    def _guard(self, standing: Standing) -> bool:
+    def _guard(self, work: Callable[..., bool], *about: Any) -> bool:
         """One folder's trouble must not reach the others. False when there is more to be done at the next look."""
+        try:
+            return work(*about)
+        except StaleVersion as stale:
+            log.info("%s; looking again", stale)
+        except (SQLAlchemyError, PersistenceError):
+            raise
+        except Exception:
+            log.exception("comparing %s with its files failed; trying again", about[0])
+        return False
+
+    def _follow(self, standing: Standing) -> bool:
+        """Make one environment and its folder agree."""
         try:
             return self._begin(standing) if standing.folder is None else self._agree(standing, standing.folder)
         except OSError as error:
             folder = standing.folder or standing.name
             self._agreement.tell(standing, f"the folder {folder!r:.200} cannot be used: {error.strerror}")
-        except StaleVersion:
-            log.info("environment=%s was changed meanwhile; looking again", standing.name)
-        return False
+            return False
 
     def _agree(self, standing: Standing, folder: str) -> bool:
         if folder == standing.name:
@@ -209,7 +220,7 @@ class EnvironmentMirror:
         spellings = {name.casefold(): name for name in owned}
         strange = []
         for entry in sorted(os.scandir(self._root), key=lambda entry: entry.name):
-            if entry.name.startswith(".") or entry.name in owned or not entry.is_dir():
+            if entry.name.startswith(".") or entry.name in owned or not os.path.isdir(entry.path):
                 continue
             twin = spellings.get(entry.name.casefold())
             if twin is not None and _is_same_folder(self._root / twin, Path(entry.path)):
@@ -223,16 +234,17 @@ class EnvironmentMirror:
     def _meet(self, name: str, newest: int) -> bool:
         """Make an environment of a new folder, or say why not; one that was refused is looked at again when it changed."""
         path = self._root / name
-        mark = fingerprint(path)
+        try:
+            mark = fingerprint(path)
+        except OSError as error:
+            self._problem(name, f"the folder {name!r} cannot be read: {error.strerror}")
+            return True
         is_same = self._is_same_as_last(name, mark)
         if self._memory.dealt_with.get(name) == (str(newest), mark):
             return True
         if not is_same and not self._is_quiet(mark):
             return False
-        try:
-            problem = "is a link, and links are not followed" if path.is_symlink() else self._make(name, path)
-        except StaleVersion:
-            return False
+        problem = "is a link, and links are not followed" if path.is_symlink() else self._make(name, path)
         if problem is None:
             self._problems.pop(name, None)
             return False
@@ -289,9 +301,9 @@ class EnvironmentMirror:
 
 
 def fingerprint(folder: Path, beyond: Sequence[str] = ()) -> Fingerprint:
-    """Empty for a folder that is not there. beyond: files elsewhere that belong to it, by their path from it."""
+    """Of its JSON files and copies of such; empty for a folder that is not there. beyond: files elsewhere that belong to it, by their path from it."""
     try:
-        names = [name for name in os.listdir(folder) if not name.startswith(".")]
+        names = [name for name in os.listdir(folder) if ".json" in name and not name.startswith(".")]
     except FileNotFoundError:
         return ()
     return tuple(sorted(_mark(folder, name) for name in (*names, *beyond)))
@@ -303,6 +315,11 @@ def _mark(folder: Path, name: str) -> tuple[str, int, int, int]:
     except OSError:
         return (name, 0, 0, 0)
     return (name, about.st_mtime_ns, about.st_size, about.st_ino)
+
+
+def storable(name: str) -> str:
+    """A name on the disk need not be a text; what is none in it is shown as such."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _is_same_folder(one: Path, other: Path) -> bool:

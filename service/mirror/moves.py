@@ -11,6 +11,8 @@ from service.json_files import free_name, time_in_name
 log = logging.getLogger(__name__)
 
 DELETED = ".deleted"
+MAX_NAME_BYTES = 200
+"""Most file systems allow 255."""
 
 
 class NameOccupied(Exception):
@@ -23,9 +25,16 @@ def put_away(root: Path, folder: str) -> None:
     if not os.path.lexists(source):
         return
     (root / DELETED).mkdir(exist_ok=True)
-    target = free_name(root / DELETED, f"{folder}-{time_in_name()}")
+    target = free_name(root / DELETED, f"{_shortened(folder)}-{time_in_name()}")
     os.rename(source, root / DELETED / target)
     log.info("folder=%s moved to=%s", source, root / DELETED / target)
+
+
+def _shortened(name: str) -> str:
+    """So that there is room for the time behind it."""
+    while len(os.fsencode(name)) > MAX_NAME_BYTES:
+        name = name[:-1]
+    return name
 
 
 def rename_folder(root: Path, environment_id: UUID, old: str, new: str, *, moving: Collection[str]) -> str:

@@ -542,10 +542,29 @@ def test_name_that_is_too_long_for_a_folder_is_a_problem(world: World) -> None:
     assert str(world.files(name).problem).endswith("cannot be used: File name too long")
 
 
+def test_environment_of_a_long_name_can_be_put_away(world: World) -> None:
+    name = "🐈" * 60
+    world.application.delete_environment(ANNA, world.create(name))
+    world.settle()
+    assert [folder.name[:50] for folder in (world.configs / ".deleted").iterdir()] == ["🐈" * 50]
+
+
+def test_strange_names_and_loops_stop_nothing(world: World) -> None:
+    (world.configs).mkdir()
+    (world.configs / "loop").symlink_to(world.configs / "loop")
+    strange = os.fsencode(world.configs) + b"/\xff"
+    os.mkdir(strange)
+    with open(strange + b"/config.json", "w") as file:
+        file.write('{"model_family": "sd1x"}')
+    world.create("dogs")
+    assert [folder for folder, _ in world.folder_problems()] == ["\ufffd"]
+    assert world.written("dogs/config.json")["model_family"] == "sd1x"
+
+
 # ---- killed on the way
 
 
-class Died(Exception):
+class Died(BaseException):
     """Stands for the end of the process at this instant: nothing after it happens."""
 
 
