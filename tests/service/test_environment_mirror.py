@@ -253,6 +253,19 @@ def test_hand_made_change_is_a_version_by_file(database: Database, tmp_path: Pat
     assert world.environment().revision == 2
 
 
+def test_version_by_file_is_taken_back_in_the_files_too(world: World) -> None:
+    environment_id = world.create(seed=1)
+    world.edit(seed=2)
+    world.write("cats/multidatabackend.json", [])
+    world.settle()
+    assert world.environment().dataset_ids == ()
+    world.application.restore_environment(ANNA, environment_id, revision=1)
+    world.settle()
+    assert world.written()["seed"] == 1
+    assert [entry["id"] for entry in world.written("cats/multidatabackend.json")] == ["cats-ink"]
+    assert [row.via for row in world.versions()] == ["session", "file", "session"]
+
+
 def test_option_that_is_taken_out_is_unset(world: World) -> None:
     world.create(seed=1)
     world.write("cats/config.json", {"--model_family": "sd1x"})

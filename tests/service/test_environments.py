@@ -13,12 +13,14 @@ import pytest
 
 from domain.application import SimpleTuner
 from domain.errors import InvalidInput
+from domain.training_run import RunState, TrainingRun
 from service.database import Database
 from service.environment_folder import read_environment_folder
 from service.environment_names import ADJECTIVES, NOUNS
+from service.graphql.scalars import decode_id, encode_id
 from service.read_models.training_run import RunRow, find_run
 from tests.service.conftest import Script, Server
-from tests.service.people import CONSOLE
+from tests.service.people import CONSOLE, Household
 
 CREATE = """mutation ($input: CreateEnvironmentInput!) {
   createEnvironment(input: $input) { environment { id name version isTemplate tags description datasets { name } } errors { message } }
@@ -108,6 +110,39 @@ def test_folder_without_environment_is_told(server: Server, script: Script) -> N
         time.sleep(0.05)
     assert told[0]["folder"] == "bro:ken"
     assert "'bro:ken' cannot be a name" in told[0]["problem"]
+
+
+# ---- versions
+
+
+def test_run_shows_its_version_and_what_changed_since(server: Server, script: Script) -> None:
+    made = create(script, "run-of", config={**CAT, "lora_rank": 4})
+    run = TrainingRun.request(
+        CONSOLE,
+        name="run-of-1",
+        environment_id=decode_id("Environment", made["id"]),
+        environment_revision=1,
+        default_environment_revision=7,
+        config={},
+        datasets=[],
+    )
+    run.end(CONSOLE, outcome=RunState.FINISHED, reason=None)
+    Household(server).application.save(run)
+    assert update(script, made, set={"seed": 2})["errors"] == []
+    config = Path(shown_when(script, "run-of", has_folder)["folder"], "config.json")
+    shown_when(script, "run-of", lambda _: json.loads(config.read_text())["seed"] == 2)
+    config.write_text(json.dumps({"model_family": "sd1x", "seed": 3}))
+    shown_when(script, "run-of", lambda environment: environment["version"] == 3)
+    document = """query ($id: ID!) { trainingRun(id: $id) {
+      environmentVersion defaultEnvironmentVersion changesSince { key before after } } }"""
+    assert script.ask(document, id=encode_id("TrainingRun", run.id))["trainingRun"] == {
+        "environmentVersion": 1,
+        "defaultEnvironmentVersion": 7,
+        "changesSince": [
+            {"key": "lora_rank", "before": 4, "after": None},
+            {"key": "seed", "before": 1, "after": 3},
+        ],
+    }
 
 
 # ---- downloads
