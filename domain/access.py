@@ -27,7 +27,8 @@ PERMISSIONS: dict[str, str] = {
     "config.delete.all": "Delete everybody's environments and datasets.",
     "paths.any": "Name files and folders of this machine outside the allowed folders in a configuration.",
     "scripts.edit": "Name external scripts in a configuration: they run as commands on this machine.",
-    "secrets.edit": "Write the secrets of the service, which nobody can read back.",
+    "secrets.own": "Store tokens of one's own for one's own runs; nobody can read them back.",
+    "secrets.edit": "Write the secrets of the service and those that all runs share, which nobody can read back.",
     "admin.audit": "Read and export the audit log.",
     "admin.users": "Create, change, disable and delete users, and see their e-mail addresses and sign-ins.",
     "admin.levels": "Make levels, and rules that narrow them.",
@@ -42,7 +43,7 @@ _RESEARCHER = frozenset(
     {
         *("job.submit", "job.view.own", "job.cancel.own"),
         *("config.view", "config.create", "config.edit.own", "config.delete.own"),
-        *("api.access", "api.keys.own"),
+        *("secrets.own", "api.access", "api.keys.own"),
     }
 )
 

@@ -18,6 +18,7 @@ from domain.access import SERVICE, Actor
 from domain.aggregate import Noun
 from domain.config.checks import check_dataset, check_startable, check_training, normalise_keys
 from domain.config.effective import check_environment, effective_config, is_default_environment, wants_defaults
+from domain.config.secrets import check_no_secrets
 from domain.dataset import Dataset
 from domain.environment import Environment
 from domain.errors import InvalidInput, NotFound, StaleVersion
@@ -152,6 +153,7 @@ class SimpleTuner(Application[UUID]):
         dataset_ids: what to train on, in order; a name is one of the new ones, and those not named come last.
         """
         written = normalise_keys(config)
+        check_no_secrets(written, place="environment")
         check_environment(_checked_name(name), written)
         new = {key: _new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()}
         for dataset_id in dataset_ids:
@@ -184,6 +186,7 @@ class SimpleTuner(Application[UUID]):
 
         def command(environment: Environment) -> None:
             config = _edited(environment.config, set=set, unset=unset)
+            check_no_secrets(config, place="environment")
             check_environment(environment.name, config)
             environment.change(
                 actor,
@@ -199,6 +202,7 @@ class SimpleTuner(Application[UUID]):
 
         def command(environment: Environment) -> None:
             config, dataset_ids = environment.at(revision)
+            check_no_secrets(config, place="environment")
             check_environment(environment.name, config)
             for dataset_id in dataset_ids:
                 self._get(Dataset, dataset_id)
@@ -251,6 +255,7 @@ class SimpleTuner(Application[UUID]):
             dataset.change(actor, expected_revision=revision, config=kept)
             datasets.append(dataset)
         made = {name: _new_dataset(actor, name=name, config=config) for name, config in edit.new_datasets.items()}
+        check_no_secrets(edit.config, place="environment")
         check_environment(environment.name, edit.config)
         environment.change(
             actor,
@@ -293,7 +298,9 @@ class SimpleTuner(Application[UUID]):
                 path=("expectedVersion",),
             )
         default = self._default_for(environment, default_environment_id)
-        config = check_training(effective_config(environment.config, default.config if default else None))
+        merged = effective_config(environment.config, default.config if default else None)
+        check_no_secrets(merged, place="environment")
+        config = check_training(merged)
         check_startable(config)
         datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
         if not datasets:
@@ -395,6 +402,7 @@ def _new_dataset(actor: Actor, *, name: str, config: Mapping[str, Any]) -> Datas
 def _checked_dataset(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration as it is kept: what was written, with the dataset's name as its id."""
     kept = {**config, "id": name}
+    check_no_secrets(kept, place="dataset")
     check_dataset(kept)
     return kept
 
@@ -417,6 +425,7 @@ def _edited(config: Mapping[str, Any], *, set: Mapping[str, Any], unset: Sequenc
 
 
 def _frozen(dataset: Dataset) -> dict[str, Any]:
+    check_no_secrets(dataset.config, place="dataset")
     return {
         "id": str(dataset.id),
         "revision": dataset.revision,

@@ -1,6 +1,6 @@
 """Policy: who may sign in, and what levels of one's own allow. There is one, which begins with its first change.
 
-Secrets of providers are kept elsewhere, never in events.
+Secrets, of providers and shared ones, are kept elsewhere, never in events.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,6 +13,7 @@ from domain.access import LEVELS, SERVICE, Actor, check_permissions
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between
 from domain.errors import InvalidInput, NameTaken, NotFound, StaleVersion
+from domain.secret import MAX_SECRETS
 
 POLICY_ID = UUID("5f0c1d3e-7c55-4b52-9f0a-6a1d9d2c7a10")
 MAX_LEVEL_NAME = 50
@@ -28,7 +29,8 @@ REGISTRATION: Mapping[str, Any] = {
 
 class Policy(Noun):
     """levels: by name, what each custom one is ({description, permissions}). rules and providers: by id, as they were
-    checked by who gave them, each with a `revision` of its own that counts its versions from 1.
+    checked by who gave them, each with a `revision` of its own that counts its versions from 1. secrets: the names of those
+    that every run is given.
     """
 
     TOPIC = "Policy"
@@ -115,12 +117,29 @@ class Policy(Noun):
         def apply(self, aggregate: "Policy") -> None:
             aggregate.registration = apply_changes(aggregate.registration, self.changes)
 
+    class SecretSet(Event):
+        """name: its environment variable; what it is stands nowhere in events."""
+
+        TOPIC = "Policy.SecretSet"
+        name: str
+
+        def apply(self, aggregate: "Policy") -> None:
+            aggregate.secrets.add(self.name)
+
+    class SecretRemoved(Event):
+        TOPIC = "Policy.SecretRemoved"
+        name: str
+
+        def apply(self, aggregate: "Policy") -> None:
+            aggregate.secrets.discard(self.name)
+
     def __init__(self) -> None:
         self.levels: dict[str, dict[str, Any]] = {}
         self.rules: dict[UUID, dict[str, Any]] = {}
         self.providers: dict[UUID, dict[str, Any]] = {}
         self.provider_revisions: dict[UUID, int] = {}
         self.registration: dict[str, Any] = dict(REGISTRATION)
+        self.secrets: set[str] = set()
 
     @staticmethod
     def create_id() -> UUID:
@@ -247,6 +266,18 @@ class Policy(Noun):
         changes = changes_between(self.registration, {**self.registration, **changed})
         if changes:
             self._record(self.RegistrationChanged, actor, changes=changes)
+
+    # ---- shared secrets
+
+    def set_secret(self, actor: Actor, *, name: str) -> None:
+        if name not in self.secrets and len(self.secrets) >= MAX_SECRETS:
+            raise InvalidInput(f"there are {MAX_SECRETS} shared secrets, which is all there can be; delete one first")
+        self._record(self.SecretSet, actor, name=name)
+
+    def remove_secret(self, actor: Actor, *, name: str) -> None:
+        if name not in self.secrets:
+            raise NotFound(f"there is no shared secret {name!r:.100}", path=("name",))
+        self._record(self.SecretRemoved, actor, name=name)
 
 
 def _level(description: str, permissions: Collection[str]) -> dict[str, Any]:

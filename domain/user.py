@@ -8,7 +8,8 @@ from eventsourcing.domain import AggregateCreated
 from domain.access import Actor
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between
-from domain.errors import NotFound, StaleVersion, WrongState
+from domain.errors import InvalidInput, NotFound, StaleVersion, WrongState
+from domain.secret import MAX_SECRETS
 
 
 class User(Noun):
@@ -99,6 +100,22 @@ class User(Noun):
         def apply(self, aggregate: "User") -> None:
             aggregate.api_keys.discard(self.key_id)
 
+    class SecretSet(Event):
+        """name: its environment variable; what it is stands nowhere in events."""
+
+        TOPIC = "User.SecretSet"
+        name: str
+
+        def apply(self, aggregate: "User") -> None:
+            aggregate.secrets.add(self.name)
+
+    class SecretRemoved(Event):
+        TOPIC = "User.SecretRemoved"
+        name: str
+
+        def apply(self, aggregate: "User") -> None:
+            aggregate.secrets.discard(self.name)
+
     class Deleted(Event):
         TOPIC = "User.Deleted"
 
@@ -114,6 +131,7 @@ class User(Noun):
         self.deleted = False
         self.revision = 1
         self.api_keys: set[UUID] = set()
+        self.secrets: set[str] = set()
 
     @classmethod
     def register(cls, actor: Actor, *, levels: Sequence[str]) -> "User":
@@ -178,6 +196,16 @@ class User(Noun):
         if key_id not in self.api_keys:
             raise NotFound("there is no such API key, or it has been revoked already", path=("id",))
         self._record(self.ApiKeyRevoked, actor, key_id=key_id)
+
+    def set_secret(self, actor: Actor, *, name: str) -> None:
+        if name not in self.secrets and len(self.secrets) >= MAX_SECRETS:
+            raise InvalidInput(f"you have {MAX_SECRETS} secrets, which is all there can be; delete one first")
+        self._record(self.SecretSet, actor, name=name)
+
+    def remove_secret(self, actor: Actor, *, name: str) -> None:
+        if name not in self.secrets:
+            raise NotFound(f"you have stored no secret {name!r:.100}", path=("name",))
+        self._record(self.SecretRemoved, actor, name=name)
 
     def delete(self, actor: Actor, *, expected_revision: int | None = None) -> None:
         self.check_revision(expected_revision)

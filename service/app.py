@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domain.access import Actor
 from domain.errors import Refusal
 from service import idempotency  # noqa: F401  its table belongs to the metadata
-from service.access import identities, passwords, provider_settings  # noqa: F401  their tables belong to the metadata
+from service.access import identities, passwords  # noqa: F401  their tables belong to the metadata
+from service.access.given_providers import add_given_providers
+from service.access.plain_secrets import seal_plain_secrets
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
@@ -31,6 +33,8 @@ from service.read_models.environment import find_default_environment, find_envir
 from service.read_models.projection import project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
+from service.secrets.key import KeyRing, KeyTrouble
+from service.secrets.vault import Vault
 from service.settings import Settings
 from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes
 from service.store import on_commit, open_application
@@ -55,6 +59,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             runs=settings.runs,
             max_running=settings.max_running,
             environment=settings.environment,
+            vault=parts.vault,
         )
         async with asyncio.TaskGroup() as tasks:
             app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql, database))
@@ -130,13 +135,27 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
     if not is_newest_fitting(application, database, key=audit_key):
         log.error("the newest event does not fit its link: another audit key, or altered; run simpletuner audit verify")
     on_commit(application, bell.ring)
+    vault = Vault(KeyRing.of(settings))
+    seal_what_is_plain(database, vault)
+    add_given_providers(application, vault, settings.environment)
     return Parts(
         settings=settings,
         database=database,
         application=application,
         bell=bell,
+        vault=vault,
         store_id=read_store_id(database),
     )
+
+
+def seal_what_is_plain(database: Database, vault: Vault) -> None:
+    """A key that is missing or wrong is said, and keeps nobody from what needs no secret."""
+    try:
+        seal_plain_secrets(database, vault)
+        with database.reading() as session:
+            vault.check(session)
+    except KeyTrouble as trouble:
+        log.error("secrets: %s", trouble)
 
 
 def start_environment(parts: Parts, name: str) -> None:

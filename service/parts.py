@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from domain.application import SimpleTuner
 from service.database import Database
 from service.live.bell import Bell
+from service.secrets.vault import Vault
 from service.settings import Settings
 
 Found = TypeVar("Found")
@@ -22,6 +23,7 @@ class Parts:
     database: Database
     application: SimpleTuner
     bell: Bell
+    vault: Vault
     store_id: UUID
 
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
+HUB_URL = "https://huggingface.co"
+WANDB_URL = "https://api.wandb.ai"
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -22,8 +24,8 @@ class Settings:
 
     environment: the process environment, which trainers are given a part of. setup_token: what the first
     administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
-    configuration. configs: where each environment has a folder. audit_key: as it was given, None to keep it in the
-    workspace.
+    configuration. configs: where each environment has a folder. audit_key, secret_key: as they were given, None to keep
+    them in the workspace. hub_url, wandb_url: where tokens are checked.
     trusted_origins: other addresses that the client is served at, such as https://tuner.example.org.
     trusted_proxies: addresses and networks whose X-Forwarded-For and -Proto count. introspection: those who are signed
     in may ask for the schema. query_seconds: how long a query may take. request_seconds: how long the headers of a
@@ -41,6 +43,9 @@ class Settings:
     shared_paths: tuple[Path, ...] = ()
     configs: Path
     audit_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    hub_url: str = HUB_URL
+    wandb_url: str = WANDB_URL
     trusted_origins: frozenset[str] = frozenset()
     trusted_proxies: tuple[str, ...] = ()
     introspection: bool = True
@@ -97,6 +102,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         shared_paths=_paths(environment, "SIMPLETUNER_SHARED_PATHS"),
         configs=Path(environment.get("SIMPLETUNER_CONFIGS_DIR") or workspace / "configs").expanduser().absolute(),
         audit_key=environment.get("SIMPLETUNER_AUDIT_KEY") or None,
+        secret_key=environment.get("SIMPLETUNER_SECRET_KEY") or None,
+        hub_url=(environment.get("HF_ENDPOINT") or HUB_URL).rstrip("/"),
+        wandb_url=(environment.get("WANDB_BASE_URL") or WANDB_URL).rstrip("/"),
         trusted_origins=_origins(environment, "SIMPLETUNER_TRUSTED_ORIGINS"),
         trusted_proxies=_networks(environment, "SIMPLETUNER_TRUSTED_PROXIES"),
         introspection=_switch(environment, "SIMPLETUNER_INTROSPECTION", default=True),

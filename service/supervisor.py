@@ -26,6 +26,9 @@ from service.launchers import local
 from service.live.bell import Bell
 from service.read_models.training_run import RunRow, active_runs, find_run, requests_of
 from service.run_files import journal_size, pass_requests, read_journal, run_folder
+from service.secrets.handover import secrets_of_run
+from service.secrets.key import KeyTrouble
+from service.secrets.vault import Vault
 from trainer import wire
 
 log = logging.getLogger(__name__)
@@ -74,6 +77,7 @@ class Supervisor:
         runs: Path,
         max_running: int,
         environment: Mapping[str, str],
+        vault: Vault,
     ) -> None:
         self._application = application
         self._database = database
@@ -81,6 +85,7 @@ class Supervisor:
         self._runs = runs
         self._max_running = max_running
         self._environment = environment
+        self._vault = vault
         self._watched: set[UUID] = set()
 
     async def run(self) -> None:
@@ -153,8 +158,9 @@ class Supervisor:
                 num_processes=int(run.config["num_processes"]),
                 devices=run.devices,
                 environment=self._environment,
+                secrets=secrets_of_run(self._database, self._vault, run.owner),
             )
-        except (OSError, local.LaunchError) as error:
+        except (OSError, local.LaunchError, KeyTrouble) as error:
             self._end(watch, RunState.FAILED, f"the trainer could not be started: {error}")
 
     def _has_begun(self, watch: Watch) -> bool:

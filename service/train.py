@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from domain.config.checks import check_dataset, check_startable, check_training
+from domain.config.secrets import check_no_secrets
 from domain.errors import InvalidInput, Refusal
 from service.environment_folder import CONFIG_FILE
 from service.examples import Example, read_example
@@ -58,6 +59,9 @@ def read_folder(path: Path) -> Example:
 
 def _spec(environment: Example, *, resume: bool) -> wire.RunSpec:
     try:
+        check_no_secrets(environment.config, place="environment")
+        for entry in environment.datasets.values():
+            check_no_secrets(entry, place="dataset")
         checked = check_training(environment.config)
         check_startable(checked)
         config = checked.model_dump(mode="json")

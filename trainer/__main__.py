@@ -7,10 +7,13 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from domain.config.secrets import fill_in_secrets
 from domain.errors import Refusal
 from trainer.checkpoints import Checkpoints
 from trainer.errors import AlreadyRunning, StopRequested, TrainingError, explain, name
@@ -18,7 +21,8 @@ from trainer.inbox import Inbox, RequestInbox, SilentInbox
 from trainer.journal import Journal, JournalFile, SilentJournal, log
 from trainer.order import read_order
 from trainer.quiet import silence_libraries
-from trainer.wire import RUN_FILE, Ended, WireError, read_run_spec
+from trainer.secrets import take_secrets, withhold
+from trainer.wire import RUN_FILE, Ended, RunSpec, WireError, read_run_spec
 
 Outcome = Literal["finished", "stopped"]
 
@@ -33,25 +37,29 @@ def main(arguments: list[str]) -> int:
         return _refuse(f"{run_dir} is not a directory; {USAGE}")
     if not (run_dir / RUN_FILE).exists():
         return _refuse(f"{run_dir} has no {RUN_FILE}; a run directory is made by the service or by 'simpletuner train'")
+    try:
+        secrets = take_secrets()
+    except WireError as error:
+        return _refuse(str(error))
     with ExitStack() as stack:
         if _is_main_process():
             try:
                 journal_file = stack.enter_context(JournalFile(run_dir))
             except (AlreadyRunning, OSError) as error:
                 return _refuse(explain(error) or name(error))
-            return _run(run_dir, journal_file, RequestInbox(run_dir, journal_file))
-        return _run(run_dir, SilentJournal(), SilentInbox())
+            return _run(run_dir, journal_file, RequestInbox(run_dir, journal_file), secrets)
+        return _run(run_dir, SilentJournal(), SilentInbox(), secrets)
 
 
-def _run(run_dir: Path, journal: Journal, inbox: Inbox) -> int:
+def _run(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, str]) -> int:
     """Run to the end, whatever it is, and tell the journal."""
     outcome: Outcome
     try:
-        outcome, _kept_until_we_leave = _train(run_dir, journal, inbox)
+        outcome, _kept_until_we_leave = _train(run_dir, journal, inbox, secrets)
     except StopRequested:
         outcome = "stopped"
     except Exception as error:  # noqa: BLE001 - the entry of the process: every end is told to the journal
-        return _leave(_fail(run_dir, journal, error))
+        return _leave(_fail(run_dir, journal, error, secrets))
     journal.append(_ended(run_dir, journal, outcome))
     return _leave(0)
 
@@ -69,9 +77,9 @@ def _leave(status: int) -> int:
     return status
 
 
-def _train(run_dir: Path, journal: Journal, inbox: Inbox) -> tuple[Outcome, object]:
+def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, str]) -> tuple[Outcome, object]:
     """How it ended, and everything it was made of."""
-    order = read_order(run_dir, read_run_spec(run_dir))
+    order = read_order(run_dir, _with_secrets(read_run_spec(run_dir), secrets))
     silence_libraries()
     # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
     from trainer.loop import train  # noqa: PLC0415
@@ -83,16 +91,24 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox) -> tuple[Outcome, obje
     return outcome, training
 
 
-def _fail(run_dir: Path, journal: Journal, error: Exception) -> int:
+def _with_secrets(spec: RunSpec, secrets: Mapping[str, str]) -> RunSpec:
+    """In memory only: run.json keeps the names."""
+    return replace(
+        spec, datasets=[fill_in_secrets(each, secrets=secrets, environment=os.environ) for each in spec.datasets]
+    )
+
+
+def _fail(run_dir: Path, journal: Journal, error: Exception, secrets: Mapping[str, str]) -> int:
     """One line for people on the terminal, the same in the journal; the traceback of what nobody can explain there."""
-    reason = explain(error)
+    explained = explain(error)
+    reason = withhold(explained or name(error), secrets)
     is_same_everywhere = isinstance(error, (TrainingError, Refusal, WireError))
     if _is_main_process() or not is_same_everywhere:
-        _tell(f"the run failed: {reason or name(error)}")
+        _tell(f"the run failed: {reason}")
     try:
-        if reason is None:
-            log(journal, "error", "".join(traceback.format_exception(error)))
-        journal.append(_ended(run_dir, journal, "failed", reason=reason or name(error)))
+        if explained is None:
+            log(journal, "error", withhold("".join(traceback.format_exception(error)), secrets))
+        journal.append(_ended(run_dir, journal, "failed", reason=reason))
     except OSError as full:
         _tell(f"the end could not be written to the journal: {explain(full) or name(full)}")
     return 2 if isinstance(error, WireError) else 1

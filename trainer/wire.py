@@ -3,6 +3,7 @@
     RUN_DIR/run.json         what to do; written by the service before each start (RunSpec)
     RUN_DIR/journal.jsonl    messages, appended by the trainer, read by the service from a byte offset
     RUN_DIR/requests.jsonl   requests, appended by the service, read by the trainer between steps
+    standard input           secrets, in a file without a name that every process reads from its beginning
 
 Both sides may die at any instant: a line counts once its newline is there, and whoever opens a file to append first
 cuts an unfinished last line. Unknown fields are ignored and unknown types are refused with WireError, so that a reader
@@ -12,7 +13,8 @@ can skip them and say so. Only the standard library is imported, so that the ser
 import json
 import math
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -83,6 +85,31 @@ def read_run_spec(run_dir: Path) -> RunSpec:
 
 def _is_list_of_objects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+
+
+# ---- secrets ----------------------------------------------------------------------------------------------------------
+
+
+SECRETS_MARK = b"SimpleTuner secrets\n"
+
+
+def encode_secrets(secrets: Mapping[str, str]) -> bytes:
+    return SECRETS_MARK + json.dumps(secrets).encode()
+
+
+def read_secrets(descriptor: int) -> dict[str, str]:
+    """By name; none when something else is there, such as a terminal. The position of the file is that of all processes
+    of a run, so it is neither used nor moved. Raises WireError."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or os.pread(descriptor, len(SECRETS_MARK), 0) != SECRETS_MARK:
+        return {}
+    try:
+        secrets = json.loads(os.pread(descriptor, status.st_size, 0)[len(SECRETS_MARK) :])
+    except ValueError:
+        secrets = None
+    if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):
+        raise WireError("the secrets of the run cannot be read; start it again")
+    return secrets
 
 
 # ---- messages: trainer → service --------------------------------------------------------------------------------------

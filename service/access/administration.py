@@ -22,6 +22,7 @@ from service.access.sessions import end_sessions_of
 from service.database import Database
 from service.idempotency import idempotency_keys
 from service.read_models.user import forget_person, name_person, num_administrators, vouch_for_email
+from service.secrets.listing import erase_secrets_of
 
 ALL = frozenset(PERMISSIONS)
 GENERATED_BYTES = 12
@@ -148,7 +149,7 @@ def delete_user(
     expected_revision: int | None = None,
     reach: frozenset[str] = ALL,
 ) -> None:
-    """Their name, address, password, sessions and keys are erased; what they did stays, by a deleted user."""
+    """Their name, address, password, sessions, keys and secrets are erased; what they did stays, by a deleted user."""
 
     def command(user: User) -> None:
         check_reach_over(application, reach, user)
@@ -165,6 +166,7 @@ def erase_person(session: Session, user_id: UUID) -> None:
     """Everything that names a person or opens their account."""
     forget_person(session, user_id)
     end_sessions_of(session, user_id)
+    erase_secrets_of(session, user_id)
     for table in (passwords, api_keys, identities, idempotency_keys):
         session.execute(delete(table).where(table.c.user_id == user_id))
 

@@ -15,7 +15,13 @@ from domain.application import SimpleTuner
 from domain.errors import InvalidInput, WrongState
 from domain.sign_in import ExternalIdentity, LdapProvider, OidcProvider
 from domain.user import User
-from service.access.accounts import MAX_USERNAME, check_email_domain, check_name_and_email, open_session
+from service.access.accounts import (
+    MAX_USERNAME,
+    check_email_domain,
+    check_name_and_email,
+    is_setup_required,
+    open_session,
+)
 from service.access.administration import check_administrator_remains
 from service.access.identities import LinkedMeanwhile, find_linked_user, write_identity
 from service.access.provider_settings import KnownProvider
@@ -118,8 +124,8 @@ def link(
 def make_user(
     application: SimpleTuner, database: Database, known: KnownProvider, identity: ExternalIdentity, actor: Actor
 ) -> UserRow:
-    if not known.provider.auto_create_users:
-        raise NotLetIn("no-account")
+    if not known.provider.auto_create_users or is_setup_required(database):
+        raise NotLetIn("no-account")  # the first user is the first administrator, and proves it otherwise
     try:
         check_name_and_email(username="x", email=identity.email)
     except InvalidInput as refusal:

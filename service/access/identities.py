@@ -35,6 +35,10 @@ def find_linked_user(session: Session, provider_id: UUID, subject: str) -> UUID 
     )
 
 
+def users_linked_at(session: Session, provider_id: UUID) -> list[UUID]:
+    return list(session.scalars(select(identities.c.user_id).where(identities.c.provider_id == provider_id).distinct()))
+
+
 def write_identity(session: Session, *, provider_id: UUID, subject: str, user_id: UUID, email: str) -> None:
     """Raises LinkedMeanwhile."""
     if find_linked_user(session, provider_id, subject) is not None:

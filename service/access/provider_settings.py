@@ -1,4 +1,4 @@
-"""Sign-in providers as administrators keep them. Their secrets are in a table that events never see, and only go in.
+"""Sign-in providers as administrators keep them. Their secrets are sealed in a table that events never see, and only go in.
 
 A secret is shown to whom the configuration names; who changes that has to know the secret.
 """
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import Column, Table, Text, Uuid, delete, insert, select
 from sqlalchemy.orm import Session
 
 from domain.access import Actor
@@ -17,17 +16,15 @@ from domain.errors import InvalidInput, NotFound
 from domain.policy import Policy
 from domain.sign_in import LdapProvider, OidcProvider, ProviderKind, check_provider
 from service.access.administration import check_reach
-from service.access.identities import forget_identities_at
-from service.database import Database, metadata
+from service.access.identities import forget_identities_at, users_linked_at
+from service.access.providers import ProviderTrouble
+from service.access.sessions import end_sessions_of
+from service.database import Database
 from service.read_models.policy import ProviderRow, find_provider, list_providers
+from service.secrets.key import KeyTrouble
+from service.secrets.vault import Vault, owners_of
 
-provider_secrets = Table(
-    "provider_secrets",
-    metadata,
-    Column("provider_id", Uuid, primary_key=True),
-    Column("secret", Text, nullable=False),
-)
-
+SECRET_NAME = "provider secret"
 MAX_SECRET = 4000
 MAX_PROVIDERS = 50
 
@@ -48,16 +45,26 @@ class KnownProvider:
         return self.row.id
 
 
-def find_known_provider(session: Session, provider_id: UUID) -> KnownProvider:
+def find_known_provider(session: Session, vault: Vault, provider_id: UUID) -> KnownProvider:
+    """Raises NotFound, and ProviderTrouble when its secret cannot be read."""
+    row = find_existing(session, provider_id)
+    provider = check_provider(cast(ProviderKind, row.kind), row.config)
+    try:
+        return KnownProvider(row, provider, vault.find(session, provider_id, SECRET_NAME) or "")
+    except KeyTrouble as trouble:
+        raise ProviderTrouble(str(trouble)) from trouble
+
+
+def find_existing(session: Session, provider_id: UUID) -> ProviderRow:
     """Raises NotFound."""
     row = find_provider(session, provider_id)
     if row is None:
         raise NotFound("there is no sign-in provider with that id", path=("id",))
-    return known(session, row)
+    return row
 
 
 def providers_with_secret(session: Session) -> frozenset[UUID]:
-    return frozenset(session.scalars(select(provider_secrets.c.provider_id)))
+    return owners_of(session, SECRET_NAME)
 
 
 def providers_naming(session: Session, level: str) -> list[str]:
@@ -71,29 +78,25 @@ def _named_levels(config: Mapping[str, Any]) -> set[str]:
     return {*config.get("default_levels", ()), *mapped}
 
 
-def find_enabled_oidc(session: Session, provider_id: UUID) -> tuple[KnownProvider, OidcProvider]:
-    """One that people can sign in with. Raises NotFound."""
-    found = find_known_provider(session, provider_id)
+def find_enabled_oidc(session: Session, vault: Vault, provider_id: UUID) -> tuple[KnownProvider, OidcProvider]:
+    """One that people can sign in with. Raises NotFound, ProviderTrouble."""
+    found = find_known_provider(session, vault, provider_id)
     if not isinstance(found.provider, OidcProvider) or not found.provider.enabled:
         raise NotFound("there is no sign-in provider with that id", path=("providerId",))
     return found, found.provider
 
 
-def find_enabled_ldap(session: Session, provider_id: UUID) -> tuple[KnownProvider, LdapProvider]:
-    """One that people can sign in with. Raises NotFound."""
-    found = find_known_provider(session, provider_id)
+def find_enabled_ldap(session: Session, vault: Vault, provider_id: UUID) -> tuple[KnownProvider, LdapProvider]:
+    """One that people can sign in with. Raises NotFound, ProviderTrouble."""
+    found = find_known_provider(session, vault, provider_id)
     if not isinstance(found.provider, LdapProvider) or not found.provider.enabled:
         raise NotFound("there is no sign-in provider with that id", path=("providerId",))
     return found, found.provider
 
 
-def known(session: Session, row: ProviderRow) -> KnownProvider:
-    secret = session.scalar(select(provider_secrets.c.secret).where(provider_secrets.c.provider_id == row.id))
-    return KnownProvider(row, check_provider(cast(ProviderKind, row.kind), row.config), secret or "")
-
-
 def create_provider(
     application: SimpleTuner,
+    vault: Vault,
     actor: Actor,
     *,
     kind: ProviderKind,
@@ -112,13 +115,14 @@ def create_provider(
         check_levels(application, policy, provider, reach=reach)
         policy.add_provider(actor, provider_id=provider_id, kind=kind, config=written(provider))
 
-    application.change_policy(command, along=lambda session: write_secret(session, provider_id, secret))
+    application.change_policy(command, along=lambda session: write_secret(session, vault, provider_id, secret))
     return provider_id
 
 
 def change_provider(
     application: SimpleTuner,
     database: Database,
+    vault: Vault,
     actor: Actor,
     provider_id: UUID,
     *,
@@ -133,12 +137,14 @@ def change_provider(
 
     def command(policy: Policy) -> None:
         with database.reading() as session:
-            before = find_known_provider(session, provider_id)
+            row = find_existing(session, provider_id)
+            has_secret = provider_id in providers_with_secret(session)
+        kind = cast(ProviderKind, row.kind)
         config = {key: value for key, value in policy.providers[provider_id].items() if key not in unset}
-        provider = check_provider(cast(ProviderKind, before.row.kind), {**config, **changed})
+        provider = check_provider(kind, {**config, **changed})
         check_levels(application, policy, provider, reach=reach)
-        if before.secret and secret is None:
-            provider.check_secret_kept(before.provider)
+        if has_secret and secret is None:
+            provider.check_secret_kept(check_provider(kind, row.config))
         policy.change_provider(
             actor,
             provider_id=provider_id,
@@ -147,14 +153,19 @@ def change_provider(
             expected_revision=expected_revision,
         )
 
-    application.change_policy(command, along=lambda session: write_secret(session, provider_id, secret))
+    application.change_policy(command, along=lambda session: write_secret(session, vault, provider_id, secret))
 
 
-def remove_provider(application: SimpleTuner, actor: Actor, provider_id: UUID) -> None:
-    """With its secret and with who of it is whom; the users stay. Raises NotFound."""
+def remove_provider(application: SimpleTuner, vault: Vault, actor: Actor, provider_id: UUID) -> None:
+    """With its secret and with who of it is whom. The users stay, and all who came in through it are signed out.
+
+    Raises NotFound.
+    """
 
     def along(session: Session) -> None:
-        write_secret(session, provider_id, "")
+        vault.remove(session, provider_id, SECRET_NAME)
+        for user_id in users_linked_at(session, provider_id):
+            end_sessions_of(session, user_id)
         forget_identities_at(session, provider_id)
 
     application.change_policy(lambda policy: policy.remove_provider(actor, provider_id=provider_id), along=along)
@@ -175,12 +186,12 @@ def check_secret(secret: str | None) -> None:
         raise InvalidInput(f"a secret has at most {MAX_SECRET} printable characters", path=("secret",))
 
 
-def write_secret(session: Session, provider_id: UUID, secret: str | None) -> None:
-    if secret is None:
-        return
-    session.execute(delete(provider_secrets).where(provider_secrets.c.provider_id == provider_id))
+def write_secret(session: Session, vault: Vault, provider_id: UUID, secret: str | None) -> None:
+    """None keeps what is, empty removes it. Raises KeyTrouble."""
     if secret:
-        session.execute(insert(provider_secrets).values(provider_id=provider_id, secret=secret))
+        vault.put(session, provider_id, SECRET_NAME, secret)
+    elif secret is not None:
+        vault.remove(session, provider_id, SECRET_NAME)
 
 
 def written(provider: OidcProvider | LdapProvider) -> dict[str, Any]:

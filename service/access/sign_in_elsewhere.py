@@ -13,7 +13,12 @@ from domain.errors import WrongState
 from domain.sign_in import OidcProvider
 from service.access import ldap, oidc
 from service.access.external import sign_in
-from service.access.provider_settings import find_enabled_ldap, find_enabled_oidc, find_known_provider
+from service.access.provider_settings import (
+    find_enabled_ldap,
+    find_enabled_oidc,
+    find_existing,
+    find_known_provider,
+)
 from service.access.providers import ProviderTrouble, Step
 from service.access.sign_in_attempts import OpenAttempt, begin_attempt, end_attempt
 from service.parts import Parts
@@ -44,7 +49,7 @@ class OpenIdFlow:
     def begin(self, parts: Parts, provider_id: UUID, *, redirect_uri: str) -> Begun:
         """Raises NotFound, ProviderTrouble, TooManyTries."""
         with parts.database.reading() as session:
-            _, provider = find_enabled_oidc(session, provider_id)
+            _, provider = find_enabled_oidc(session, parts.vault, provider_id)
         issuer = self.issuers.find(provider)
         state, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         attempt = oidc.Attempt(
@@ -71,7 +76,7 @@ class OpenIdFlow:
         if begun is None:
             raise NotBegunHere
         with parts.database.reading() as session:
-            known, provider = find_enabled_oidc(session, provider_id)
+            known, provider = find_enabled_oidc(session, parts.vault, provider_id)
         attempt = oidc.Attempt(redirect_uri=begun.redirect_uri, nonce=begun.nonce, verifier=begun.verifier)
         identity = oidc.identify(provider, known.secret, self.issuers, attempt, answered)
         return sign_in(parts.application, parts.database, known, identity, user_agent=user_agent, address=address)
@@ -81,14 +86,16 @@ def sign_in_with_directory(
     parts: Parts, provider_id: UUID, *, login: str, password: str, user_agent: str, address: str
 ) -> str:
     """The token of a new session. Raises NotFound, WrongCredentials, NotLetIn, WrongState when it cannot be asked."""
-    with parts.database.reading() as session:
-        known, provider = find_enabled_ldap(session, provider_id)
     try:
+        with parts.database.reading() as session:
+            known, provider = find_enabled_ldap(session, parts.vault, provider_id)
         identity = ldap.identify(provider, known.secret, login=login, password=password)
     except ProviderTrouble as trouble:
         log_trouble(provider_id, trouble)
+        with parts.database.reading() as session:
+            name = find_existing(session, provider_id).config["name"]
         raise WrongState(
-            f"{provider.name} cannot be asked at this moment; try again, or tell an administrator", path=("providerId",)
+            f"{name} cannot be asked at this moment; try again, or tell an administrator", path=("providerId",)
         ) from trouble
     return sign_in(parts.application, parts.database, known, identity, user_agent=user_agent, address=address)
 
@@ -99,8 +106,11 @@ def log_trouble(provider_id: UUID, trouble: ProviderTrouble) -> None:
 
 def diagnose(parts: Parts, provider_id: UUID, *, redirect_uri: str) -> list[Step]:
     """What a sign-in would meet. Raises NotFound."""
-    with parts.database.reading() as session:
-        known = find_known_provider(session, provider_id)
+    try:
+        with parts.database.reading() as session:
+            known = find_known_provider(session, parts.vault, provider_id)
+    except ProviderTrouble as trouble:
+        return [Step("secret", False, str(trouble))]
     if isinstance(known.provider, OidcProvider):
         return oidc.diagnose(known.provider, known.secret, redirect_uri=redirect_uri)
     return ldap.diagnose(known.provider, known.secret)

@@ -1,4 +1,4 @@
-"""How often one may try: wrong passwords by account and by address, and how many are checked at once."""
+"""How often one may try: wrong passwords by account and by address, secrets, and how many are checked at once."""
 
 import asyncio
 import logging
@@ -23,6 +23,7 @@ BY_ACCOUNT_AND_ADDRESS = parse("10/5 minutes")
 BY_ACCOUNT = parse("100/hour")
 BY_ADDRESS = parse("30/minute")
 REGISTRATIONS_BY_ADDRESS = parse("5/minute")
+SECRETS_BY_ACCOUNT = parse("20/5 minutes")
 MAX_AT_ONCE = 2
 """Digesting a password takes a core and 64 MiB of memory; this many at once leave room for everybody else."""
 
@@ -39,6 +40,7 @@ class Throttle:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
         self._asking = ThreadPoolExecutor(MAX_ASKED_AT_ONCE, thread_name_prefix="directory")
+        self._checking = ThreadPoolExecutor(MAX_ASKED_AT_ONCE, thread_name_prefix="hub")
         self._num_waiting = 0
         self._num_asking = 0
 
@@ -95,6 +97,13 @@ class Throttle:
         counts: list[tuple[RateLimitItem, tuple[str, ...]]] = [(REGISTRATIONS_BY_ADDRESS, ("register", address))]
         self._check(counts)
         self._limiter.hit(REGISTRATIONS_BY_ADDRESS, "register", address)
+
+    async def check_secret(self, work: Callable[[], Done], *, account: str) -> Done:
+        """Run what asks a hub about a token in a thread of its own, for each account only so often. Raises TooManyTries."""
+        counts: list[tuple[RateLimitItem, tuple[str, ...]]] = [(SECRETS_BY_ACCOUNT, ("secrets", account))]
+        self._check(counts)
+        self._limiter.hit(SECRETS_BY_ACCOUNT, "secrets", account)
+        return await asyncio.get_running_loop().run_in_executor(self._checking, work)
 
     def _check(self, counts: list[tuple[RateLimitItem, tuple[str, ...]]]) -> None:
         for limit, key in counts:

@@ -1,4 +1,4 @@
-"""The commands for the one who has the machine: users, API keys and the audit log. They work while the service runs.
+"""The commands for the one who has the machine: users, API keys, secrets, the audit log. They work while the service runs.
 
 What they need is imported when they are run: --help and the other commands do without.
 """
@@ -17,6 +17,7 @@ HEAD = re.compile(r"\d{1,18}:[0-9a-f]{64}")
 def add_commands(commands: "Commands") -> None:
     _add_user(commands)
     _add_apikey(commands)
+    _add_secret(commands)
     _add_audit(commands)
 
 
@@ -79,6 +80,34 @@ def _add_apikey(commands: "Commands") -> None:
     revoke = kinds.add_parser("revoke", help="stop a key")
     revoke.add_argument("key", metavar="KEY", help="its id, or how it begins, as the list has them")
     revoke.set_defaults(run=_apikey_revoke)
+
+
+def _add_secret(commands: "Commands") -> None:
+    secret = commands.add_parser("secret", help="tokens that runs are given: set, list, delete, check, rotate-key")
+    kinds = secret.add_subparsers(required=True, metavar="COMMAND")
+
+    for name, does, run in (
+        ("set", "store a token, read from standard input or asked for", _secret_set),
+        ("delete", "erase a token", _secret_delete),
+        ("check", "ask whether a token is still good; exit status 1 when it is not", _secret_check),
+    ):
+        command = kinds.add_parser(name, help=does)
+        command.add_argument("name", metavar="NAME", help="HF_TOKEN, WANDB_API_KEY or another environment variable")
+        _add_owner(command)
+        command.set_defaults(run=run)
+
+    listing = kinds.add_parser("list", help="print what is stored, without the values")
+    _add_owner(listing)
+    listing.set_defaults(run=_secret_list)
+
+    rotate = kinds.add_parser("rotate-key", help="seal everything that is stored with a new key")
+    rotate.set_defaults(run=_secret_rotate_key)
+
+
+def _add_owner(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--user", dest="login", metavar="USER", help="username or e-mail address whose own it is (shared by all runs)"
+    )
 
 
 def _add_audit(commands: "Commands") -> None:
@@ -185,3 +214,33 @@ def _audit_export(options: argparse.Namespace) -> int:
 
     names = ("actor", "subject", "action", "via", "since", "until")
     return audit.print_export({name: value for name in names if (value := vars(options)[name]) is not None})
+
+
+def _secret_set(options: argparse.Namespace) -> int:
+    from service.commands import secret  # noqa: PLC0415  slow import
+
+    return secret.set_one(options.name, login=options.login)
+
+
+def _secret_list(options: argparse.Namespace) -> int:
+    from service.commands import secret  # noqa: PLC0415  slow import
+
+    return secret.print_all(options.login)
+
+
+def _secret_delete(options: argparse.Namespace) -> int:
+    from service.commands import secret  # noqa: PLC0415  slow import
+
+    return secret.delete(options.name, login=options.login)
+
+
+def _secret_check(options: argparse.Namespace) -> int:
+    from service.commands import secret  # noqa: PLC0415  slow import
+
+    return secret.check(options.name, login=options.login)
+
+
+def _secret_rotate_key(_: argparse.Namespace) -> int:
+    from service.commands import secret  # noqa: PLC0415  slow import
+
+    return secret.rotate_key()

@@ -10,7 +10,7 @@ from strawberry.scalars import JSON
 
 from domain.sign_in import PROVIDERS, LdapProvider, OidcProvider, ProviderKind
 from service.access import provider_settings, sign_in_elsewhere
-from service.access.provider_settings import find_known_provider, providers_with_secret
+from service.access.provider_settings import find_existing, providers_with_secret
 from service.access.providers import Step
 from service.access.viewer import Viewer
 from service.graphql.context import Info, answer, read, signed_in
@@ -175,6 +175,7 @@ class AuthProviderMutation:
         def work() -> AuthProviderPayload:
             provider_id = provider_settings.create_provider(
                 parts.application,
+                parts.vault,
                 viewer.actor,
                 kind=cast(ProviderKind, input.kind.value),
                 config=json_object(input.config, path="config"),
@@ -195,6 +196,7 @@ class AuthProviderMutation:
             provider_settings.change_provider(
                 parts.application,
                 parts.database,
+                parts.vault,
                 viewer.actor,
                 provider_id,
                 changed=json_object(input.set, path="set"),
@@ -208,14 +210,15 @@ class AuthProviderMutation:
         return await answer(AuthProviderPayload, work)
 
     @strawberry.mutation(
-        description="Remove a sign-in provider and its secret; nobody can sign in with it any more.",
+        description="Remove a sign-in provider and its secret; nobody can sign in with it any more, and who did is signed out.",
         extensions=[Needs("admin.config")],
     )
     async def delete_auth_provider(self, info: Info, input: DeleteAuthProviderInput) -> DeletePayload:
         viewer, parts = signed_in(info), info.context.parts
 
         def work() -> DeletePayload:
-            provider_settings.remove_provider(parts.application, viewer.actor, decode_id("AuthProvider", input.id))
+            provider_id = decode_id("AuthProvider", input.id)
+            provider_settings.remove_provider(parts.application, parts.vault, viewer.actor, provider_id)
             return DeletePayload(deleted_id=input.id)
 
         return await answer(DeletePayload, work)
@@ -244,8 +247,8 @@ def check_secret_right(viewer: Viewer, secret: str | None) -> None:
 
 def payload(info: Info, provider_id: UUID) -> AuthProviderPayload:
     with info.context.parts.database.reading() as session:
-        known = find_known_provider(session, provider_id)
-    return AuthProviderPayload(auth_provider=AuthProvider.of(known.row, has_secret=bool(known.secret)))
+        row, having = find_existing(session, provider_id), providers_with_secret(session)
+    return AuthProviderPayload(auth_provider=AuthProvider.of(row, has_secret=row.id in having))
 
 
 def fields_of(model: type[OidcProvider] | type[LdapProvider]) -> list[AuthProviderField]:

@@ -17,6 +17,14 @@ from service.outage import OUTAGE, is_outage
 log = logging.getLogger(__name__)
 
 HINT = re.compile(r" Did you mean .*", re.DOTALL)
+VALUES = (
+    (re.compile(r", found: .*", re.DOTALL), "."),
+    (re.compile(r"( cannot represent [^:]*): .*", re.DOTALL), r"\1."),
+    (re.compile(r"\bValue '.*' does not exist", re.DOTALL), "This value does not exist"),
+    (re.compile(r"\b(found|Unexpected) (Block)?String .*", re.DOTALL), r"\1 a string."),
+)
+"""Where the library quotes what it was given, which may be a password or a token, and what to say in its place."""
+
 UNTOLD = "This document or its variables are not valid; sign in to be told why."
 
 
@@ -114,8 +122,15 @@ def _with_code(error: GraphQLError, *, to: Viewing) -> GraphQLError:
         return error
     if to.viewer is None and not isinstance(error, GraphQLSyntaxError):
         return GraphQLError(UNTOLD, extensions={"code": "INVALID_DOCUMENT"})
-    message = error.message if to.knows_schema else HINT.sub("", error.message)
-    return _at(error, message, {"code": "INVALID_DOCUMENT"})
+    message = without_values(error.message)
+    return _at(error, message if to.knows_schema else HINT.sub("", message), {"code": "INVALID_DOCUMENT"})
+
+
+def without_values(message: str) -> str:
+    """Clients write errors into logs, and what they sent must not get there with them."""
+    for quoted, said in VALUES:
+        message = quoted.sub(said, message)
+    return message
 
 
 def _innermost(error: GraphQLError) -> Exception | None:

@@ -19,6 +19,7 @@ from service.graphql.node import Node
 from service.graphql.policy import PolicyMutation, PolicyQuery
 from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
+from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
 from service.graphql.user import UserMutation, UserQuery, load_user
@@ -46,14 +47,14 @@ Query = merge_types(
     "Query",
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
-        *(FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery),
+        *(SecretQuery, FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery),
     ),
 )
 Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(EnvironmentMutation, DatasetMutation, RunMutation),
+        *(SecretMutation, EnvironmentMutation, DatasetMutation, RunMutation),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription,))

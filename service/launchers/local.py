@@ -11,11 +11,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
-from trainer.wire import OUTPUT_FILE, TRAINER_LOCK_FILE
+from trainer.wire import OUTPUT_FILE, TRAINER_LOCK_FILE, encode_secrets
 
 LAUNCHER_LOCK_FILE = "launcher.lock"
 LAUNCHER_FILE = "launcher.json"
@@ -34,8 +37,18 @@ class Launched:
     process: subprocess.Popen[bytes] | None
 
 
-def launch(run_dir: Path, *, num_processes: int, devices: Sequence[int], environment: Mapping[str, str]) -> Launched:
-    """Start the processes of a run in a session of their own, so that they outlive the service. Raises LaunchError."""
+def launch(
+    run_dir: Path,
+    *,
+    num_processes: int,
+    devices: Sequence[int],
+    environment: Mapping[str, str],
+    secrets: Mapping[str, str] | None = None,
+) -> Launched:
+    """Start the processes of a run in a session of their own, so that they outlive the service. Raises LaunchError.
+
+    secrets: what the trainer puts into its environment. They are its standard input, which torchrun hands on.
+    """
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num_processes}"),
         *("-m", "trainer", str(run_dir)),
@@ -43,14 +56,14 @@ def launch(run_dir: Path, *, num_processes: int, devices: Sequence[int], environ
     lock = os.open(run_dir / LAUNCHER_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with (run_dir / OUTPUT_FILE).open("ab") as output:
+        with (run_dir / OUTPUT_FILE).open("ab") as output, _standard_input(secrets or {}) as given:
             output.write(START_MARK)
             output.flush()
             process = subprocess.Popen(
                 command,
                 cwd=run_dir,
                 env=_trainer_environment(environment, devices),
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -91,6 +104,29 @@ def last_output(run_dir: Path) -> str:
             return file.read().rpartition(START_MARK)[2].decode(errors="replace")
     except FileNotFoundError:
         return ""
+
+
+@contextmanager
+def _standard_input(secrets: Mapping[str, str]) -> Iterator[int]:
+    """Memory that no name leads to and that nobody can change; only processes that inherit it can read it."""
+    if not secrets:
+        with open(os.devnull, "rb") as nothing:
+            yield nothing.fileno()
+        return
+    with _nameless_file() as file:
+        file.write(encode_secrets(secrets))
+        file.flush()
+        if sys.platform == "linux":
+            seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
+        yield file.fileno()
+
+
+def _nameless_file() -> IO[bytes]:
+    """macOS has no files in memory alone: there it is one in the user's own temporary folder that has lost its name."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("secrets", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+    return TemporaryFile()
 
 
 def _trainer_environment(environment: Mapping[str, str], devices: Sequence[int]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.access import Actor
 from domain.application import SimpleTuner
-from domain.errors import Refusal, StaleVersion
+from domain.errors import InvalidInput, Refusal, StaleVersion
 from service.database import Database
 from service.environment_folder import CONFIG_FILE, EnvironmentFolder, dataset_files, read_environment_folder, rendered
 from service.json_files import DiskFiles, KeptFiles, Unreadable, line_of, replace_file, time_in_name
@@ -25,7 +25,7 @@ from service.mirror.files import (
     texts_match,
     write_files_row,
 )
-from service.mirror.hand_edits import folder_for, plan_edit, says_the_same
+from service.mirror.hand_edits import check_secrets, folder_for, plan_edit, says_the_same
 from service.read_models.dataset import DatasetRow, find_dataset_named
 from service.read_models.environment import EnvironmentRow, find_environment
 
@@ -103,6 +103,10 @@ class Agreement:
             wanted = folder_for(environment, datasets_of(session, environment), read)
             if read.problems or not says_the_same(read, wanted):
                 return False
+            try:
+                check_secrets(read)
+            except InvalidInput:
+                return False
             state = present_state(session, standing.id)
             write_files_row(session, standing.id, folder=path.name, state=state, texts=read.texts)
         return True
@@ -142,6 +146,10 @@ class Agreement:
         """Record them as a new version. True when the files cannot be understood: somebody has to mend them."""
         if read.problems:
             return self.tell(standing, _told(read))
+        try:
+            check_secrets(read)
+        except InvalidInput as secret:
+            return self.tell(standing, explain(secret, read))
         agreed = read_environment_folder(path, root=self._root, files=KeptFiles(path, known.files.texts))
         with self._database.reading() as session:
             planned = plan_edit(

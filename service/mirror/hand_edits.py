@@ -15,6 +15,7 @@ from uuid import UUID
 
 from domain.application import EnvironmentEdit
 from domain.config.changes import Change, changes_between
+from domain.config.secrets import check_no_secrets
 from domain.environment import DATASETS_KEY, UNDESCRIBED
 from service.environment_folder import (
     DATASETS_OPTION,
@@ -168,6 +169,14 @@ def new_datasets(environment: str, edited: EnvironmentFolder, find_dataset: Find
 def trained_keys(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What of an entry a dataset keeps; its id is its name."""
     return {key: value for key, value in entry.items() if key in TRAINED_KEYS and key != "id"}
+
+
+def check_secrets(read: EnvironmentFolder) -> None:
+    """Also of what is only kept: it is shown to everybody who may see the environment. Raises InvalidInput."""
+    check_no_secrets(read.options, place="environment")
+    check_no_secrets(read.metadata, place="environment")
+    for entry in read.datasets:
+        check_no_secrets(entry, place="dataset")
 
 
 def about_in(metadata: Mapping[str, Any]) -> dict[str, Any]:

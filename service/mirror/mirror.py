@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from domain.application import SimpleTuner
-from domain.errors import Refusal, StaleVersion
+from domain.errors import InvalidInput, Refusal, StaleVersion
 from service.audit.chain import event_chain
 from service.database import Database
 from service.environment_folder import CONFIG_FILE, read_environment_folder
@@ -37,7 +37,7 @@ from service.mirror.files import (
     write_files_row,
     write_folder_problems,
 )
-from service.mirror.hand_edits import about_in, new_datasets
+from service.mirror.hand_edits import about_in, check_secrets, new_datasets
 from service.mirror.moves import NameOccupied, put_away, rename_folder
 from service.read_models.dataset import find_dataset_named
 
@@ -257,6 +257,10 @@ class EnvironmentMirror:
         read = read_environment_folder(path, root=self._root)
         if read.problems:
             return "; ".join(problem.message for problem in read.problems)
+        try:
+            check_secrets(read)
+        except InvalidInput as secret:
+            return explain(secret, read)
         with self._database.reading() as session:
             datasets = new_datasets(name, read, lambda each: find_dataset_named(session, each))
 

@@ -37,6 +37,7 @@ MATRIX = {
     "config.delete.all": {"admin"},
     "paths.any": {"admin"},
     "scripts.edit": {"admin"},
+    "secrets.own": {"researcher", "lead", "admin"},
     "secrets.edit": {"admin"},
     "admin.audit": {"lead", "admin"},
     "admin.users": {"admin"},

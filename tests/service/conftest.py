@@ -25,6 +25,9 @@ from service.store import open_application
 
 START_SECONDS = 30
 AUDIT_KEY = bytes(range(32))
+NO_HUBS = dict.fromkeys(("HF_ENDPOINT", "WANDB_BASE_URL"), "http://127.0.0.1:1")
+"""Nothing that is tested asks the real ones about made-up tokens."""
+
 ADMIN = {"email": "anna@example.org", "username": "anna", "password": "correct horse"}
 
 
@@ -88,7 +91,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> "Server":
-        environment = os.environ | {"SIMPLETUNER_WORKSPACE": str(self.workspace)} | self.environment
+        environment = os.environ | NO_HUBS | {"SIMPLETUNER_WORKSPACE": str(self.workspace)} | self.environment
         log = (self.workspace / "server.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "server", "--port", str(self.port), *self.arguments],

@@ -20,10 +20,13 @@ from websockets.sync.client import ClientConnection
 
 from service.cli import main
 from service.database import Database
+from tests.service import hubs
 from tests.service.conftest import Script, Server, free_port, set_up
+from tests.service.hubs import running_hub
 from tests.service.test_websocket import dial, receive, send
 
 PASSWORD = "correct horse"
+SECRET = "a very recognisable value"
 KEY = re.compile(r"st_[\w-]{20,}\n")
 
 
@@ -110,6 +113,39 @@ def test_keys_from_beginning_to_end(run: Run) -> None:
     assert rows(run("apikey", "list")[1]) == []
 
 
+def test_secrets_from_beginning_to_end(run: Run, workspace: Path) -> None:
+    add(run, "anna", "--level", "admin")
+    assert run("secret", "set", "COMET_API_KEY", stdin=f"{SECRET}\n") == (0, "COMET_API_KEY is stored.\n", "")
+    assert run("secret", "set", "AWS_SECRET_ACCESS_KEY", "--user", "anna", stdin=SECRET)[0] == 0
+    shared, hers = rows(run("secret", "list")[1]), rows(run("secret", "list", "--user", "anna")[1])
+    assert [row[:2] for row in shared] == [["COMET_API_KEY", "shared"]]
+    assert [row[:2] for row in hers] == [["AWS_SECRET_ACCESS_KEY", "personal"], ["COMET_API_KEY", "shared"]]
+    key = workspace / "secret.key"
+    before = key.read_text()
+    assert run("secret", "rotate-key") == (0, f"2 secrets are sealed with the new key in {key}.\n", "")
+    assert key.read_text() != before
+    assert run("secret", "delete", "COMET_API_KEY") == (0, "COMET_API_KEY is erased.\n", "")
+    assert rows(run("secret", "list")[1]) == []
+    said = [json.loads(line) for line in run("audit", "export", "--action", "policy.")[1].splitlines()]
+    assert [line["action"] for line in said] == ["policy.secret_set", "policy.secret_removed"]
+
+
+def test_token_is_checked_from_the_command_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        refused = run("secret", "set", "HF_TOKEN", stdin=hubs.WRONG)
+        assert (refused[0], "does not accept this token" in refused[2]) == (1, True)
+        told = "The Hugging Face Hub knows it as anna-hub: it can read, and not publish.\n"
+        assert run("secret", "set", "HF_TOKEN", stdin=hubs.READ) == (0, f"HF_TOKEN is stored. {told}", "")
+        assert run("secret", "check", "HF_TOKEN") == (0, told, "")
+        assert rows(run("secret", "list")[1])[0][3:] == ["accepted", "anna-hub"]
+    status, said, _ = run("secret", "check", "HF_TOKEN")
+    assert (status, said.startswith("The Hugging Face Hub could not be asked: 127.0.0.1: Connection refused")) == (
+        1,
+        True,
+    )
+
+
 def test_made_up_password_is_all_that_is_printed(run: Run) -> None:
     status, password, err = run("user", "add", "anna", "anna@example.org", "--level", "admin", "--generate")
     assert (status, err) == (0, "")
@@ -134,6 +170,11 @@ def test_made_up_password_is_all_that_is_printed(run: Run) -> None:
         (("apikey", "create", "anna", " "), "the name of a key has"),
         (("apikey", "create", "anna", "x", "--permissions", "job.fly"), "there is no permission 'job.fly'"),
         (("apikey", "revoke", "st_none"), "there is no key 'st_none'"),
+        (("secret", "set", "PATH"), "'PATH' cannot be the name of a secret"),
+        (("secret", "set", "COMET_API_KEY"), "there is no value; write it on standard input"),
+        (("secret", "set", "COMET_API_KEY", "--user", "nobody"), "there is no user 'nobody'"),
+        (("secret", "delete", "COMET_API_KEY"), "there is no shared secret 'COMET_API_KEY'"),
+        (("secret", "check", "HF_TOKEN"), "there is no secret 'HF_TOKEN'"),
         (("audit", "export", "--since", "soon"), "since is 'soon'"),
         (("audit", "export", "--actor", "nobody"), "there is no user 'nobody'"),
     ],
@@ -178,6 +219,7 @@ def test_key_that_would_not_work_is_refused(run: Run) -> None:
         ("user", "add", "anna", "anna@example.org", "--password", "secret"),
         ("user", "add", "anna", "anna@example.org", "--password-stdin", "--generate"),
         ("apikey", "create", "anna", "x", "--expires-days", "0"),
+        ("secret", "set", "HF_TOKEN", "the value"),
         ("audit", "verify", "--head", "12"),
     ],
 )
@@ -227,6 +269,14 @@ def test_verify_wants_the_key_and_makes_none(run: Run, workspace: Path) -> None:
     status, _, err = run("audit", "verify")
     assert (status, err.startswith(f"simpletuner: {workspace}/audit.key cannot be read")) == (1, True)
     assert not (workspace / "audit.key").exists()
+
+
+def test_training_by_hand_refuses_secrets_in_its_files(run_here: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"--model_family": "sd1x", "--hub_token": SECRET}))
+    (tmp_path / "multidatabackend.json").write_text("[]")
+    status, out, err = run_here("train", "--env", str(tmp_path))
+    assert (status, out, "hub_token holds a secret" in err, SECRET in err) == (1, "", True, False)
+    assert not (tmp_path / "output").exists()
 
 
 def test_database_that_is_not_there_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,6 +331,11 @@ def test_password_is_asked_for_twice_and_not_shown(workspace: Path) -> None:
     assert (status, "the two passwords are not the same" in shown) == (1, True)
     status, shown = answer_on_terminal(workspace, *command, answers=[PASSWORD, PASSWORD])
     assert (status, PASSWORD in shown, "anna can sign in now" in shown) == (0, False, True)
+
+
+def test_secret_is_asked_for_and_not_shown(workspace: Path) -> None:
+    status, shown = answer_on_terminal(workspace, "secret", "set", "COMET_API_KEY", answers=[SECRET])
+    assert (status, SECRET in shown, "COMET_API_KEY is stored." in shown) == (0, False, True)
 
 
 def test_export_into_a_closed_pipe_is_quiet(workspace: Path, run_here: Run) -> None:

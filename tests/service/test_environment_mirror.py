@@ -368,6 +368,33 @@ def test_broken_file_is_left_alone_and_later_changes_wait(world: World, content:
     assert (world.written()["lora_rank"], world.files().problem) == (8, None)
 
 
+SECRET = "hf_" + "x" * 34
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", {"model_family": "sd1x", "hub_token": SECRET}),
+        ("config.json", {"model_family": "sd1x", "validation_prompt": SECRET}),
+        ("multidatabackend.json", [{"id": "far", "type": "aws", "aws_secret_access_key": SECRET}]),
+        ("multidatabackend.json", [{"id": "cats-ink", **INK, "token": SECRET}]),
+    ],
+)
+def test_secret_in_a_file_goes_no_further(
+    world: World, caplog: pytest.LogCaptureFixture, file: str, content: Any
+) -> None:
+    world.create()
+    if file != "config.json":
+        world.write("dogs/config.json", {"model_family": "sd1x"})
+    for name in ("cats", "dogs"):
+        world.write(f"{name}/{file}", content)
+    world.settle()
+    assert world.names() == ["cats"]
+    known = [world.files(), world.folder_problems(), world.environment(), caplog.text]
+    assert SECRET not in repr(known)
+    assert (world.files().problem is None, [folder for folder, _ in world.folder_problems()]) == (False, ["dogs"])
+
+
 def test_file_brought_back_by_hand_ends_the_problem(world: World) -> None:
     world.create()
     path = world.configs / "cats/config.json"

@@ -17,6 +17,7 @@ from torch import Tensor
 from trainer.adapters import adapter_metadata
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.hub import explain_refusal
 from trainer.objective import DiffusionSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
@@ -145,6 +146,9 @@ def _load_pipeline(base: BaseModel) -> StableDiffusionPipeline:
     except torch.OutOfMemoryError:
         raise
     except LOADING_ERRORS as error:
+        refusal = explain_refusal(error, base.source)
+        if refusal is not None:
+            raise TrainingError(refusal) from error
         reason = " ".join(str(error).split())[:300]
         raise TrainingError(
             f"the base model {base.source} cannot be loaded: {reason}; check pretrained_model_name_or_path"
