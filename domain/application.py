@@ -6,6 +6,7 @@ raises undoes the whole.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from eventsourcing.utils import Environment as LibrarySettings
 from domain.access import SERVICE, Actor
 from domain.aggregate import Noun
 from domain.config.checks import check_dataset, check_startable, check_training, normalise_keys
+from domain.config.effective import check_environment, effective_config, is_default_environment, wants_defaults
 from domain.config.secrets import check_no_secrets
 from domain.dataset import Dataset
 from domain.environment import Environment
@@ -33,6 +35,22 @@ Aggregate = TypeVar("Aggregate", bound=Noun)
 MAX_TRIES = 30
 MAX_NAME_LENGTH = 100
 CACHE_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentEdit:
+    """What an environment shall be, when somebody changed more than its options at once, as a folder of files does.
+
+    expected_revision: the newest. config: all of it. datasets: by id, the newest revision and what becomes of existing
+    ones. new_datasets: by name. order: the datasets to train on, by id, new ones by name. about: arguments of Environment.describe, or None.
+    """
+
+    expected_revision: int
+    config: Mapping[str, Any]
+    datasets: Mapping[UUID, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    new_datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    order: Sequence[UUID | str] = ()
+    about: Mapping[str, Any] | None = None
 
 
 class SimpleTuner(Application[UUID]):
@@ -131,24 +149,33 @@ class SimpleTuner(Application[UUID]):
         *,
         name: str,
         config: Mapping[str, Any],
-        dataset_ids: Sequence[UUID] = (),
+        dataset_ids: Sequence[UUID | str] = (),
         new_datasets: Mapping[str, Mapping[str, Any]] | None = None,
+        description: str = "",
+        tags: Sequence[str] = (),
+        is_template: bool = False,
         along: AlongNew | None = None,
     ) -> UUID:
-        """new_datasets: by name, datasets that are created with it, in the same transaction, after the existing ones."""
+        """new_datasets: by name, datasets that are created with it, in the same transaction.
+
+        dataset_ids: what to train on, in order; a name is one of the new ones, and those not named come last.
+        """
         written = normalise_keys(config)
         check_no_secrets(written, place="environment")
-        check_training(written)
+        check_environment(_checked_name(name), written)
+        new = {key: _new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()}
         for dataset_id in dataset_ids:
-            self._get(Dataset, dataset_id)
-        datasets = [_new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()]
+            if isinstance(dataset_id, UUID):
+                self._get(Dataset, dataset_id)
+        order = [*dataset_ids, *(name for name in new if name not in dataset_ids)]
         environment = Environment.create(
             actor,
             name=_checked_name(name),
             config=written,
-            dataset_ids=[*dataset_ids, *(dataset.id for dataset in datasets)],
+            dataset_ids=[new[each].id if isinstance(each, str) else each for each in order],
         )
-        self._save_new(environment, *datasets, along=along)
+        environment.describe(actor, description=description, tags=tags, is_template=is_template)
+        self._save_new(environment, *new.values(), along=along)
         return environment.id
 
     def change_environment(
@@ -168,7 +195,7 @@ class SimpleTuner(Application[UUID]):
         def command(environment: Environment) -> None:
             config = _edited(environment.config, set=set, unset=unset)
             check_no_secrets(config, place="environment")
-            check_training(config)
+            check_environment(environment.name, config)
             environment.change(
                 actor,
                 expected_revision=expected_revision,
@@ -184,7 +211,7 @@ class SimpleTuner(Application[UUID]):
         def command(environment: Environment) -> None:
             config, dataset_ids = environment.at(revision)
             check_no_secrets(config, place="environment")
-            check_training(config)
+            check_environment(environment.name, config)
             for dataset_id in dataset_ids:
                 self._get(Dataset, dataset_id)
             environment.restore(actor, revision=revision)
@@ -193,7 +220,63 @@ class SimpleTuner(Application[UUID]):
 
     def rename_environment(self, actor: Actor, environment_id: UUID, *, name: str) -> None:
         checked = _checked_name(name)
-        self._change(Environment, environment_id, lambda environment: environment.rename(actor, name=checked))
+
+        def command(environment: Environment) -> None:
+            check_environment(checked, environment.config)
+            environment.rename(actor, name=checked)
+
+        self._change(Environment, environment_id, command)
+
+    def describe_environment(
+        self,
+        actor: Actor,
+        environment_id: UUID,
+        *,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        is_template: bool | None = None,
+    ) -> None:
+        """What it is for, and whether others begin from it; what is None stays."""
+        self._change(
+            Environment,
+            environment_id,
+            lambda environment: environment.describe(
+                actor, description=description, tags=tags, is_template=is_template
+            ),
+        )
+
+    def take_in_environment(
+        self,
+        actor: Actor,
+        environment_id: UUID,
+        edit: EnvironmentEdit,
+        *,
+        along: Along | None = None,
+    ) -> None:
+        """Record what somebody did to an environment and its datasets at once, in one transaction, made from its newest
+        version. Raises StaleVersion when others were faster."""
+        environment = self._get(Environment, environment_id)
+        datasets = []
+        for dataset_id, (revision, config) in edit.datasets.items():
+            dataset = self._get(Dataset, dataset_id)
+            kept = _checked_dataset(dataset.name, normalise_keys(config))
+            dataset.change(actor, expected_revision=revision, config=kept)
+            datasets.append(dataset)
+        made = {name: _new_dataset(actor, name=name, config=config) for name, config in edit.new_datasets.items()}
+        check_no_secrets(edit.config, place="environment")
+        check_environment(environment.name, edit.config)
+        environment.change(
+            actor,
+            expected_revision=edit.expected_revision,
+            config=edit.config,
+            dataset_ids=[made[each].id if isinstance(each, str) else each for each in edit.order],
+        )
+        if edit.about is not None:
+            environment.describe(actor, **edit.about)
+        try:
+            self.save(*datasets, *made.values(), environment, along=along)
+        except IntegrityError as error:
+            raise StaleVersion(f"the environment {environment.name!r} was changed by others meanwhile") from error
 
     def delete_environment(self, actor: Actor, environment_id: UUID) -> None:
         self._change(Environment, environment_id, lambda environment: environment.delete(actor))
@@ -207,10 +290,14 @@ class SimpleTuner(Application[UUID]):
         environment_id: UUID,
         name: str,
         expected_revision: int | None = None,
+        default_environment_id: UUID | None = None,
         devices: Sequence[int] = (),
         along: AlongNew | None = None,
     ) -> UUID:
-        """Freeze the environment's configuration and its datasets into a new run. Raises StaleVersion, InvalidInput."""
+        """Freeze the environment's configuration and its datasets into a new run. Raises StaleVersion, InvalidInput.
+
+        default_environment_id: of the environment `default`, which counts when this one asks for it.
+        """
         environment = self._get(Environment, environment_id)
         if expected_revision not in (None, environment.revision):
             raise StaleVersion(
@@ -218,8 +305,10 @@ class SimpleTuner(Application[UUID]):
                 "look at the change and start again",
                 path=("expectedVersion",),
             )
-        check_no_secrets(environment.config, place="environment")
-        config = check_training(environment.config)
+        default = self._default_for(environment, default_environment_id)
+        merged = effective_config(environment.config, default.config if default else None)
+        check_no_secrets(merged, place="environment")
+        config = check_training(merged)
         check_startable(config)
         datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
         if not datasets:
@@ -231,12 +320,23 @@ class SimpleTuner(Application[UUID]):
             name=name,
             environment_id=environment.id,
             environment_revision=environment.revision,
+            default_environment_revision=default.revision if default else None,
             config=config.model_dump(mode="json"),
             datasets=[_frozen(dataset) for dataset in datasets],
             devices=devices,
         )
         self._save_new(run, along=along)
         return run.id
+
+    def _default_for(self, environment: Environment, default_id: UUID | None) -> Environment | None:
+        """The environment `default`, where it counts: for those that ask for it, and never for itself."""
+        if default_id is None or default_id == environment.id or not wants_defaults(environment.config):
+            return None
+        try:
+            default = self._get(Environment, default_id)
+        except NotFound:
+            return None
+        return default if is_default_environment(default.name) else None
 
     def stop_run(self, actor: Actor, run_id: UUID, *, mode: StopMode) -> None:
         self._change(TrainingRun, run_id, lambda run: run.request_stop(actor, mode=mode))

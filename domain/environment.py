@@ -9,10 +9,15 @@ from eventsourcing.domain import AggregateCreated
 from domain.access import Actor
 from domain.aggregate import Noun
 from domain.config.changes import Change, apply_changes, changes_between, undo_changes
-from domain.errors import NotFound, StaleVersion
+from domain.errors import InvalidInput, NotFound, StaleVersion
 
 DATASETS_KEY = "datasets"
 """What the datasets are called among the options that changed."""
+
+UNDESCRIBED: Mapping[str, Any] = {"description": "", "tags": [], "is_template": False}
+MAX_DESCRIPTION_LENGTH = 2000
+MAX_TAGS = 20
+MAX_TAG_LENGTH = 50
 
 
 class Environment(Noun):
@@ -60,6 +65,15 @@ class Environment(Noun):
         def apply(self, aggregate: "Environment") -> None:
             aggregate.name = self.name
 
+    class Described(Event):
+        """What it is for: no part of the configuration, and so no new version."""
+
+        TOPIC = "Environment.Described"
+        changes: list[Change]
+
+        def apply(self, aggregate: "Environment") -> None:
+            aggregate.about = apply_changes(aggregate.about, self.changes)
+
     class Deleted(Event):
         TOPIC = "Environment.Deleted"
 
@@ -77,6 +91,7 @@ class Environment(Noun):
         self.name = name
         self.config = dict(config)
         self.dataset_ids = list(dataset_ids)
+        self.about: dict[str, Any] = dict(UNDESCRIBED)
         self.owner = by
         self.revision = 1
         self.deleted = False
@@ -143,6 +158,27 @@ class Environment(Noun):
         if name != self.name:
             self._record(self.Renamed, actor, name=name, name_before=self.name)
 
+    def describe(
+        self,
+        actor: Actor,
+        *,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        is_template: bool | None = None,
+    ) -> None:
+        """What is None stays as it is. Raises InvalidInput."""
+        self._check_exists()
+        about = dict(self.about)
+        if description is not None:
+            about["description"] = _checked_description(description)
+        if tags is not None:
+            about["tags"] = _checked_tags(tags)
+        if is_template is not None:
+            about["is_template"] = is_template
+        changes = changes_between(self.about, about)
+        if changes:
+            self._record(self.Described, actor, changes=changes)
+
     def delete(self, actor: Actor) -> None:
         self._check_exists()
         self._record(self.Deleted, actor)
@@ -165,3 +201,23 @@ class Environment(Noun):
                 f"{stale}; changed since: {', '.join(contested)}. Load it again and repeat the change",
                 path=("expectedVersion",),
             )
+
+
+def _checked_description(written: str) -> str:
+    """Raises InvalidInput."""
+    if len(written) > MAX_DESCRIPTION_LENGTH:
+        raise InvalidInput(
+            f"a description has at most {MAX_DESCRIPTION_LENGTH} characters, not {len(written)}", path=("description",)
+        )
+    return written.strip()
+
+
+def _checked_tags(written: Sequence[str]) -> list[str]:
+    """Without repetition, in their order. Raises InvalidInput."""
+    tags = list(dict.fromkeys(tag.strip() for tag in written))
+    if len(tags) > MAX_TAGS:
+        raise InvalidInput(f"an environment has at most {MAX_TAGS} tags, not {len(tags)}", path=("tags",))
+    for tag in tags:
+        if not 1 <= len(tag) <= MAX_TAG_LENGTH or not tag.isprintable():
+            raise InvalidInput(f"{tag!r:.80} cannot be a tag: it has 1 to {MAX_TAG_LENGTH} characters", path=("tags",))
+    return tags

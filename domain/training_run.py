@@ -49,7 +49,10 @@ class StopMode(StrEnum):
 
 
 class TrainingRun(Noun):
-    """config: the effective TrainingConfig; datasets: [{id, revision, name, config}], both frozen at the request."""
+    """config: the effective TrainingConfig; datasets: [{id, revision, name, config}], both frozen at the request.
+
+    default_environment_revision: of the environment `default`, where that had a part in the configuration.
+    """
 
     TOPIC = "TrainingRun"
 
@@ -64,6 +67,7 @@ class TrainingRun(Noun):
         config: dict[str, Any]
         datasets: list[dict[str, Any]]
         devices: list[int]
+        default_environment_revision: int | None = None
 
     class Queued(Event):
         TOPIC = "TrainingRun.Queued"
@@ -172,9 +176,11 @@ class TrainingRun(Noun):
         datasets: list[dict[str, Any]],
         devices: list[int],
         by: UUID | None,
+        default_environment_revision: int | None = None,
     ) -> None:
         self.name = name
         self.environment_id = environment_id
+        self.default_environment_revision = default_environment_revision
         self.config = config
         self.datasets = datasets
         self.devices = devices
@@ -196,6 +202,7 @@ class TrainingRun(Noun):
         config: Mapping[str, Any],
         datasets: Sequence[Mapping[str, Any]],
         devices: Sequence[int] = (),
+        default_environment_revision: int | None = None,
     ) -> "TrainingRun":
         return cls._begin(
             cls.Requested,
@@ -206,6 +213,7 @@ class TrainingRun(Noun):
             config=dict(config),
             datasets=[dict(dataset) for dataset in datasets],
             devices=list(devices),
+            default_environment_revision=default_environment_revision,
         )
 
     def queue(self) -> None:

@@ -23,11 +23,13 @@ from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
 from service.cursors import read_store_id
 from service.database import Database
+from service.downloads import CONFIG_PATH, ZIP_PATH, config_file, folder_as_zip
 from service.headers import KnownHosts, SecurityHeaders
 from service.live.bell import Bell
+from service.mirror.mirror import EnvironmentMirror
 from service.outage import FAILURES
 from service.parts import Parts
-from service.read_models.environment import find_environment_named
+from service.read_models.environment import find_default_environment, find_environment_named
 from service.read_models.projection import project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
@@ -61,14 +63,21 @@ def create_app(settings: Settings, database: Database) -> Starlette:
         )
         async with asyncio.TaskGroup() as tasks:
             app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql, database))
-            supervising = tasks.create_task(supervisor.run())
-            supervising.add_done_callback(take_down_service)
+            mirror = EnvironmentMirror(application=parts.application, database=parts.database, configs=settings.configs)
             if settings.start_environment is not None:
+                with suppress(OSError):  # said by the mirror when it runs
+                    await asyncio.to_thread(mirror.look)
                 await asyncio.to_thread(start_environment, parts, settings.start_environment)
+            following = [
+                tasks.create_task(supervisor.run(), name="the supervisor"),
+                tasks.create_task(mirror.run(), name="the mirror of environments"),
+            ]
+            for task in following:
+                task.add_done_callback(take_down_service)
             yield
-            supervising.cancel()
-            with suppress(asyncio.CancelledError):
-                await supervising
+            for task in following:
+                task.cancel()
+            await asyncio.wait(following)
 
     return Starlette(
         routes=routes(settings.client),
@@ -86,6 +95,8 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         WebSocketRoute("/graphql", GraphQLEndpoint()),
         Route("/api/training/status", training_status),
         Route("/api/audit/export", audit_export),
+        Route(CONFIG_PATH, config_file),
+        Route(ZIP_PATH, folder_as_zip),
         Route("/media/runs/{run_id}/{path:path}", run_file),
         Route(START_PATH, openid.start),
         Route(CALLBACK_PATH, openid.callback),
@@ -97,10 +108,10 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
     ]
 
 
-def take_down_service(supervising: "asyncio.Task[None]") -> None:
-    """A service that does not follow its runs must not go on as if it did; whoever restarts it finds all as it was."""
-    if not supervising.cancelled() and supervising.exception() is not None:
-        log.critical("the supervisor died; the service ends", exc_info=supervising.exception())
+def take_down_service(task: "asyncio.Task[None]") -> None:
+    """A service that does not follow its runs or its files must not go on as if it did; whoever restarts it finds all as it was."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("%s died; the service ends", task.get_name(), exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)
 
 
@@ -152,10 +163,16 @@ def start_environment(parts: Parts, name: str) -> None:
     with parts.database.reading() as session:
         environment = find_environment_named(session, name)
         number = num_runs_of(session, environment.id) + 1 if environment else 0
+        default = find_default_environment(session)
     if environment is None:
         log.error("environment=%s there is no such environment; nothing was started", name)
         return
     try:
-        parts.application.request_run(COMMAND_LINE, environment_id=environment.id, name=f"{environment.name}-{number}")
+        parts.application.request_run(
+            COMMAND_LINE,
+            environment_id=environment.id,
+            name=f"{environment.name}-{number}",
+            default_environment_id=default.id if default else None,
+        )
     except Refusal as refusal:
         log.error("environment=%s was not started: %s", name, refusal)

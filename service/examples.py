@@ -1,19 +1,16 @@
 """The ready environments that come with SimpleTuner."""
 
-import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domain.config.checks import normalise_keys
-from domain.config.dataset import DatasetConfig
-from domain.config.options import path_options
-from domain.config.training import TrainingConfig
-from domain.errors import NotFound
+from domain.errors import InvalidInput, NotFound, Problem
+from service.environment_folder import CONFIG_FILE, is_trained_on, read_environment_folder
+
+log = logging.getLogger(__name__)
 
 ENVIRONMENTS = "environments"
-CONFIG_FILE = "config.json"
-DATASETS_FILE = "multidatabackend.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +25,20 @@ class Example:
 
     @property
     def family(self) -> str:
-        return str(self.config["model_family"])
+        return str(self.config.get("model_family", ""))
 
 
 def list_examples(examples: Path) -> list[Example]:
+    """Those that can be read; the others are said in the log."""
     folder = examples / ENVIRONMENTS
-    if not folder.is_dir():
-        return []
-    return [read_environment_folder(path) for path in sorted(folder.iterdir()) if (path / CONFIG_FILE).is_file()]
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (path / CONFIG_FILE).is_file():
+            try:
+                found.append(read_example(path))
+            except InvalidInput as error:
+                log.error("example=%s %s", path.name, error)
+    return found
 
 
 def find_example(examples: Path, key: str) -> Example:
@@ -46,25 +49,15 @@ def find_example(examples: Path, key: str) -> Example:
     return known[key]
 
 
-def read_environment_folder(folder: Path) -> Example:
-    """A folder with config.json and multidatabackend.json; paths in them are relative to it."""
-    written = json.loads((folder / CONFIG_FILE).read_text())
-    described = written.get("_metadata", {})
-    entries = json.loads((folder / DATASETS_FILE).read_text())
+def read_example(folder: Path) -> Example:
+    """An environment's folder that stands for itself. Raises InvalidInput with everything that is wrong with it."""
+    read = read_environment_folder(folder)
+    if read.problems:
+        raise InvalidInput.from_problems([Problem(problem.message) for problem in read.problems])
     return Example(
         key=folder.name,
-        name=described.get("name", folder.name),
-        description=described.get("description", ""),
-        config=_with_absolute_paths(normalise_keys(written), folder, path_options(TrainingConfig)),
-        datasets={entry["id"]: _with_absolute_paths(entry, folder, path_options(DatasetConfig)) for entry in entries},
+        name=str(read.metadata.get("name", folder.name)),
+        description=str(read.metadata.get("description", "")),
+        config=read.options,
+        datasets={entry["id"]: entry for entry in read.datasets if is_trained_on(entry)},
     )
-
-
-def _with_absolute_paths(written: dict[str, Any], folder: Path, keys: frozenset[str]) -> dict[str, Any]:
-    """Only what exists beside the folder is taken for a path: another value may be a name on the Hub."""
-    absolute = dict(written)
-    for key in keys & written.keys():
-        beside = folder / str(written[key])
-        if beside.exists():
-            absolute[key] = str(beside.resolve())
-    return absolute

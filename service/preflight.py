@@ -5,11 +5,12 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from domain.config.checks import check_startable, check_training
+from domain.config.effective import effective_config, is_default_environment
 from domain.errors import InvalidInput, Problem
 from service.access.config_rights import is_meant_as_path
 from service.folders import count_pictures
 from service.read_models.dataset import find_datasets
-from service.read_models.environment import EnvironmentRow
+from service.read_models.environment import EnvironmentRow, find_default_environment
 
 
 def check_files(session: Session, environment: EnvironmentRow) -> None:
@@ -17,9 +18,11 @@ def check_files(session: Session, environment: EnvironmentRow) -> None:
 
     What is wrong with the configuration itself comes first: nobody should fetch files for what cannot be trained.
     """
-    check_startable(check_training(environment.config))
+    default = None if is_default_environment(environment.name) else find_default_environment(session)
+    config = effective_config(environment.config, default.config if default else None)
+    check_startable(check_training(config))
     problems: list[Problem] = []
-    written = environment.config.get("pretrained_model_name_or_path")
+    written = config.get("pretrained_model_name_or_path")
     if isinstance(written, str) and is_meant_as_path(written) and not Path(written).is_dir():
         problems.append(
             Problem(

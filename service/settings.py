@@ -24,8 +24,8 @@ class Settings:
 
     environment: the process environment, which trainers are given a part of. setup_token: what the first
     administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
-    configuration. audit_key, secret_key: as they were given, None to keep them in the workspace. hub_url, wandb_url: where
-    tokens are checked.
+    configuration. configs: where each environment has a folder. audit_key, secret_key: as they were given, None to keep
+    them in the workspace. hub_url, wandb_url: where tokens are checked.
     trusted_origins: other addresses that the client is served at, such as https://tuner.example.org.
     trusted_proxies: addresses and networks whose X-Forwarded-For and -Proto count. introspection: those who are signed
     in may ask for the schema. query_seconds: how long a query may take. request_seconds: how long the headers of a
@@ -41,6 +41,7 @@ class Settings:
     setup_token: str | None = None
     max_running: int = 1
     shared_paths: tuple[Path, ...] = ()
+    configs: Path
     audit_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
     hub_url: str = HUB_URL
@@ -99,6 +100,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=_database_url(environment, workspace),
         max_running=_positive(environment, "SIMPLETUNER_MAX_RUNNING", default=1),
         shared_paths=_paths(environment, "SIMPLETUNER_SHARED_PATHS"),
+        configs=Path(environment.get("SIMPLETUNER_CONFIGS_DIR") or workspace / "configs").expanduser().absolute(),
         audit_key=environment.get("SIMPLETUNER_AUDIT_KEY") or None,
         secret_key=environment.get("SIMPLETUNER_SECRET_KEY") or None,
         hub_url=(environment.get("HF_ENDPOINT") or HUB_URL).rstrip("/"),

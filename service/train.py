@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from domain.config.checks import check_dataset, check_startable, check_training
 from domain.config.secrets import check_no_secrets
-from domain.errors import Refusal
-from service.examples import Example, read_environment_folder
+from domain.errors import InvalidInput, Refusal
+from service.environment_folder import CONFIG_FILE
+from service.examples import Example, read_example
 from service.launchers import local
 from service.run_files import read_journal
 from service.settings import SettingsError
@@ -46,13 +47,13 @@ def train(folder: str, *, output: str | None, resume: bool, environment: Mapping
 
 def read_folder(path: Path) -> Example:
     """Raises SettingsError that names the file and says what is wrong with it."""
-    try:
-        return read_environment_folder(path)
-    except OSError as error:
+    if not (path / CONFIG_FILE).exists():
         raise SettingsError(
-            f"{error.filename or path}: {error.strerror}; --env wants a folder with config.json and multidatabackend.json"
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            f"{path / CONFIG_FILE}: No such file or directory; --env wants a folder with it and multidatabackend.json"
+        )
+    try:
+        return read_example(path)
+    except InvalidInput as error:
         raise SettingsError(f"the files in {path} cannot be read: {error}") from error
 
 

@@ -99,6 +99,13 @@ class TrainingConfig(BaseModel):
         help="Compute activations again in the backward pass: less memory, about a third slower.",
     )
 
+    merge_environment_config: bool = option(
+        False,
+        label="Use environment defaults",
+        group="model",
+        help="Take over what the environment named default says, where this one says nothing.",
+    )
+
     # ---- adapter
     lora_rank: int = option(
         16,

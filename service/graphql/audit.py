@@ -12,7 +12,7 @@ from service.audit.summary import summarise
 from service.cursors import decode_position
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, read
-from service.graphql.environment import Change
+from service.graphql.environment_versions import Change
 from service.graphql.node import Node
 from service.graphql.rules import Needs
 from service.graphql.scalars import Cursor, decode_id, encode_id, split_id

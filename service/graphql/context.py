@@ -19,6 +19,7 @@ from service.access.freshness import Freshness
 from service.access.throttle import Throttle
 from service.access.viewer import Credential, Viewer, view
 from service.graphql.errors import NotSignedIn, UserError, user_errors
+from service.mirror.files import Place, find_places
 from service.parts import Parts, read_with
 from service.read_models.environment import EnvironmentRow, find_environments
 from service.read_models.policy import LevelRow, find_levels
@@ -46,6 +47,7 @@ class Context:
     connection_params: dict[str, Any] | None = None
     users: "DataLoader[UUID, UserRow | None]" = field(init=False)
     environments: "DataLoader[UUID, EnvironmentRow | None]" = field(init=False)
+    environment_files: "DataLoader[UUID, Place | None]" = field(init=False)
     progress: "DataLoader[UUID, telemetry.Progress]" = field(init=False)
     levels: "DataLoader[str, LevelRow | None]" = field(init=False)
 
@@ -53,6 +55,7 @@ class Context:
         """A websocket lives long, so what is loaded is shared by one batch and not kept."""
         self.users = DataLoader(self._loading(find_users), cache=False)
         self.environments = DataLoader(self._loading(find_environments), cache=False)
+        self.environment_files = DataLoader(self._loading(find_places), cache=False)
         self.progress = DataLoader(self._loading(telemetry.read_progresses), cache=False)
         self.levels = DataLoader(self._loading(find_levels), cache=False)
 

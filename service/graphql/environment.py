@@ -1,7 +1,6 @@
 """Environments, their versions, and the examples they can be made from."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -10,90 +9,43 @@ import strawberry
 from strawberry.scalars import JSON
 
 from domain.access import Resource, ResourceKind
-from domain.application import AlongNew
-from domain.config.changes import Change as RecordedChange
 from domain.config.changes import reverse_change, undo_changes
-from domain.config.training import TrainingConfig
+from domain.config.effective import is_default_environment, sourced_config, wants_defaults
 from domain.environment import DATASETS_KEY
-from domain.errors import InvalidInput, NotFound
-from service.access.config_rights import check_dataset_rights, check_training_rights
+from domain.errors import InUse, InvalidInput
+from service.access.config_rights import check_training_rights
 from service.access.viewer import Viewer
 from service.cursors import decode_position
-from service.examples import find_example, list_examples
+from service.downloads import config_url, zip_url
+from service.environment_names import unused_name
+from service.examples import list_examples
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
 from service.graphql.dataset import Dataset, environment_resource
+from service.graphql.environment_beginnings import CreateEnvironmentInput, chosen_datasets, create
+from service.graphql.environment_versions import Change, EnvironmentVersion, LastChange
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.payloads import DeletePayload, no_errors
 from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name
 from service.graphql.scalars import Cursor, decode_id, encode_id
-from service.graphql.user import User, load_person
 from service.idempotency import run_once
-from service.parts import Parts
-from service.read_models.dataset import find_dataset_named, find_datasets
+from service.mirror.files import find_folder_problem, list_folder_problems
+from service.read_models.dataset import find_datasets
 from service.read_models.environment import (
+    EVERY_ENVIRONMENT,
     EnvironmentRow,
-    VersionRow,
     changes_after,
+    environments_wanting_defaults,
+    find_default_environment,
     find_environment,
     find_environment_named,
     last_versions,
     list_environments,
     list_versions,
 )
-
-
-@strawberry.type(description="An option that was changed; null where it was, or is, not set.")
-class Change:
-    key: str = strawberry.field(description="The option, or `datasets`.")
-    before: JSON | None = strawberry.field(description="Its earlier value.")
-    after: JSON | None = strawberry.field(description="Its new value.")
-
-    @classmethod
-    def of(cls, change: RecordedChange) -> "Change":
-        return cls(key=change["key"], before=cast(JSON, change.get("before")), after=cast(JSON, change.get("after")))
-
-
-@strawberry.type(description="One version of an environment: who changed what, and when.")
-class EnvironmentVersion:
-    row: strawberry.Private[VersionRow]
-    number: int = strawberry.field(description="From 1.")
-    at: datetime = strawberry.field(description="When it was made.")
-    summary: str = strawberry.field(description="What changed, in a line.")
-    restored: int | None = strawberry.field(description="The version that was brought back; null for other changes.")
-    changes: list[Change] = strawberry.field(description="By option, in alphabetical order.")
-
-    @strawberry.field(description="Who made it; null for the service itself.")
-    async def author(self, info: Info) -> User | None:
-        return await load_person(info, self.row.author)
-
-    @classmethod
-    def of(cls, row: VersionRow) -> "EnvironmentVersion":
-        return cls(
-            row=row,
-            number=row.number,
-            at=row.at,
-            summary=summarise(row),
-            restored=row.restored,
-            changes=[Change.of(change) for change in row.changes],
-        )
-
-
-def summarise(row: VersionRow) -> str:
-    if row.number == 1:
-        return "created"
-    if row.restored is not None:
-        return f"brought back version {row.restored}"
-    keys = [change["key"] for change in row.changes]
-    return f"changed {', '.join(keys[:5])}" + (" …" if len(keys) > 5 else "")
-
-
-@strawberry.type(description="Which version set an option to what it is.")
-class LastChange:
-    key: str = strawberry.field(description="The option, or `datasets`.")
-    version: EnvironmentVersion = strawberry.field(description="The version that changed it last, with who and when.")
+from service.read_models.environment import EnvironmentFilter as EnvironmentRows
 
 
 @strawberry.type(description="A named, versioned training configuration with its datasets.")
@@ -106,16 +58,38 @@ class Environment(Node):
     updated_at: datetime = strawberry.field(description="Its last change.")
     config: JSON = strawberry.field(description="The options that were chosen, as in config.json.")
 
-    @strawberry.field(description="Every option with its value and where that comes from: environment or default.")
-    def effective_config(self) -> JSON:
-        written = self.row.config
-        effective = {
-            key: {"value": written[key], "source": "environment"}
-            if key in written
-            else {"value": None if info.is_required() else info.default, "source": "default"}
-            for key, info in TrainingConfig.model_fields.items()
-        }
-        return cast(JSON, effective)
+    description: str = strawberry.field(description="What it is for.")
+    tags: list[str] = strawberry.field(description="Words to find it by.")
+    is_template: bool = strawberry.field(
+        description="Meant to begin others from: give it to createEnvironment as copyOf."
+    )
+    download_url: str = strawberry.field(description="Its configuration as a config.json.")
+    zip_url: str = strawberry.field(description="Its folder, in the layout that the command line reads.")
+
+    @strawberry.field(
+        description="Every option with its value and where that comes from: environment, default environment or default. "
+        "The environment named default counts for those with merge_environment_config, and is open to all who see them."
+    )
+    async def effective_config(self, info: Info) -> JSON:
+        default = None
+        if wants_defaults(self.row.config) and not is_default_environment(self.row.name):
+            default = await read(info, find_default_environment)
+        return cast(JSON, sourced_config(self.row.config, default.config if default else None))
+
+    @strawberry.field(description="Where its files are on the machine of the service; null until they are written.")
+    async def folder(self, info: Info) -> str | None:
+        files = await info.context.environment_files.load(self.row.id)
+        return str(info.context.parts.settings.configs / files.folder) if files and files.folder else None
+
+    @strawberry.field(
+        description="Why its files and the environment do not agree, and what to do; null when they do. While a file cannot "
+        "be understood, later changes are not written to it."
+    )
+    async def file_problem(self, info: Info) -> str | None:
+        files = await info.context.environment_files.load(self.row.id)
+        if files is not None:
+            return files.problem
+        return await read(info, lambda session: find_folder_problem(session, self.row.name))
 
     @strawberry.field(description="What it trains on, in order.", extensions=[Shows(ResourceKind.DATASET)])
     async def datasets(self, info: Info) -> list[Dataset]:
@@ -156,6 +130,11 @@ class Environment(Node):
             family=row.family,
             model_type=row.model_type,
             updated_at=row.updated_at,
+            description=row.description,
+            tags=list(row.tags),
+            is_template=row.is_template,
+            download_url=config_url(row.id),
+            zip_url=zip_url(row.id),
             config=cast(JSON, row.config),
         )
 
@@ -170,23 +149,29 @@ class Example:
 
 @strawberry.input(description="Which environments to list.")
 class EnvironmentFilter:
-    search: str | None = strawberry.field(default=None, description="Part of the name.")
+    search: str | None = strawberry.field(
+        default=None, description="Words that each are part of the name, the description, the family or a tag."
+    )
+    family: str | None = strawberry.field(default=None, description="Which architecture it trains.")
+    model_type: str | None = strawberry.field(default=None, description="What it trains, for example lora.")
+    tags: list[str] | None = strawberry.field(default=None, description="All of these tags.")
+    templates: bool | None = strawberry.field(default=None, description="Only templates, or none.")
+
+    @property
+    def rows(self) -> EnvironmentRows:
+        return EnvironmentRows(
+            search=self.search,
+            family=self.family,
+            model_type=self.model_type,
+            tags=self.tags or (),
+            is_template=self.templates,
+        )
 
 
 @strawberry.type(description="An environment, or why not.")
 class EnvironmentPayload:
     environment: Environment | None = strawberry.field(default=None, description="Null when refused.")
     errors: list[UserError] = no_errors()
-
-
-@strawberry.input(description="An environment to be made from a configuration, an example or another environment.")
-class CreateEnvironmentInput:
-    name: str = strawberry.field(description="Unique among environments.")
-    config: JSON | None = strawberry.field(default=None, description="Options as in config.json.")
-    example: str | None = strawberry.field(default=None, description="Key of an example; its datasets are made, too.")
-    copy_of: strawberry.ID | None = strawberry.field(default=None, description="Another environment.")
-    dataset_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="What to train on, in order.")
-    idempotency_key: str | None = strawberry.field(default=None, description="The same key creates it once.")
 
 
 @strawberry.input(description="A change of an environment.")
@@ -210,6 +195,25 @@ class RestoreEnvironmentInput:
 class RenameEnvironmentInput:
     id: strawberry.ID = strawberry.field(description="Which one.")
     name: str = strawberry.field(description="Unique among environments.")
+
+
+@strawberry.input(description="What an environment is for; null leaves a field as it is.")
+class DescribeEnvironmentInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+    description: str | None = strawberry.field(default=None, description="In some sentences.")
+    tags: list[str] | None = strawberry.field(default=None, description="Words to find it by.")
+
+
+@strawberry.input(description="Whether others are meant to begin from an environment.")
+class SetEnvironmentTemplateInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
+    is_template: bool = strawberry.field(description="Whether it is a template.")
+
+
+@strawberry.type(description="A folder that could not become an environment, or is in the way of one.")
+class FolderProblem:
+    folder: str = strawberry.field(description="Its name below the folder of all environments.")
+    problem: str = strawberry.field(description="What is wrong with it, and what to do.")
 
 
 @strawberry.input(description="An environment to be deleted; its runs stay.")
@@ -237,12 +241,30 @@ class EnvironmentQuery:
         self, info: Info, first: int, after: Cursor | None = None, filter: EnvironmentFilter | None = None
     ) -> Connection[Environment]:
         size, position = check_first(first), decode_position(after)
-        search = filter.search if filter else None
+        rows = filter.rows if filter else EVERY_ENVIRONMENT
         rights = signed_in(info).rights
         page = await read(
-            info, lambda session: list_environments(session, rights, first=size, after=position, search=search)
+            info,
+            lambda session: list_environments(session, rights, first=size, after=position, filter=rows),
         )
         return connect(page, Environment.of)
+
+    @strawberry.field(
+        description="Folders with a config.json that stand for no environment, and why.",
+        extensions=[Lists(ResourceKind.ENVIRONMENT)],
+    )
+    async def folder_problems(self, info: Info) -> list[FolderProblem]:
+        rights = signed_in(info).rights
+        found = await read(info, list_folder_problems)
+        return [
+            FolderProblem(folder=folder, problem=problem)
+            for folder, problem in found
+            if rights.may_see(Resource(ResourceKind.ENVIRONMENT, folder))
+        ]
+
+    @strawberry.field(description="A friendly name that no environment has.", extensions=[Needs("config.create")])
+    async def random_environment_name(self, info: Info) -> str:
+        return await read(info, unused_name)
 
     @strawberry.field(
         description="One environment by id or by name; null when there is none.",
@@ -281,8 +303,10 @@ class EnvironmentMutation:
                     "example": input.example,
                     "copyOf": input.copy_of,
                     "datasetIds": input.dataset_ids,
+                    **({"description": input.description} if input.description is not None else {}),
+                    **({"tags": input.tags} if input.tags is not None else {}),
                 },
-                work=lambda along: _create(parts, viewer, input, along),
+                work=lambda along: create(parts, viewer, input, along),
             )
             return _payload(info, environment_id)
 
@@ -306,7 +330,7 @@ class EnvironmentMutation:
                 expected_revision=input.expected_version,
                 set=changed,
                 unset=unset,
-                dataset_ids=None if input.dataset_ids is None else _dataset_ids(parts, viewer, input.dataset_ids),
+                dataset_ids=None if input.dataset_ids is None else chosen_datasets(parts, viewer, input.dataset_ids),
             )
             return _payload(info, row.id)
 
@@ -341,10 +365,26 @@ class EnvironmentMutation:
         def work() -> EnvironmentPayload:
             row = _existing(info, input.id)
             check_name(viewer, "config.edit", ResourceKind.ENVIRONMENT, input.name)
+            if not is_default_environment(input.name):
+                _check_unneeded(info, viewer, row)
             info.context.parts.application.rename_environment(viewer.actor, row.id, name=input.name)
             return _payload(info, row.id)
 
         return await answer(EnvironmentPayload, work)
+
+    @strawberry.mutation(
+        description="Say what an environment is for; that is no new version.",
+        extensions=[Does("config.edit", ResourceKind.ENVIRONMENT, argument="input.id")],
+    )
+    async def describe_environment(self, info: Info, input: DescribeEnvironmentInput) -> EnvironmentPayload:
+        return await _describe(info, input.id, description=input.description, tags=input.tags)
+
+    @strawberry.mutation(
+        description="Make an environment a template, or no template any more.",
+        extensions=[Does("config.edit", ResourceKind.ENVIRONMENT, argument="input.id")],
+    )
+    async def set_environment_template(self, info: Info, input: SetEnvironmentTemplateInput) -> EnvironmentPayload:
+        return await _describe(info, input.id, is_template=input.is_template)
 
     @strawberry.mutation(
         description="Delete an environment; its runs stay.",
@@ -355,85 +395,37 @@ class EnvironmentMutation:
 
         def work() -> DeletePayload:
             row = _existing(info, input.id)
+            _check_unneeded(info, viewer, row)
             info.context.parts.application.delete_environment(viewer.actor, row.id)
             return DeletePayload(deleted_id=input.id)
 
         return await answer(DeletePayload, work)
 
 
-def _create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: AlongNew | None) -> UUID:
-    config, dataset_ids, new_datasets = _beginning(parts, viewer, input)
-    check_training_rights(viewer.rights, parts.settings, {}, config)
-    for name, dataset in new_datasets.items():
-        check_name(viewer, "config.create", ResourceKind.DATASET, name)
-        check_dataset_rights(viewer.rights, parts.settings, {}, dataset)
-    return parts.application.create_environment(
-        viewer.actor,
-        name=input.name,
-        config=config,
-        dataset_ids=dataset_ids,
-        new_datasets=new_datasets,
-        along=along,
-    )
+async def _describe(info: Info, given: strawberry.ID, **about: Any) -> EnvironmentPayload:
+    viewer = signed_in(info)
+
+    def work() -> EnvironmentPayload:
+        row = _existing(info, given)
+        info.context.parts.application.describe_environment(viewer.actor, row.id, **about)
+        return _payload(info, row.id)
+
+    return await answer(EnvironmentPayload, work)
 
 
-def _beginning(
-    parts: Parts, viewer: Viewer, input: CreateEnvironmentInput
-) -> tuple[dict[str, Any], Sequence[UUID], dict[str, dict[str, Any]]]:
-    """Configuration, existing datasets, and datasets to be made with it. Raises InvalidInput, NotFound."""
-    sources = [name for name in ("config", "example", "copy_of") if getattr(input, name) is not None]
-    if len(sources) != 1:
-        raise InvalidInput("give exactly one of config, example and copyOf", path=("config",))
-    chosen = None if input.dataset_ids is None else _dataset_ids(parts, viewer, input.dataset_ids)
-    if input.example is not None:
-        return _from_example(parts, input.example, chosen)
-    if input.copy_of is not None:
-        source_id = decode_id("Environment", input.copy_of, path="copyOf")
-        with parts.database.reading() as session:
-            found = find_environment(session, source_id)
-        is_seen = found is not None and viewer.rights.may_see(environment_resource(found))
-        source = existing(found if is_seen else None, "environment", path="copyOf")
-        return source.config, source.dataset_ids if chosen is None else chosen, {}
-    return json_object(input.config, path="config"), chosen or (), {}
-
-
-def _from_example(
-    parts: Parts, key: str, chosen: Sequence[UUID] | None
-) -> tuple[dict[str, Any], Sequence[UUID], dict[str, dict[str, Any]]]:
-    """An example brings its datasets; one that was made before, from the same folder, is used again."""
-    example = find_example(parts.settings.examples, key)
-    if chosen is not None:
-        return example.config, chosen, {}
-    known: list[UUID] = []
-    missing: dict[str, dict[str, Any]] = {}
-    with parts.database.reading() as session:
-        for name, config in example.datasets.items():
-            row = find_dataset_named(session, name)
-            if row is None:
-                missing[name] = config
-            elif row.config.get("instance_data_dir") == config.get("instance_data_dir"):
-                known.append(row.id)
-            else:
-                missing[_free_name(session, name)] = config
-    return example.config, known, missing
-
-
-def _free_name(session: Any, name: str) -> str:
-    number = 2
-    while find_dataset_named(session, f"{name}-{number}"):
-        number += 1
-    return f"{name}-{number}"
-
-
-def _dataset_ids(parts: Parts, viewer: Viewer, given: Sequence[strawberry.ID]) -> list[UUID]:
-    """Raises NotFound, also for those that the viewer may not see."""
-    ids = [decode_id("Dataset", each, path="datasetIds") for each in given]
-    with parts.database.reading() as session:
-        rows = find_datasets(session, ids)
-    seen = {row.id for row in rows if viewer.rights.may_see(Resource(ResourceKind.DATASET, row.name, row.owner))}
-    if not seen >= set(ids):
-        raise NotFound("there is no dataset with one of these ids", path=("datasetIds",))
-    return ids
+def _check_unneeded(info: Info, viewer: Viewer, row: EnvironmentRow) -> None:
+    """Raises InUse for the environment `default` while others take over what it says."""
+    if not is_default_environment(row.name):
+        return
+    with info.context.parts.database.reading() as session:
+        asking = environments_wanting_defaults(session)
+    if asking:
+        seen = [each.name for each in asking if viewer.rights.may_see(environment_resource(each))]
+        by = ", ".join(seen[:5]) if len(seen) == len(asking) <= 5 else f"{len(asking)} environments"
+        raise InUse(
+            f"{by} take over what the environment {row.name!r} says; set merge_environment_config to false there first",
+            path=("id",),
+        )
 
 
 def _existing(info: Info, given: strawberry.ID) -> EnvironmentRow:

@@ -17,7 +17,8 @@ from service.cursors import RunCursor, decode_position, encode_run_cursor
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
 from service.graphql.dataset import environment_resource
-from service.graphql.environment import Change, Environment
+from service.graphql.environment import Environment
+from service.graphql.environment_versions import Change
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing
 from service.graphql.node import Node
@@ -30,7 +31,7 @@ from service.idempotency import run_once
 from service.live.run_feed import read_run_cursor
 from service.media import run_file_url
 from service.preflight import check_files
-from service.read_models.environment import changes_after, find_environment
+from service.read_models.environment import changes_after, find_default_environment, find_environment
 from service.read_models.training_run import (
     RunRow,
     checkpoints_of,
@@ -56,6 +57,9 @@ class TrainingRun(Node):
     state: RunState = strawberry.field(description="Where it is on its way.")
     total_steps: int | None = strawberry.field(description="How many steps it will have made at its end, once known.")
     environment_version: int = strawberry.field(description="The version of the environment it was started from.")
+    default_environment_version: int | None = strawberry.field(
+        description="The version of the environment named default that had a part in its options; null when it had none."
+    )
     requested_at: datetime = strawberry.field(description="When it was asked for.")
     started_at: datetime | None = strawberry.field(description="When its trainer was launched last.")
     ended_at: datetime | None = strawberry.field(description="When it ended; null while it has not.")
@@ -191,6 +195,7 @@ class TrainingRun(Node):
             state=row.state,
             total_steps=row.total_steps,
             environment_version=row.environment_revision,
+            default_environment_version=row.default_environment_revision,
             requested_at=row.requested_at,
             started_at=row.started_at,
             ended_at=row.ended_at,
@@ -298,11 +303,13 @@ class RunMutation:
                 environment = existing(find_environment(session, environment_id), "environment", path="environmentId")
                 number = num_runs_of(session, environment_id) + 1
                 check_files(session, environment)
+                default = find_default_environment(session)
             return parts.application.request_run(
                 viewer.actor,
                 environment_id=environment_id,
                 name=f"{environment.name}-{number}",
                 expected_revision=input.expected_version,
+                default_environment_id=default.id if default else None,
                 devices=input.devices or (),
                 along=along,
             )

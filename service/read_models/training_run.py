@@ -41,6 +41,7 @@ training_runs = Table(
     Column("name_key", Text, nullable=False),
     Column("environment_id", Uuid, nullable=False, index=True),
     Column("environment_revision", Integer, nullable=False),
+    Column("default_environment_revision", Integer),
     Column("config", Json, nullable=False),
     Column("datasets", Json, nullable=False),
     Column("devices", Json, nullable=False),
@@ -117,6 +118,7 @@ class RunRow:
     name: str
     environment_id: UUID
     environment_revision: int
+    default_environment_revision: int | None
     config: dict[str, Any]
     datasets: list[dict[str, Any]]
     devices: list[int]
@@ -190,6 +192,7 @@ def _insert(session: Session, event: TrainingRun.Requested, position: int) -> No
             name_key=event.name.casefold(),
             environment_id=event.environment_id,
             environment_revision=event.environment_revision,
+            default_environment_revision=event.default_environment_revision,
             config=event.config,
             datasets=event.datasets,
             devices=event.devices,

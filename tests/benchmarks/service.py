@@ -1,4 +1,5 @@
-"""How fast the service starts, what it needs when idle, and how long a step takes to its subscriber.
+"""How fast the service starts, what it needs when idle, how long a step takes to its subscriber, and how long many
+environments take to be listed, searched and compared with their folders.
 
     python -m tests.benchmarks.service
 
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -21,9 +23,11 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from domain.access import Actor
+from domain.application import SimpleTuner
 from service.audit.key import KEY_FILE
 from service.database import Database
 from service.graphql.scalars import encode_id
+from service.mirror.mirror import EnvironmentMirror
 from service.read_models.projection import project
 from service.store import open_application
 from service.supervisor import POLL_SECONDS
@@ -34,6 +38,8 @@ NUM_STARTS = 5
 NUM_STEPS = 300
 STEP_SECONDS = 0.02
 IDLE_SECONDS = 3.0
+NUM_ENVIRONMENTS = 1000
+NUM_QUERIES = 15
 
 
 def main() -> None:
@@ -48,6 +54,9 @@ def main() -> None:
     for name, share in (("median", 0.5), ("p99", 0.99)):
         ours, theirs = quantile(latencies, share), quantile(references, share)
         say(f"step to subscriber, {name}", f"{ours * 1e3:.0f} ms", f"{ours / theirs:.1f}x a tail of the same file")
+    empty, *environments = measure_environments()
+    for what, seconds in environments:
+        say(what, f"{seconds * 1e3:.0f} ms", f"{seconds / empty[1]:.1f}x a query of nothing")
 
 
 def say(what: str, figure: str, beside: str = "") -> None:
@@ -115,11 +124,69 @@ def measure_latency() -> tuple[list[float], list[float]]:
     return [seen[s] - written[s] for s in seen], [tailed[s] - written[s] for s in tailed]
 
 
-def plant_running_run(workspace: Path) -> tuple[UUID, Path]:
-    """A run that the service takes for alive: its lock is held here and its journal is written here."""
+def measure_environments() -> list[tuple[str, float]]:
+    """Seconds of a query of nothing, then of queries over many environments and of looking at their folders."""
+    server = Server(Path(tempfile.mkdtemp()), free_port()).start()
+    script = set_up(server)
+    database, application = open_workspace(server.workspace)
+    actor = Actor(user_id=uuid4(), via="benchmark")
+    for number in range(NUM_ENVIRONMENTS):
+        application.create_environment(
+            actor,
+            name=f"environment-{number}",
+            config={"model_family": ("sd1x", "sdxl", "flux")[number % 3], "seed": number},
+            new_datasets={f"dataset-{number}": {"instance_data_dir": "/d"}},
+            tags=[f"tag-{number % 10}"],
+        )
+    list_ = "(first: 100{}) {{ edges {{ node {{ id name version family modelType tags updatedAt fileProblem }} }} totalCount }}"
+    measured = [
+        ("query of nothing", lambda: script.ask("{ __typename }")),
+        ("list environments", lambda: script.ask("{ environments" + list_.format("") + " }")),
+        (
+            "search environments",
+            lambda: script.ask("{ environments" + list_.format(', filter: {search: "99 flux"}') + " }"),
+        ),
+        (
+            "environments by tag",
+            lambda: script.ask("{ environments" + list_.format(', filter: {tags: ["tag-7"]}') + " }"),
+        ),
+    ]
+    times = [
+        (f"{NUM_ENVIRONMENTS}: {what}" if index else what, seconds_of(ask))
+        for index, (what, ask) in enumerate(measured)
+    ]
+    server.kill()
+    mirror = EnvironmentMirror(application=application, database=database, configs=server.workspace / "configs")
+    begun = time.perf_counter()
+    for _ in range(4):
+        mirror.look()
+    written = time.perf_counter() - begun
+    return [
+        *times,
+        (f"{NUM_ENVIRONMENTS}: first look at folders", written),
+        (f"{NUM_ENVIRONMENTS}: look at quiet folders", seconds_of(mirror.look)),
+    ]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """The median of several times."""
+    seconds = []
+    for _ in range(NUM_QUERIES):
+        begun = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds)
+
+
+def open_workspace(workspace: Path) -> tuple[Database, SimpleTuner]:
     audit_key = bytes.fromhex((workspace / KEY_FILE).read_text())
     database = Database(f"sqlite:///{workspace / 'simpletuner.sqlite3'}")
-    application = open_application(database, project=project, audit_key=audit_key)
+    return database, open_application(database, project=project, audit_key=audit_key)
+
+
+def plant_running_run(workspace: Path) -> tuple[UUID, Path]:
+    """A run that the service takes for alive: its lock is held here and its journal is written here."""
+    _, application = open_workspace(workspace)
     actor = Actor(user_id=uuid4(), via="benchmark")
     environment_id = application.create_environment(
         actor, name="b", config={"model_family": "sd1x"}, new_datasets={"d": {"instance_data_dir": "/d"}}

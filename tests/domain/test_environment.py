@@ -1,5 +1,6 @@
 """Versions of environments and datasets, and conflicts between those who change them."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from domain.access import Actor
 from domain.config.changes import apply_changes, changes_between
 from domain.dataset import Dataset
 from domain.environment import Environment
-from domain.errors import NotFound, StaleVersion
+from domain.errors import InvalidInput, NotFound, StaleVersion
 
 ANNA = Actor(user_id=uuid4(), via="session")
 
@@ -115,3 +116,22 @@ def test_changes_lead_from_one_to_the_other() -> None:
 
 def test_true_and_one_are_different_values() -> None:
     assert changes_between({"a": 1}, {"a": True}) == [{"key": "a", "before": 1, "after": True}]
+
+
+def test_description_is_no_version() -> None:
+    environment = created()
+    environment.describe(ANNA, description=" Cats. ", tags=["ink", " ink", "small"], is_template=True)
+    assert environment.about == {"description": "Cats.", "tags": ["ink", "small"], "is_template": True}
+    assert environment.revision == 1
+    num_events = len(environment.pending_events)
+    environment.describe(ANNA, tags=["ink", "small"])
+    assert len(environment.pending_events) == num_events
+
+
+@pytest.mark.parametrize(
+    "described",
+    [{"description": "x" * 2001}, {"tags": [""]}, {"tags": ["x" * 51]}, {"tags": list("abcdefghijklmnopqrstuvwxyz")}],
+)
+def test_description_has_bounds(described: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        created().describe(ANNA, **described)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
-from domain.access import Actor
+from domain.access import LEVELS, Actor, Rights
 from domain.application import SimpleTuner
 from domain.training_run import RunState, TrainingRun
 from service.access.accounts import open_session
@@ -25,6 +25,7 @@ from service.store import open_application
 from tests.service.conftest import Script, Server
 
 CONSOLE = Actor(user_id=None, via="command line")
+SEES_ALL = Rights(uuid4(), LEVELS["admin"])
 PASSWORD = "three unrelated words"
 
 

@@ -295,6 +295,7 @@ def test_every_route_is_thought_of() -> None:
 
     assert {route.path for route in routes(PACKAGE)} == {
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
+        *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
     }
@@ -312,6 +313,19 @@ def test_file_of_a_run_is_there_for_who_may_see_the_run(world: World, level: str
     script: Script = getattr(person, credential)
     is_seen = may(permissions(level, credential), "job.view", owner)
     assert script.get(f"/media/runs/{run_id}/validation/a.png").status_code == (200 if is_seen else 404)
+
+
+@pytest.mark.parametrize("file", ["config.json", "environment.zip"])
+@pytest.mark.parametrize("credential", CREDENTIALS)
+@pytest.mark.parametrize("level", [*LEVELS, "nothing"])
+def test_files_of_an_environment_are_there_for_who_may_see_it(
+    world: World, level: str, credential: str, file: str
+) -> None:
+    environment_id = world.household.new_environment(world.stranger.actor)
+    script: Script = getattr(world.people[level], credential)
+    is_seen = may(permissions(level, credential), "config.view", "foreign")
+    assert script.get(f"/api/environments/{environment_id}/{file}").status_code == (200 if is_seen else 404)
+    assert Script(script.server).get(f"/api/environments/{environment_id}/{file}").status_code == 401
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
