@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.examples import read_environment_folder
+from service.environment_folder import read_environment_folder
 from service.importers.files import FolderFiles
 from service.importers.findings import Imported, Mapped
 from service.importers.prompts import split_lines
@@ -354,5 +354,5 @@ def test_examples_of_the_service_are_imported_with_their_datasets(example: str) 
     (imported,) = import_files(files.walk(), files)
     theirs = read_environment_folder(ROOT / "examples/environments" / example)
     assert (imported.name, imported.unmapped) == (example, ())
-    assert dict(imported.config) == theirs.config
-    assert {each["id"]: each for each in imported.datasets} == theirs.datasets
+    assert dict(imported.config) == theirs.options
+    assert [dict(each) for each in imported.datasets] == theirs.datasets
