@@ -30,7 +30,7 @@ from service.mirror.mirror import EnvironmentMirror
 from service.outage import FAILURES
 from service.parts import Parts
 from service.read_models.environment import find_default_environment, find_environment_named
-from service.read_models.projection import project
+from service.read_models.projection import make_current, project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
 from service.secrets.key import KeyRing, KeyTrouble
@@ -132,6 +132,7 @@ def load_graphql(database: Database) -> ASGIApp:
 def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
     audit_key = ensure_audit_key(settings)
     application = open_application(database, project=project, audit_key=audit_key)
+    make_current(application, database)
     if not is_newest_fitting(application, database, key=audit_key):
         log.error("the newest event does not fit its link: another audit key, or altered; run simpletuner audit verify")
     on_commit(application, bell.ring)

@@ -12,7 +12,7 @@ from domain.application import SimpleTuner
 from domain.errors import NotFound
 from service.audit.key import ensure_audit_key
 from service.database import Database
-from service.read_models.projection import project
+from service.read_models.projection import make_current, project
 from service.read_models.user import UserRow, find_login
 from service.server import opened_database
 from service.settings import Settings, SettingsError, read_settings
@@ -41,6 +41,7 @@ def opened_workspace() -> Iterator[Workspace]:
     with opened_database(settings) as database:
         try:
             application = open_application(database, project=project, audit_key=ensure_audit_key(settings))
+            make_current(application, database)
             yield Workspace(settings, database, application)
         except (SQLAlchemyError, PersistenceError) as error:
             raise SettingsError(f"the database failed: {' '.join(str(error).split())}") from error

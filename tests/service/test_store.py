@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy.exc
 from eventsourcing.persistence import OperationalError, PersistenceError
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from domain.access import Actor
@@ -21,7 +21,7 @@ from domain.user import User
 from service.database import Database
 from service.idempotency import idempotency_keys, run_once
 from service.read_models.environment import find_environment
-from service.read_models.projection import TABLES, project, rebuild
+from service.read_models.projection import TABLES, make_current, project, rebuild
 from service.read_models.user import people
 from service.store import open_application
 from tests.service.conftest import AUDIT_KEY
@@ -171,6 +171,16 @@ def test_rebuilt_read_models_equal_the_live_ones(application: SimpleTuner, datab
     assert contents(database) == live
     assert all(live[table] for table in ("environments", "datasets", "training_runs", "run_images", "run_checkpoints"))
     assert all(live[table] for table in ("users", "custom_levels", "access_rules", "auth_providers", "registration"))
+
+
+def test_read_models_of_an_earlier_version_are_made_anew(application: SimpleTuner, database: Database) -> None:
+    write_some_history(application)
+    live = contents(database)
+    with database.writing() as session:
+        session.execute(text("ALTER TABLE environments DROP COLUMN description"))
+        session.execute(text("ALTER TABLE training_runs ADD COLUMN obsolete INTEGER"))
+    make_current(application, database)
+    assert contents(database) == live
 
 
 def write_some_history(application: SimpleTuner) -> None:
