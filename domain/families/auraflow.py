@@ -9,6 +9,7 @@ AURAFLOW = Family(
     objective="flow_matching",
     pipeline="AuraFlowPipeline",
     denoiser="AuraFlowTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("pony", "Pony 7 base", "purplesmartai/pony-v7-base", token_limit=TokenLimit(768, 768)),
         Flavour("v0.3", "AuraFlow 0.3", "terminusresearch/auraflow-v0.3"),

@@ -4,9 +4,8 @@ Options are named as in config.json. Some that families speak of are not offered
 configurations that come from elsewhere, and for the trainer when it learns them.
 """
 
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Objective = Literal["epsilon", "v_prediction", "flow_matching", "sample"]
 
@@ -46,16 +45,6 @@ class Quantising:
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryPreset:
-    """changes: the options it sets, with their values. description: what it saves and costs, for people."""
-
-    key: Literal["light", "balanced", "aggressive"]
-    name: str
-    description: str
-    changes: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Flavour:
     """One set of published weights of a family. None where it is as in the family.
 
@@ -84,6 +73,7 @@ class Family:
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
+    swaps_blocks: whether blocks of its denoiser can wait in RAM, which musubi_blocks_to_swap asks for.
     packages: Python packages that the pipeline needs and that are not installed with this one.
     default_resolution: edge in pixels of the square pictures it was made for.
     alignment: edges of pictures are brought to multiples of this many pixels: what the pipeline demands, or coarser
@@ -102,6 +92,7 @@ class Family:
     objective: Objective
     pipeline: str
     denoiser: str
+    swaps_blocks: bool = False
     packages: tuple[str, ...] = ()
     flavours: tuple[Flavour, ...]
     default_flavour: str
@@ -113,7 +104,6 @@ class Family:
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
     capabilities: tuple[str, ...] = ()
-    memory_presets: tuple[MemoryPreset, ...] = ()
 
     def flavour(self, key: str | None) -> Flavour | None:
         """The flavour of that key, the default one for None; None when there is no such flavour."""

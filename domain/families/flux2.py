@@ -15,6 +15,7 @@ FLUX2 = Family(
     objective="flow_matching",
     pipeline="Flux2Pipeline",
     denoiser="Flux2Transformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("dev", "FLUX.2 dev", "black-forest-labs/FLUX.2-dev", terms=NON_COMMERCIAL),
         Flavour(

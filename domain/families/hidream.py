@@ -11,6 +11,7 @@ HIDREAM = Family(
     objective="flow_matching",
     pipeline="HiDreamImagePipeline",
     denoiser="HiDreamImageTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("dev", "HiDream I1 dev", "HiDream-ai/HiDream-I1-Dev", terms=LLAMA),
         Flavour("full", "HiDream I1 full", "HiDream-ai/HiDream-I1-Full", terms=LLAMA),

@@ -9,6 +9,7 @@ IDEOGRAM = Family(
     objective="flow_matching",
     pipeline="Ideogram4Pipeline",
     denoiser="Ideogram4Transformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("fp8", "Ideogram 4 in fp8", "ideogram-ai/ideogram-4-fp8"),
         Flavour("nf4", "Ideogram 4 in nf4", "ideogram-ai/ideogram-4-nf4"),

@@ -11,6 +11,7 @@ KANDINSKY5_IMAGE = Family(
     objective="flow_matching",
     pipeline="Kandinsky5T2IPipeline",
     denoiser="Kandinsky5Transformer3DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("t2i-lite-sft", "Kandinsky 5 T2I Lite", "kandinskylab/Kandinsky-5.0-T2I-Lite-sft-Diffusers"),
         Flavour(
