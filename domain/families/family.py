@@ -36,12 +36,13 @@ class Quantising:
 
     verdict: suits: saves memory and costs little. loses: possible, but quality suffers more than it is worth. needed:
     hardly fits a GPU without. refused: impossible. reason: for people. refused: values of base_model_precision that
-    the family never starts with.
+    the family never starts with. same_library: options that have to name the same library, or no_change.
     """
 
     verdict: Literal["suits", "loses", "needed", "refused"]
     reason: str
     refused: tuple[str, ...] = ()
+    same_library: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Family:
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
+    lora_targets: names of the layers that get a LoRA when nothing is said.
     swaps_blocks: whether blocks of its denoiser can wait in RAM, which musubi_blocks_to_swap asks for.
     packages: Python packages that the pipeline needs and that are not installed with this one.
     default_resolution: edge in pixels of the square pictures it was made for.
@@ -92,6 +94,7 @@ class Family:
     objective: Objective
     pipeline: str
     denoiser: str
+    lora_targets: tuple[str, ...] = ("to_k", "to_q", "to_v", "to_out.0")
     swaps_blocks: bool = False
     packages: tuple[str, ...] = ()
     flavours: tuple[Flavour, ...]

@@ -43,10 +43,18 @@ class Quantising:
     verdict: str = strawberry.field(description="suits, loses (quality), needed (to fit a GPU) or refused.")
     reason: str = strawberry.field(description="Why, for people.")
     refused: list[str] = strawberry.field(description="Values of base_model_precision that never work with it.")
+    same_library: list[str] = strawberry.field(
+        description="Options that have to name the same library, or no_change; empty where any go together."
+    )
 
     @classmethod
     def of(cls, quantising: families.Quantising) -> "Quantising":
-        return cls(verdict=quantising.verdict, reason=quantising.reason, refused=list(quantising.refused))
+        return cls(
+            verdict=quantising.verdict,
+            reason=quantising.reason,
+            refused=list(quantising.refused),
+            same_library=list(quantising.same_library),
+        )
 
 
 @strawberry.type(description="A network of a base model, and how large it is.")
@@ -163,6 +171,7 @@ class ModelFamily:
     parameters: str | None = strawberry.field(description="How many, as its publishers count them.")
     pipeline: str = strawberry.field(description="The class in diffusers that makes pictures with it.")
     denoiser: str = strawberry.field(description="The class in diffusers of the network that is trained.")
+    lora_targets: list[str] = strawberry.field(description="Layers that get a LoRA when nothing is said.")
     packages: list[str] = strawberry.field(description="Python packages that it needs and that are not installed.")
     default_resolution: int = strawberry.field(description="Edge in pixels of the square pictures it was made for.")
     alignment: int = strawberry.field(description="Edges of pictures are brought to multiples of this many pixels.")
@@ -182,6 +191,7 @@ class ModelFamily:
             parameters=family.parameters,
             pipeline=family.pipeline,
             denoiser=family.denoiser,
+            lora_targets=list(family.lora_targets),
             packages=list(family.packages),
             default_resolution=family.default_resolution,
             alignment=family.alignment,

@@ -12,8 +12,8 @@ import diffusers
 import torch
 from torch import Tensor, nn
 
+from domain.families.registry import FAMILIES
 from tests.benchmarks.published import (
-    ADDED,
     AURAFLOW,
     CASCADE,
     CASCADE_LITE,
@@ -33,7 +33,6 @@ from tests.benchmarks.published import (
     OMNIGEN,
     PIXART_600M,
     PIXART_900M,
-    QKV,
     REFINER,
     SANA15_1600M,
     SANA15_4800M,
@@ -50,7 +49,7 @@ Inputs = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """family, flavour: as in domain/families. class_name: in diffusers. targets: the layers that get a LoRA.
+    """family, flavour: as in domain/families. class_name: in diffusers.
 
     inputs: from a batch size, the edge in pixels and a number of text tokens to the keyword arguments of one forward
     pass, in the default dtype and device.
@@ -61,7 +60,10 @@ class Network:
     class_name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inputs: Callable[[int, int, int, Mapping[str, Any]], Inputs]
-    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return FAMILIES[self.family].lora_targets
 
     def build(self, dtype: torch.dtype) -> nn.Module:
         """On the default device."""
@@ -301,73 +303,45 @@ def _omnigen(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -
 
 
 NETWORKS = tuple(
-    Network(family=family, flavour=flavour, class_name=class_name, arguments=arguments, inputs=inputs, targets=targets)
-    for family, flavour, class_name, arguments, inputs, targets in (
-        ("sd1x", "1.5", "UNet2DConditionModel", SD1X, _unet, QKV[:4]),
-        ("sd2x", "2.1", "UNet2DConditionModel", SD2X, _unet, QKV[:4]),
-        ("sdxl", "base-1.0", "UNet2DConditionModel", SDXL, _unet, QKV[:4]),
-        ("sdxl", "refiner-1.0", "UNet2DConditionModel", REFINER, _unet, QKV[:4]),
-        ("kolors", "1.0", "UNet2DConditionModel", KOLORS, _unet, QKV[:4]),
-        ("flux", "dev", "FluxTransformer2DModel", FLUX_DEV, _flux, QKV),
-        ("flux", "schnell", "FluxTransformer2DModel", {}, _flux, QKV),
-        (
-            "flux2",
-            "dev",
-            "Flux2Transformer2DModel",
-            {},
-            _flux2,
-            ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj"),
-        ),
-        (
-            "flux2",
-            "klein-4b",
-            "Flux2Transformer2DModel",
-            KLEIN_4B,
-            _flux2,
-            ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj"),
-        ),
-        (
-            "flux2",
-            "klein-9b",
-            "Flux2Transformer2DModel",
-            KLEIN_9B,
-            _flux2,
-            ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj"),
-        ),
-        ("sd3", "medium", "SD3Transformer2DModel", SD35_MEDIUM, _sd3, QKV[:4]),
-        ("sd3", "large", "SD3Transformer2DModel", SD35_LARGE, _sd3, QKV[:4]),
-        ("chroma", "base", "ChromaTransformer2DModel", {}, _chroma, QKV),
-        ("z_image", "base", "ZImageTransformer2DModel", {}, _z_image, QKV[:4]),
-        ("qwen_image", "v1.0", "QwenImageTransformer2DModel", {}, _qwen_image, QKV[:4]),
-        ("pixart", "600M-1024", "PixArtTransformer2DModel", PIXART_600M, _pixart, QKV[:4]),
-        ("pixart", "900M-1024-v0.6", "PixArtTransformer2DModel", PIXART_900M, _pixart, QKV[:4]),
-        ("sana", "sana1.0-600m-1024", "SanaTransformer2DModel", SANA_600M, _sana, QKV[:4]),
-        ("sana", "sana1.0-1.6b-1024", "SanaTransformer2DModel", {}, _sana, QKV[:4]),
-        ("sana", "sana1.5-1.6b-1024", "SanaTransformer2DModel", SANA15_1600M, _sana, QKV[:4]),
-        ("sana", "sana1.5-4.8b-1024", "SanaTransformer2DModel", SANA15_4800M, _sana, QKV[:4]),
-        ("auraflow", "v0.3", "AuraFlowTransformer2DModel", AURAFLOW, _auraflow, ADDED),
-        ("lumina2", "2.0", "Lumina2Transformer2DModel", LUMINA2, _lumina2, QKV),
-        ("hidream", "full", "HiDreamImageTransformer2DModel", HIDREAM, _hidream, QKV[:4]),
-        ("cosmos", "2b", "CosmosTransformer3DModel", COSMOS_2B, _cosmos, QKV[:4]),
-        ("cosmos", "14b", "CosmosTransformer3DModel", COSMOS_14B, _cosmos, QKV[:4]),
-        ("deepfloyd", "i-medium-400m", "UNet2DConditionModel", IF_M, _pixel_unet, QKV[:4]),
-        ("deepfloyd", "i-large-900m", "UNet2DConditionModel", IF_L, _pixel_unet, QKV[:4]),
-        ("deepfloyd", "i-xlarge-4.3b", "UNet2DConditionModel", IF_XL, _pixel_unet, QKV[:4]),
-        ("ernie", "base", "ErnieImageTransformer2DModel", {}, _ernie, QKV[:4]),
-        ("ideogram", "fp8", "Ideogram4Transformer2DModel", {}, _ideogram, ("qkv", "o", "w1", "w2", "w3")),
-        (
-            "kandinsky5_image",
-            "t2i-lite-sft",
-            "Kandinsky5Transformer3DModel",
-            KANDINSKY5,
-            _kandinsky5,
-            ("to_key", "to_query", "to_value"),
-        ),
-        ("krea2", "raw", "Krea2Transformer2DModel", {}, _krea2, QKV[:4]),
-        ("longcat_image", "final", "LongCatImageTransformer2DModel", LONGCAT, _longcat, QKV),
-        ("omnigen", "v1", "OmniGenTransformer2DModel", OMNIGEN, _omnigen, QKV[:4]),
-        ("stable_cascade", "stage-c", "StableCascadeUNet", CASCADE, _cascade, QKV[:4]),
-        ("stable_cascade", "stage-c-lite", "StableCascadeUNet", CASCADE_LITE, _cascade, QKV[:4]),
+    Network(family=family, flavour=flavour, class_name=class_name, arguments=arguments, inputs=inputs)
+    for family, flavour, class_name, arguments, inputs in (
+        ("sd1x", "1.5", "UNet2DConditionModel", SD1X, _unet),
+        ("sd2x", "2.1", "UNet2DConditionModel", SD2X, _unet),
+        ("sdxl", "base-1.0", "UNet2DConditionModel", SDXL, _unet),
+        ("sdxl", "refiner-1.0", "UNet2DConditionModel", REFINER, _unet),
+        ("kolors", "1.0", "UNet2DConditionModel", KOLORS, _unet),
+        ("flux", "dev", "FluxTransformer2DModel", FLUX_DEV, _flux),
+        ("flux", "schnell", "FluxTransformer2DModel", {}, _flux),
+        ("flux2", "dev", "Flux2Transformer2DModel", {}, _flux2),
+        ("flux2", "klein-4b", "Flux2Transformer2DModel", KLEIN_4B, _flux2),
+        ("flux2", "klein-9b", "Flux2Transformer2DModel", KLEIN_9B, _flux2),
+        ("sd3", "medium", "SD3Transformer2DModel", SD35_MEDIUM, _sd3),
+        ("sd3", "large", "SD3Transformer2DModel", SD35_LARGE, _sd3),
+        ("chroma", "base", "ChromaTransformer2DModel", {}, _chroma),
+        ("z_image", "base", "ZImageTransformer2DModel", {}, _z_image),
+        ("qwen_image", "v1.0", "QwenImageTransformer2DModel", {}, _qwen_image),
+        ("pixart", "600M-1024", "PixArtTransformer2DModel", PIXART_600M, _pixart),
+        ("pixart", "900M-1024-v0.6", "PixArtTransformer2DModel", PIXART_900M, _pixart),
+        ("sana", "sana1.0-600m-1024", "SanaTransformer2DModel", SANA_600M, _sana),
+        ("sana", "sana1.0-1.6b-1024", "SanaTransformer2DModel", {}, _sana),
+        ("sana", "sana1.5-1.6b-1024", "SanaTransformer2DModel", SANA15_1600M, _sana),
+        ("sana", "sana1.5-4.8b-1024", "SanaTransformer2DModel", SANA15_4800M, _sana),
+        ("auraflow", "v0.3", "AuraFlowTransformer2DModel", AURAFLOW, _auraflow),
+        ("lumina2", "2.0", "Lumina2Transformer2DModel", LUMINA2, _lumina2),
+        ("hidream", "full", "HiDreamImageTransformer2DModel", HIDREAM, _hidream),
+        ("cosmos", "2b", "CosmosTransformer3DModel", COSMOS_2B, _cosmos),
+        ("cosmos", "14b", "CosmosTransformer3DModel", COSMOS_14B, _cosmos),
+        ("deepfloyd", "i-medium-400m", "UNet2DConditionModel", IF_M, _pixel_unet),
+        ("deepfloyd", "i-large-900m", "UNet2DConditionModel", IF_L, _pixel_unet),
+        ("deepfloyd", "i-xlarge-4.3b", "UNet2DConditionModel", IF_XL, _pixel_unet),
+        ("ernie", "base", "ErnieImageTransformer2DModel", {}, _ernie),
+        ("ideogram", "fp8", "Ideogram4Transformer2DModel", {}, _ideogram),
+        ("kandinsky5_image", "t2i-lite-sft", "Kandinsky5Transformer3DModel", KANDINSKY5, _kandinsky5),
+        ("krea2", "raw", "Krea2Transformer2DModel", {}, _krea2),
+        ("longcat_image", "final", "LongCatImageTransformer2DModel", LONGCAT, _longcat),
+        ("omnigen", "v1", "OmniGenTransformer2DModel", OMNIGEN, _omnigen),
+        ("stable_cascade", "stage-c", "StableCascadeUNet", CASCADE, _cascade),
+        ("stable_cascade", "stage-c-lite", "StableCascadeUNet", CASCADE_LITE, _cascade),
     )
 )
 

@@ -141,6 +141,3 @@ IF_L = {**_IF, "block_out_channels": (320, 640, 960, 1280), "cross_attention_dim
 IF_XL = {**_IF, "block_out_channels": (704, 1408, 2112, 2816), "cross_attention_dim": 2816}
 
 OMNIGEN = {"rope_scaling": {"type": "su", "short_factor": [1.0] * 48, "long_factor": [1.0] * 48}}
-
-ADDED = ("to_k", "to_q", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "to_qkv")
-QKV = ("to_k", "to_q", "to_v", "to_out.0", "to_qkv")

@@ -182,13 +182,15 @@ def peak_of_training(network: nn.Module, inputs: Mapping[str, Any], *, half: tor
         out = out[0] if isinstance(out, list) else out
         functional.mse_loss(out.float(), torch.empty(out.shape)).backward()  # type: ignore[no-untyped-call]
         del out
-    return alive.peak
+    peak: int = alive.peak
+    return peak
 
 
 def peak_of_inference(run: Callable[[], Any], known: Sequence[Tensor], *, half: torch.dtype | None = None) -> int:
     with torch.device("meta"), torch.no_grad(), Alive(known) as alive, _imitating(half):
         run()
-    return alive.peak
+    peak: int = alive.peak
+    return peak
 
 
 def _is_tensor(value: Any) -> bool:

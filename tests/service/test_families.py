@@ -10,8 +10,8 @@ from tests.service.test_api import CREATE_ENVIRONMENT, START, UPDATE_ENVIRONMENT
 
 RUNS = "query ($id: ID!) { trainingRuns(first: 10, filter: {environmentId: $id}) { totalCount } }"
 FAMILY_FACTS = """{ modelFamilies {
-  key name modality capabilities parameters pipeline denoiser packages defaultResolution alignment maxPixels
-  needsFullPrecision quantising { verdict reason refused } memoryPresets { key name description changes unused
+  key name modality capabilities parameters pipeline denoiser loraTargets packages defaultResolution alignment maxPixels
+  needsFullPrecision quantising { verdict reason refused sameLibrary } memoryPresets { key name description changes unused
     saving { rank batchSize resolution beforeBytes afterBytes } savingToday { beforeBytes afterBytes } }
   flavours { key name baseModel isDefault pipeline objective resolution tokenLimit { default largest } terms
     settings { key value reason } needsReference networks { name role parameters countedBy } } } }"""
@@ -108,6 +108,12 @@ def test_flavour_shows_its_networks(shown: dict[str, dict[str, Any]]) -> None:
         {"name": "CLIP bigG", "role": "text encoder", "parameters": 694659840, "countedBy": "class"},
         {"name": "AutoencoderKL, 4 channels", "role": "autoencoder", "parameters": 83653863, "countedBy": "class"},
     ]
+
+
+def test_family_shows_its_rules(shown: dict[str, dict[str, Any]]) -> None:
+    assert shown["kandinsky5_image"]["loraTargets"] == ["to_key", "to_query", "to_value"]
+    assert shown["hidream"]["quantising"]["sameLibrary"] == ["base_model_precision", "text_encoder_4_precision"]
+    assert shown["hidream"]["maxPixels"] == 1024 * 1024
 
 
 def test_networks_of_unknown_size_are_left_out(shown: dict[str, dict[str, Any]]) -> None:

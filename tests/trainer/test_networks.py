@@ -32,12 +32,20 @@ def test_size_of_a_denoiser_is_that_of_its_class(network: Network) -> None:
     assert block_lists(module) == [[blocks.count, blocks.parameters] for blocks in known.blocks]
 
 
-@pytest.mark.parametrize("key", ["sdxl", "flux"])
+@pytest.mark.parametrize("key", ["sdxl", "flux", "hidream", "ideogram"])
 def test_width_of_an_adapter_is_that_of_peft(key: str) -> None:
     network = next(each for each in NETWORKS if each.family == key)
     known = denoiser_of(network.family, network.flavour)
     assert known is not None
     assert adapter_size(prepared(network, lora=True, checkpointing=False)) == RANK * known.lora_width
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda each: f"{each.family}-{each.flavour}")
+def test_layers_that_get_a_lora_exist(network: Network) -> None:
+    module = prepared(network, lora=False, checkpointing=False)
+    linear = [name for name, each in module.named_modules() if isinstance(each, nn.Linear)]
+    missing = [target for target in network.targets if not any(f".{name}".endswith(f".{target}") for name in linear)]
+    assert missing == []
 
 
 def test_every_denoiser_was_made_from_a_network() -> None:
@@ -70,6 +78,5 @@ def test_cost_of_a_step_is_what_tracing_counts(checkpointing: bool) -> None:
 
 
 def test_lora_is_counted_on_the_layers_that_the_trainer_takes() -> None:
-    taken = {key: tuple(family.lora_targets) for key, family in TRAINED.items()}
-    counted = {network.family: tuple(sorted(network.targets)) for network in NETWORKS if network.family in taken}
-    assert counted == {key: tuple(sorted(targets)) for key, targets in taken.items()}
+    taken = {key: sorted(family.lora_targets) for key, family in TRAINED.items()}
+    assert taken == {key: sorted(FAMILIES[key].lora_targets) for key in taken}
