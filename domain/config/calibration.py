@@ -30,6 +30,13 @@ class Measured:
     phase: Phase = "training"
 
 
+def measured_of(line: Mapping[str, Any]) -> Measured | None:
+    """From a line of tests/benchmarks/memory.py; None when it did not fit, or only with fewer blocks than there are."""
+    if "peak_bytes" not in line or line["num_blocks"] is not None:
+        return None
+    return Measured(line["family"], line["flavour"], line["values"], line["edge"], line["peak_bytes"])
+
+
 def estimated_peak(measured: Measured, calibration: Calibration) -> int:
     """What the estimate says of the same run, as the allocator counts."""
     family = FAMILIES[measured.family]

@@ -381,7 +381,8 @@ def _unknown(subject: _Subject, *, encoders_unknown: bool) -> Iterator[tuple[str
     if subject.denoiser is None:
         yield "denoiser", f"the size of these weights of {name} is not known"
     elif subject.denoiser.plain is None:
-        yield "training", f"what a step of {name} needs beside its weights is not known"
+        for phase in ("training", "validation"):
+            yield phase, f"what a step of {name} needs beside its weights is not known"
 
 
 def _notes(subject: _Subject) -> tuple[str, ...]:

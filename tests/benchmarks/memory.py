@@ -4,8 +4,8 @@
 
 Needs a CUDA device and torch, diffusers and peft; no weights, which are made at random. Every setting runs in a process
 of its own, so that one that does not fit leaves nothing behind. A family that is too large for the device as a whole is
-cut to as many blocks as fit, and the estimate with it. Lines of the output are what domain/config/calibration.py
-calibrates with.
+cut to as many blocks as fit, and the estimate with it. `--read peaks.jsonl` prints what domain/config/calibration.py
+makes of the lines, on any machine.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from domain.config.calibration import calibrate, measured_of
 from domain.config.memory import Calibration, estimate_memory, kind_of, usual_tokens
 from domain.config.memory_plan import MemoryPlan
 from domain.families.denoisers import denoiser_of
@@ -186,7 +187,9 @@ def in_a_process(setting: Setting, *, num_steps: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where lines of JSON are appended")
-    parser.add_argument("--family", nargs="*", default=ORDER, help="which families, in which order")
+    known = sorted({network.family for network in NETWORKS})
+    parser.add_argument("--family", nargs="*", default=ORDER, choices=known, metavar="FAMILY", help=", ".join(known))
+    parser.add_argument("--read", type=Path, help="print the calibration that follows from such lines")
     parser.add_argument("--steps", type=int, default=2, help="how many steps are measured after the first")
     parser.add_argument("--compile", action="store_true", help="also with per-block compile, a minute for each family")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -195,6 +198,10 @@ def main() -> None:
         order = json.loads(chosen.one)
         num_steps = order.pop("num_steps")
         sys.stdout.write(json.dumps(measure(Setting(**order), num_steps=num_steps)) + "\n")
+        return
+    if chosen.read:
+        lines = [json.loads(line) for line in chosen.read.read_text().splitlines()]
+        sys.stdout.write(f"{calibrate([each for each in map(measured_of, lines) if each])}\n")
         return
     if not torch.cuda.is_available():
         sys.exit("this machine has no CUDA device; run it where there is one")

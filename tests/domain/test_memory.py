@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.config.calibration import MEASURED, Measured, calibrate, estimated_peak
+from domain.config.calibration import MEASURED, Measured, calibrate, estimated_peak, measured_of
 from domain.config.memory import (
     CUDA_BYTES,
     DEFAULT,
@@ -78,6 +78,14 @@ def test_calibration_takes_a_constant_factor_out() -> None:
         ("unet", "training"): pytest.approx(2),
         ("transformer", "training"): pytest.approx(2),
     }
+
+
+def test_lines_of_the_benchmark_are_measurements_when_whole_networks_fitted() -> None:
+    first = MEASURED[0]
+    line = {"family": first.family, "flavour": first.flavour, "values": first.values, "edge": first.edge}
+    assert measured_of({**line, "num_blocks": None, "peak_bytes": first.peak_bytes}) == first
+    assert measured_of({**line, "num_blocks": 7, "peak_bytes": first.peak_bytes}) is None
+    assert measured_of({**line, "num_blocks": None, "error": "out of memory"}) is None
 
 
 def test_published_peak_of_qwen_image_is_met() -> None:
@@ -251,7 +259,8 @@ def test_estimate_is_the_worst_phase() -> None:
 
 def test_unknown_step_is_said_and_not_guessed() -> None:
     estimated = estimate("hidream")
-    assert estimated.phase("training").unknown == ("what a step of HiDream needs beside its weights is not known",)
+    why = ("what a step of HiDream needs beside its weights is not known",)
+    assert [phase.unknown for phase in estimated.phases] == [(), (), why, why]
     assert estimated.estimated_bytes is None
     assert estimated.at_least_bytes > 30 * GIB
 
