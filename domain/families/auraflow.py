@@ -9,6 +9,8 @@ AURAFLOW = Family(
     objective="flow_matching",
     pipeline="AuraFlowPipeline",
     denoiser="AuraFlowTransformer2DModel",
+    swaps_blocks=True,
+    lora_targets=("to_k", "to_q", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
     flavours=(
         Flavour("pony", "Pony 7 base", "purplesmartai/pony-v7-base", token_limit=TokenLimit(768, 768)),
         Flavour("v0.3", "AuraFlow 0.3", "terminusresearch/auraflow-v0.3"),

@@ -9,6 +9,7 @@ CHROMA = Family(
     objective="flow_matching",
     pipeline="ChromaPipeline",
     denoiser="ChromaTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("base", "Chroma1 Base", "lodestones/Chroma1-Base"),
         Flavour("hd", "Chroma1 HD", "lodestones/Chroma1-HD"),

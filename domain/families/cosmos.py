@@ -9,6 +9,7 @@ COSMOS = Family(
     objective="sample",
     pipeline="Cosmos2TextToImagePipeline",
     denoiser="CosmosTransformer3DModel",
+    swaps_blocks=True,
     packages=("cosmos_guardrail",),
     flavours=(
         Flavour("2b", "Cosmos Predict 2 2B", "nvidia/Cosmos-Predict2-2B-Text2Image"),

@@ -9,6 +9,7 @@ ERNIE = Family(
     objective="flow_matching",
     pipeline="ErnieImagePipeline",
     denoiser="ErnieImageTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("base", "ERNIE-Image", "baidu/ERNIE-Image"),
         Flavour("turbo", "ERNIE-Image Turbo", "baidu/ERNIE-Image-Turbo"),

@@ -4,9 +4,8 @@ Options are named as in config.json. Some that families speak of are not offered
 configurations that come from elsewhere, and for the trainer when it learns them.
 """
 
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Objective = Literal["epsilon", "v_prediction", "flow_matching", "sample"]
 
@@ -37,22 +36,13 @@ class Quantising:
 
     verdict: suits: saves memory and costs little. loses: possible, but quality suffers more than it is worth. needed:
     hardly fits a GPU without. refused: impossible. reason: for people. refused: values of base_model_precision that
-    the family never starts with.
+    the family never starts with. same_library: options that have to name the same library, or no_change.
     """
 
     verdict: Literal["suits", "loses", "needed", "refused"]
     reason: str
     refused: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryPreset:
-    """changes: the options it sets, with their values. description: what it saves and costs, for people."""
-
-    key: Literal["light", "balanced", "aggressive"]
-    name: str
-    description: str
-    changes: Mapping[str, Any]
+    same_library: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +74,8 @@ class Family:
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
+    lora_targets: names of the layers that get a LoRA when nothing is said.
+    swaps_blocks: whether blocks of its denoiser can wait in RAM, which musubi_blocks_to_swap asks for.
     packages: Python packages that the pipeline needs and that are not installed with this one.
     default_resolution: edge in pixels of the square pictures it was made for.
     alignment: edges of pictures are brought to multiples of this many pixels: what the pipeline demands, or coarser
@@ -102,6 +94,8 @@ class Family:
     objective: Objective
     pipeline: str
     denoiser: str
+    lora_targets: tuple[str, ...] = ("to_k", "to_q", "to_v", "to_out.0")
+    swaps_blocks: bool = False
     packages: tuple[str, ...] = ()
     flavours: tuple[Flavour, ...]
     default_flavour: str
@@ -113,7 +107,6 @@ class Family:
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
     capabilities: tuple[str, ...] = ()
-    memory_presets: tuple[MemoryPreset, ...] = ()
 
     def flavour(self, key: str | None) -> Flavour | None:
         """The flavour of that key, the default one for None; None when there is no such flavour."""

@@ -18,6 +18,7 @@ FLUX = Family(
     objective="flow_matching",
     pipeline="FluxPipeline",
     denoiser="FluxTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("dev", "FLUX.1 dev", "black-forest-labs/FLUX.1-dev", terms=NON_COMMERCIAL),
         Flavour("krea", "FLUX.1 Krea dev", "black-forest-labs/FLUX.1-Krea-dev", terms=NON_COMMERCIAL),

@@ -15,6 +15,8 @@ FLUX2 = Family(
     objective="flow_matching",
     pipeline="Flux2Pipeline",
     denoiser="Flux2Transformer2DModel",
+    swaps_blocks=True,
+    lora_targets=("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj"),
     flavours=(
         Flavour("dev", "FLUX.2 dev", "black-forest-labs/FLUX.2-dev", terms=NON_COMMERCIAL),
         Flavour(

@@ -11,6 +11,8 @@ HIDREAM = Family(
     objective="flow_matching",
     pipeline="HiDreamImagePipeline",
     denoiser="HiDreamImageTransformer2DModel",
+    lora_targets=("to_k", "to_q", "to_v", "to_out"),
+    swaps_blocks=True,
     flavours=(
         Flavour("dev", "HiDream I1 dev", "HiDream-ai/HiDream-I1-Dev", terms=LLAMA),
         Flavour("full", "HiDream I1 full", "HiDream-ai/HiDream-I1-Full", terms=LLAMA),
@@ -25,5 +27,6 @@ HIDREAM = Family(
         "suits",
         "int8, fp8 and nf4 are in use; denoiser and Llama must be quantised by the same library, or not at all.",
         refused=("fp8-quanto",),
+        same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
 )

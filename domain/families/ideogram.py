@@ -9,6 +9,8 @@ IDEOGRAM = Family(
     objective="flow_matching",
     pipeline="Ideogram4Pipeline",
     denoiser="Ideogram4Transformer2DModel",
+    swaps_blocks=True,
+    lora_targets=("to_k", "to_q", "to_v", "to_out.0", "w1", "w2", "w3"),
     flavours=(
         Flavour("fp8", "Ideogram 4 in fp8", "ideogram-ai/ideogram-4-fp8"),
         Flavour("nf4", "Ideogram 4 in nf4", "ideogram-ai/ideogram-4-nf4"),

@@ -11,6 +11,8 @@ KANDINSKY5_IMAGE = Family(
     objective="flow_matching",
     pipeline="Kandinsky5T2IPipeline",
     denoiser="Kandinsky5Transformer3DModel",
+    swaps_blocks=True,
+    lora_targets=("to_key", "to_query", "to_value"),
     flavours=(
         Flavour("t2i-lite-sft", "Kandinsky 5 T2I Lite", "kandinskylab/Kandinsky-5.0-T2I-Lite-sft-Diffusers"),
         Flavour(

@@ -9,6 +9,7 @@ KREA2 = Family(
     objective="flow_matching",
     pipeline="Krea2Pipeline",
     denoiser="Krea2Transformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("raw", "Krea 2 Raw", "krea/Krea-2-Raw"),
         Flavour("turbo", "Krea 2 Turbo", "krea/Krea-2-Turbo"),

@@ -9,6 +9,7 @@ LONGCAT_IMAGE = Family(
     objective="flow_matching",
     pipeline="LongCatImagePipeline",
     denoiser="LongCatImageTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("final", "LongCat-Image", "meituan-longcat/LongCat-Image"),
         Flavour("dev", "LongCat-Image Dev", "meituan-longcat/LongCat-Image-Dev"),

@@ -10,6 +10,7 @@ OMNIGEN = Family(
     objective="flow_matching",
     pipeline="OmniGenPipeline",
     denoiser="OmniGenTransformer2DModel",
+    swaps_blocks=True,
     flavours=(Flavour("v1", "OmniGen 1", "Shitao/OmniGen-v1-diffusers"),),
     default_flavour="v1",
     default_resolution=1024,

@@ -11,6 +11,7 @@ QWEN_IMAGE = Family(
     objective="flow_matching",
     pipeline="QwenImagePipeline",
     denoiser="QwenImageTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("v1.0", "Qwen-Image", "Qwen/Qwen-Image"),
         Flavour("v2.0", "Qwen-Image 2512", "Qwen/Qwen-Image-2512"),

@@ -1,7 +1,6 @@
 """Stable Diffusion 1.x: UNet, one CLIP text encoder, epsilon prediction in the published weights."""
 
 from domain.families.family import Family, Flavour, Quantising, TokenLimit
-from domain.families.presets import UNET_PRESETS
 
 SD1X = Family(
     key="sd1x",
@@ -24,5 +23,4 @@ SD1X = Family(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
     capabilities=("lora",),
-    memory_presets=UNET_PRESETS,
 )

@@ -1,7 +1,6 @@
 """Stable Diffusion 2.x: as 1.x with an OpenCLIP text encoder and, at 768 pixels, v-prediction."""
 
 from domain.families.family import Family, Flavour, Quantising, TokenLimit
-from domain.families.presets import UNET_PRESETS
 
 SD2X = Family(
     key="sd2x",
@@ -29,5 +28,4 @@ SD2X = Family(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
     capabilities=("lora",),
-    memory_presets=UNET_PRESETS,
 )

@@ -11,6 +11,7 @@ SD3 = Family(
     objective="flow_matching",
     pipeline="StableDiffusion3Pipeline",
     denoiser="SD3Transformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("medium", "Stable Diffusion 3.5 medium", "stabilityai/stable-diffusion-3.5-medium", terms=TERMS),
         Flavour("large", "Stable Diffusion 3.5 large", "stabilityai/stable-diffusion-3.5-large", terms=TERMS),

@@ -11,6 +11,7 @@ Z_IMAGE = Family(
     objective="flow_matching",
     pipeline="ZImagePipeline",
     denoiser="ZImageTransformer2DModel",
+    swaps_blocks=True,
     # The two of ostris are not repositories of their own: on turbo, one lays an adapter that undoes the distillation while
     # training, the other a denoiser without it.
     flavours=(

@@ -9,6 +9,7 @@ Z_IMAGE_OMNI = Family(
     objective="flow_matching",
     pipeline="ZImageOmniPipeline",
     denoiser="ZImageTransformer2DModel",
+    swaps_blocks=True,
     flavours=(
         Flavour("base", "Z-Image Omni", "TONGYI-Lab/Z-Image-Base"),
         Flavour("edit", "Z-Image Edit", "TONGYI-Lab/Z-Image-Edit"),

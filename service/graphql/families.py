@@ -5,10 +5,14 @@ from typing import cast
 import strawberry
 from strawberry.scalars import JSON
 
+from domain.config import presets
 from domain.config.options import Option, options_of
 from domain.config.training import TrainingConfig
 from domain.errors import NotFound
 from domain.families import family as families
+from domain.families import network
+from domain.families.components import AUTOENCODERS, text_encoders_of
+from domain.families.denoisers import denoiser_of
 from domain.families.registry import FAMILIES
 from service.graphql.rules import Needs
 
@@ -39,10 +43,42 @@ class Quantising:
     verdict: str = strawberry.field(description="suits, loses (quality), needed (to fit a GPU) or refused.")
     reason: str = strawberry.field(description="Why, for people.")
     refused: list[str] = strawberry.field(description="Values of base_model_precision that never work with it.")
+    same_library: list[str] = strawberry.field(
+        description="Options that have to name the same library, or no_change; empty where any go together."
+    )
 
     @classmethod
     def of(cls, quantising: families.Quantising) -> "Quantising":
-        return cls(verdict=quantising.verdict, reason=quantising.reason, refused=list(quantising.refused))
+        return cls(
+            verdict=quantising.verdict,
+            reason=quantising.reason,
+            refused=list(quantising.refused),
+            same_library=list(quantising.same_library),
+        )
+
+
+@strawberry.type(description="A network of a base model, and how large it is.")
+class Network:
+    name: str = strawberry.field(description="For people.")
+    role: str = strawberry.field(description="denoiser, text encoder or autoencoder.")
+    parameters: float = strawberry.field(description="How many, as a whole number.")
+    counted_by: str = strawberry.field(
+        description="class: by making the network's class with its published configuration; publisher: as they say."
+    )
+
+    @classmethod
+    def all_of(cls, flavour: families.Flavour, family: families.Family) -> "list[Network]":
+        """Without those whose size is not known."""
+        denoiser = denoiser_of(family.key, flavour.key)
+        autoencoder = AUTOENCODERS.get(family.key)
+        encoders = text_encoders_of(family.key, flavour.key) or ()
+        found = [cls._of(denoiser, family.denoiser, "denoiser")] if denoiser else []
+        found += [cls._of(encoder, encoder.name, "text encoder") for encoder in encoders]
+        return found + ([cls._of(autoencoder, autoencoder.name, "autoencoder")] if autoencoder else [])
+
+    @classmethod
+    def _of(cls, part: network.Denoiser | network.TextEncoder | network.Autoencoder, name: str, role: str) -> "Network":
+        return cls(name=name, role=role, parameters=part.parameters, counted_by=part.counted_by)
 
 
 @strawberry.type(description="One set of published weights of a family.")
@@ -60,6 +96,7 @@ class Flavour:
     )
     settings: list[FamilySetting] = strawberry.field(description="Options that it switches on by itself.")
     needs_reference: bool = strawberry.field(description="It edits, so it cannot be trained without pictures to edit.")
+    networks: list[Network] = strawberry.field(description="What it consists of, as far as the sizes are known.")
 
     @classmethod
     def of(cls, flavour: families.Flavour, family: families.Family) -> "Flavour":
@@ -75,6 +112,28 @@ class Flavour:
             terms=flavour.terms,
             settings=[FamilySetting.of(setting) for setting in (*family.settings, *flavour.settings)],
             needs_reference=flavour.needs_reference,
+            networks=Network.all_of(flavour, family),
+        )
+
+
+@strawberry.type(description="What options save when a LoRA is trained: estimated peaks of GPU memory.")
+class MemorySaving:
+    rank: int = strawberry.field(description="Of the LoRA.")
+    batch_size: int = strawberry.field(description="Pictures at once, before.")
+    resolution: int = strawberry.field(description="Edge of the pictures in pixels.")
+    before_bytes: float = strawberry.field(description="With none of the options.")
+    after_bytes: float = strawberry.field(description="With all of them.")
+
+    @classmethod
+    def of(cls, saving: presets.Saving | None) -> "MemorySaving | None":
+        if saving is None:
+            return None
+        return cls(
+            rank=saving.rank,
+            batch_size=saving.batch_size,
+            resolution=saving.edge,
+            before_bytes=saving.before_bytes,
+            after_bytes=saving.after_bytes,
         )
 
 
@@ -82,13 +141,23 @@ class Flavour:
 class MemoryPreset:
     key: str = strawberry.field(description="light, balanced or aggressive.")
     name: str = strawberry.field(description="For people.")
-    description: str = strawberry.field(description="What it saves and costs.")
+    description: str = strawberry.field(description="What it saves and costs, unused options included.")
     changes: JSON = strawberry.field(description="The options it sets.")
+    unused: JSON = strawberry.field(description="Options that belong to it and that the trainer does not act on yet.")
+    saving: MemorySaving | None = strawberry.field(description="Of changes and unused together; null: not known.")
+    saving_today: MemorySaving | None = strawberry.field(description="Of changes alone; null: not known.")
 
     @classmethod
-    def of(cls, preset: families.MemoryPreset) -> "MemoryPreset":
-        changes = cast(JSON, dict(preset.changes))
-        return cls(key=preset.key, name=preset.name, description=preset.description, changes=changes)
+    def of(cls, preset: presets.MemoryPreset) -> "MemoryPreset":
+        return cls(
+            key=preset.key,
+            name=preset.name,
+            description=preset.description,
+            changes=cast(JSON, dict(preset.changes)),
+            unused=cast(JSON, dict(preset.unused)),
+            saving=MemorySaving.of(preset.saving),
+            saving_today=MemorySaving.of(preset.saving_today),
+        )
 
 
 @strawberry.type(description="An architecture: one that can be trained, or one that is known for later.")
@@ -102,6 +171,7 @@ class ModelFamily:
     parameters: str | None = strawberry.field(description="How many, as its publishers count them.")
     pipeline: str = strawberry.field(description="The class in diffusers that makes pictures with it.")
     denoiser: str = strawberry.field(description="The class in diffusers of the network that is trained.")
+    lora_targets: list[str] = strawberry.field(description="Layers that get a LoRA when nothing is said.")
     packages: list[str] = strawberry.field(description="Python packages that it needs and that are not installed.")
     default_resolution: int = strawberry.field(description="Edge in pixels of the square pictures it was made for.")
     alignment: int = strawberry.field(description="Edges of pictures are brought to multiples of this many pixels.")
@@ -121,6 +191,7 @@ class ModelFamily:
             parameters=family.parameters,
             pipeline=family.pipeline,
             denoiser=family.denoiser,
+            lora_targets=list(family.lora_targets),
             packages=list(family.packages),
             default_resolution=family.default_resolution,
             alignment=family.alignment,
@@ -128,7 +199,7 @@ class ModelFamily:
             quantising=Quantising.of(family.quantising),
             needs_full_precision=family.needs_full_precision,
             flavours=[Flavour.of(flavour, family) for flavour in family.flavours],
-            memory_presets=[MemoryPreset.of(preset) for preset in family.memory_presets],
+            memory_presets=[MemoryPreset.of(preset) for preset in presets.memory_presets(family)],
         )
 
 

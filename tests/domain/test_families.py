@@ -8,9 +8,10 @@ import pytest
 
 from domain.config.checks import check_startable, check_training, flavour_of
 from domain.config.options import options_of
+from domain.config.presets import MemoryPreset, memory_presets
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput, Problem
-from domain.families.family import Family, Flavour, MemoryPreset
+from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 
 OF_EACH_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
@@ -89,7 +90,7 @@ def test_what_people_read_is_a_sentence(family: Family) -> None:
         family.quantising.reason,
         *(setting.reason for setting in (*family.settings, *settings)),
         *(flavour.terms for flavour in family.flavours if flavour.terms is not None),
-        *(preset.description for preset in family.memory_presets),
+        *(preset.description for preset in memory_presets(family)),
     ]
     assert [text for text in said if not re.fullmatch(r"\S.*\w.*\.", text)] == []
 
@@ -97,35 +98,65 @@ def test_what_people_read_is_a_sentence(family: Family) -> None:
 # ---- memory presets
 
 
-@OF_EACH_FAMILY
-def test_presets_come_with_being_trainable(family: Family) -> None:
-    keys = [preset.key for preset in family.memory_presets]
-    assert keys == (["light", "balanced", "aggressive"] if family.capabilities else [])
-
-
-@pytest.mark.parametrize(
+OF_EACH_PRESET = pytest.mark.parametrize(
     ("family", "preset"),
-    [(family, preset) for family in FAMILIES.values() for preset in family.memory_presets],
+    [(family, preset) for family in FAMILIES.values() for preset in memory_presets(family)],
     ids=lambda value: value.key,
 )
-def test_preset_gives_a_config_that_can_start(family: Family, preset: MemoryPreset) -> None:
+
+
+@OF_EACH_FAMILY
+def test_every_family_has_the_three_presets(family: Family) -> None:
+    assert [preset.key for preset in memory_presets(family)] == ["light", "balanced", "aggressive"]
+
+
+@OF_EACH_PRESET
+def test_preset_sets_what_the_trainer_acts_on(family: Family, preset: MemoryPreset) -> None:
     config = check_training({"model_family": family.key, "gradient_checkpointing": False, **preset.changes})
-    check_startable(config)
     assert {key: getattr(config, key) for key in preset.changes} == preset.changes
+    assert not set(preset.changes) & set(preset.unused)
+
+
+@OF_EACH_PRESET
+def test_what_a_preset_leaves_unused_would_be_refused(family: Family, preset: MemoryPreset) -> None:
+    for key, value in preset.unused.items():
+        with pytest.raises(InvalidInput):
+            check_training({"model_family": family.key, key: value})
 
 
 @OF_EACH_FAMILY
 def test_each_preset_goes_further_than_the_one_before(family: Family) -> None:
-    for gentler, stronger in pairwise(family.memory_presets):
-        assert gentler.changes.items() < stronger.changes.items()
+    for gentler, stronger in pairwise(memory_presets(family)):
+        assert {**gentler.changes, **gentler.unused}.items() < {**stronger.changes, **stronger.unused}.items()
+        assert gentler.changes.items() <= stronger.changes.items()
 
 
-def test_aggressive_preset_keeps_the_default_effective_batch_size() -> None:
-    plain = check_training({"model_family": "sd1x"})
-    aggressive = FAMILIES["sd1x"].memory_presets[-1]
-    assert check_training({"model_family": "sd1x", **aggressive.changes}).effective_batch_size == (
-        plain.effective_batch_size
+@OF_EACH_FAMILY
+def test_each_preset_saves_more_than_the_one_before(family: Family) -> None:
+    savings = [preset.saving for preset in memory_presets(family)]
+    peaks = [saving.after_bytes for saving in savings if saving]
+    assert savings == [None] * 3 or (
+        savings[0] and [savings[0].before_bytes, *peaks] == sorted({savings[0].before_bytes, *peaks}, reverse=True)
     )
+
+
+def test_savings_are_known_of_all_families_but_these() -> None:
+    unknown = {key for key, family in FAMILIES.items() if memory_presets(family)[0].saving is None}
+    assert unknown == {"hidream", "ernie", "omnigen"}
+
+
+@OF_EACH_PRESET
+def test_fewer_bits_are_only_advised_where_they_suit(family: Family, preset: MemoryPreset) -> None:
+    precision = {**preset.changes, **preset.unused}.get("base_model_precision")
+    assert precision is None or family.quantising.verdict in ("suits", "needed")
+    assert precision not in family.quantising.refused
+
+
+@OF_EACH_FAMILY
+def test_aggressive_preset_keeps_the_default_effective_batch_size(family: Family) -> None:
+    plain = check_training({"model_family": family.key})
+    aggressive = check_training({"model_family": family.key, **memory_presets(family)[-1].changes})
+    assert aggressive.effective_batch_size == plain.effective_batch_size
 
 
 # ---- what can start

@@ -10,10 +10,11 @@ from tests.service.test_api import CREATE_ENVIRONMENT, START, UPDATE_ENVIRONMENT
 
 RUNS = "query ($id: ID!) { trainingRuns(first: 10, filter: {environmentId: $id}) { totalCount } }"
 FAMILY_FACTS = """{ modelFamilies {
-  key name modality capabilities parameters pipeline denoiser packages defaultResolution alignment maxPixels
-  needsFullPrecision quantising { verdict reason refused } memoryPresets { key name description changes }
+  key name modality capabilities parameters pipeline denoiser loraTargets packages defaultResolution alignment maxPixels
+  needsFullPrecision quantising { verdict reason refused sameLibrary } memoryPresets { key name description changes unused
+    saving { rank batchSize resolution beforeBytes afterBytes } savingToday { beforeBytes afterBytes } }
   flavours { key name baseModel isDefault pipeline objective resolution tokenLimit { default largest } terms
-    settings { key value reason } needsReference } } }"""
+    settings { key value reason } needsReference networks { name role parameters countedBy } } } }"""
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +70,54 @@ def test_flavour_shows_what_it_shares_with_its_family(shown: dict[str, dict[str,
         "terms": None,
         "settings": [{"key": "flow_schedule_shift", "value": 1.0, "reason": "Its noise levels are not shifted."}],
         "needsReference": False,
+        "networks": [
+            {"name": "CosmosTransformer3DModel", "role": "denoiser", "parameters": 14265265152, "countedBy": "class"},
+            {"name": "T5 11B", "role": "text encoder", "parameters": 4864791552, "countedBy": "class"},
+            {"name": "AutoencoderKLWan", "role": "autoencoder", "parameters": 126892531, "countedBy": "class"},
+        ],
     }
 
 
-def test_preset_shows_the_options_it_sets(shown: dict[str, dict[str, Any]]) -> None:
-    assert [preset["changes"] for preset in shown["sd1x"]["memoryPresets"]] == [
-        {"vae_batch_size": 1},
-        {"vae_batch_size": 1, "gradient_checkpointing": True},
-        {
-            "vae_batch_size": 1,
-            "gradient_checkpointing": True,
-            "train_batch_size": 1,
-            "gradient_accumulation_steps": 4,
-        },
+def test_preset_shows_the_options_it_sets_and_those_that_wait(shown: dict[str, dict[str, Any]]) -> None:
+    light = {"vae_batch_size": 1, "gradient_checkpointing": True}
+    one_by_one = {**light, "train_batch_size": 1, "gradient_accumulation_steps": 4}
+    assert [(preset["changes"], preset["unused"]) for preset in shown["sd1x"]["memoryPresets"]] == [
+        (light, {}),
+        (one_by_one, {}),
+        (one_by_one, {"optimizer": "bnb-adamw8bit", "enable_group_offload": True}),
     ]
+
+
+def test_preset_shows_what_it_saves(shown: dict[str, dict[str, Any]]) -> None:
+    light, balanced, _ = shown["flux"]["memoryPresets"]
+    of_light = {name: light["saving"][name] for name in ("beforeBytes", "afterBytes")}
+    assert light["savingToday"] == balanced["savingToday"] == of_light
+    assert {name: light["saving"][name] for name in ("rank", "batchSize", "resolution")} == {
+        "rank": 16,
+        "batchSize": 1,
+        "resolution": 1024,
+    }
+    assert balanced["saving"]["afterBytes"] < light["saving"]["afterBytes"] < light["saving"]["beforeBytes"]
+    assert [preset["saving"] for preset in shown["hidream"]["memoryPresets"]] == [None] * 3
+
+
+def test_flavour_shows_its_networks(shown: dict[str, dict[str, Any]]) -> None:
+    assert flavour_of(shown, "sdxl", "base-1.0")["networks"] == [
+        {"name": "UNet2DConditionModel", "role": "denoiser", "parameters": 2567463684, "countedBy": "class"},
+        {"name": "CLIP L", "role": "text encoder", "parameters": 123060480, "countedBy": "class"},
+        {"name": "CLIP bigG", "role": "text encoder", "parameters": 694659840, "countedBy": "class"},
+        {"name": "AutoencoderKL, 4 channels", "role": "autoencoder", "parameters": 83653863, "countedBy": "class"},
+    ]
+
+
+def test_family_shows_its_rules(shown: dict[str, dict[str, Any]]) -> None:
+    assert shown["kandinsky5_image"]["loraTargets"] == ["to_key", "to_query", "to_value"]
+    assert shown["hidream"]["quantising"]["sameLibrary"] == ["base_model_precision", "text_encoder_4_precision"]
+    assert shown["hidream"]["maxPixels"] == 1024 * 1024
+
+
+def test_networks_of_unknown_size_are_left_out(shown: dict[str, dict[str, Any]]) -> None:
+    assert [network["role"] for network in flavour_of(shown, "ernie", "base")["networks"]] == ["autoencoder"]
 
 
 def test_family_that_cannot_be_trained_is_edited_but_not_started(script: Script) -> None:

@@ -1,0 +1,111 @@
+"""Which denoiser each flavour of a family has."""
+
+from domain.families.network import Denoiser
+from domain.families.transformers import (
+    AURAFLOW,
+    CHROMA,
+    COSMOS_2B,
+    COSMOS_14B,
+    FLUX2_DEV,
+    FLUX_DEV,
+    FLUX_SCHNELL,
+    HIDREAM,
+    IDEOGRAM,
+    IDEOGRAM_NF4,
+    KANDINSKY5,
+    KLEIN_4B,
+    KLEIN_9B,
+    KREA2,
+    LONGCAT,
+    LUMINA2,
+    OMNIGEN,
+    PIXART_600M,
+    PIXART_900M,
+    QWEN_IMAGE,
+    SANA15_1600M,
+    SANA15_4800M,
+    SANA_600M,
+    SANA_1600M,
+    SD35_LARGE,
+    SD35_MEDIUM,
+    Z_IMAGE,
+    Z_IMAGE_OMNI,
+)
+from domain.families.unets import (
+    CASCADE,
+    CASCADE_LITE,
+    IF_LARGE,
+    IF_MEDIUM,
+    IF_XLARGE,
+    KOLORS,
+    SD1X,
+    SD2X,
+    SDXL,
+    SDXL_REFINER,
+)
+
+# By family and flavour. What is missing is not known: ERNIE-Image's configuration, and the second stage of DeepFloyd.
+DENOISERS: dict[str, dict[str, Denoiser]] = {
+    "sdxl": {"base-1.0": SDXL, "base-0.9": SDXL, "refiner-1.0": SDXL_REFINER, "refiner-0.9": SDXL_REFINER},
+    "flux": {
+        "dev": FLUX_DEV,
+        "krea": FLUX_DEV,
+        "kontext": FLUX_DEV,
+        "fluxbooru": FLUX_DEV,
+        "schnell": FLUX_SCHNELL,
+        "libreflux": FLUX_SCHNELL,
+    },
+    "sd3": {"medium": SD35_MEDIUM, "large": SD35_LARGE},
+    "z_image": {"base": Z_IMAGE, "turbo": Z_IMAGE, "turbo-ostris-v2": Z_IMAGE, "ostris-de-turbo": Z_IMAGE},
+    "qwen_image": {
+        "v1.0": QWEN_IMAGE,
+        "v2.0": QWEN_IMAGE,
+        "edit-v1": QWEN_IMAGE,
+        "edit-v2": QWEN_IMAGE,
+        "edit-v2+": QWEN_IMAGE,
+        "edit-v3": QWEN_IMAGE,
+    },
+    "flux2": {"dev": FLUX2_DEV, "klein-4b": KLEIN_4B, "klein-9b": KLEIN_9B},
+    "chroma": {"base": CHROMA, "hd": CHROMA, "flash": CHROMA},
+    "pixart": {
+        "900M-1024-v0.6": PIXART_900M,
+        "900M-1024-v0.7-stage1": PIXART_900M,
+        "900M-1024-v0.7-stage2": PIXART_900M,
+        "600M-512": PIXART_600M,
+        "600M-1024": PIXART_600M,
+        "600M-2048": PIXART_600M,
+    },
+    "sana": {
+        "sana1.5-4.8b-1024": SANA15_4800M,
+        "sana1.5-1.6b-1024": SANA15_1600M,
+        "sana1.0-1.6b-2048": SANA_1600M,
+        "sana1.0-1.6b-1024": SANA_1600M,
+        "sana1.0-600m-1024": SANA_600M,
+        "sana1.0-600m-512": SANA_600M,
+    },
+    "auraflow": {"pony": AURAFLOW, "v0.3": AURAFLOW, "v0.2": AURAFLOW, "v0.1": AURAFLOW},
+    "lumina2": {"2.0": LUMINA2, "neta-lumina": LUMINA2},
+    "hidream": {"dev": HIDREAM, "full": HIDREAM, "fast": HIDREAM},
+    "kolors": {"1.0": KOLORS},
+    "cosmos": {"2b": COSMOS_2B, "14b": COSMOS_14B},
+    "sd1x": {"1.5": SD1X, "1.4": SD1X, "dreamshaper": SD1X},
+    "sd2x": {"2.1": SD2X, "2.1-base": SD2X},
+    "deepfloyd": {"i-medium-400m": IF_MEDIUM, "i-large-900m": IF_LARGE, "i-xlarge-4.3b": IF_XLARGE},
+    "ideogram": {"fp8": IDEOGRAM, "nf4": IDEOGRAM_NF4},
+    "kandinsky5_image": {
+        "t2i-lite-sft": KANDINSKY5,
+        "t2i-lite-pretrain": KANDINSKY5,
+        "i2i-lite-sft": KANDINSKY5,
+        "i2i-lite-pretrain": KANDINSKY5,
+    },
+    "krea2": {"raw": KREA2, "turbo": KREA2},
+    "longcat_image": {"final": LONGCAT, "dev": LONGCAT, "edit": LONGCAT},
+    "omnigen": {"v1": OMNIGEN},
+    "stable_cascade": {"stage-c": CASCADE, "stage-c-lite": CASCADE_LITE},
+    "z_image_omni": {"base": Z_IMAGE_OMNI, "edit": Z_IMAGE_OMNI},
+}
+
+
+def denoiser_of(family: str, flavour: str) -> Denoiser | None:
+    """None where nobody here knows its size."""
+    return DENOISERS.get(family, {}).get(flavour)

@@ -1,0 +1,75 @@
+"""What memory depends on in the networks of a family: how many parameters, and what their passes leave lying about.
+
+Costs are peaks beside weights, gradients and the optimizer's state, for 16-bit mixed precision and attention that keeps
+no score matrix. They are worked out from the classes in diffusers (tests/benchmarks/tracing.py) and linear in the size
+of pictures and the length of captions, as every such network is.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CountedBy = Literal["class", "publisher"]
+"""class: by making the class in diffusers or transformers with the published configuration; a test does it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Bytes for each pixel of a picture, for each token of its caption, and once for the whole batch."""
+
+    pixel: float
+    token: float
+    once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A list of equal blocks, which offloading moves one by one. parameters: of each."""
+
+    count: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denoiser:
+    """linear: how many of the parameters are in linear layers, which are what quantising makes smaller.
+
+    lora_width: parameters of a LoRA of rank 1 on the family's usual layers.
+    plain, recomputed: a step that trains a LoRA, without and with gradient checkpointing; None where nobody knows.
+    dropout_pixel: what dropout in the LoRA adds to plain, for each pixel. full, full_recomputed: how many times as much
+    when all weights are trained. stored_bits: of a weight, where it is published in fewer than 16.
+    """
+
+    parameters: int
+    linear: int
+    blocks: tuple[Blocks, ...]
+    lora_width: int
+    plain: Cost | None
+    recomputed: Cost | None
+    dropout_pixel: float = 0.0
+    full: float = 1.0
+    full_recomputed: float = 1.0
+    stored_bits: float | None = None
+    counted_by: CountedBy = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoder:
+    name: str
+    parameters: int
+    counted_by: CountedBy = "class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoencoder:
+    """factor: how many pixels, in a row, one latent stands for. channels: of a latent.
+
+    encode_pixel, decode_pixel: bytes for each pixel of a picture at the worst moment, in 16 bits.
+    """
+
+    name: str
+    parameters: int
+    factor: int
+    channels: int
+    encode_pixel: float
+    decode_pixel: float
+    counted_by: CountedBy = "class"

@@ -1,0 +1,82 @@
+"""The numbers that the domain has of networks are those of the classes in diffusers and transformers."""
+
+import pytest
+import torch
+from torch import nn
+
+from domain.families import components
+from domain.families.denoisers import DENOISERS, denoiser_of
+from domain.families.registry import FAMILIES
+from tests.benchmarks.components import AUTOENCODERS, TEXT_ENCODERS, Component, build_autoencoder, build_text_encoder
+from tests.benchmarks.facts import RANK, adapter_size, block_lists, peak, prepared
+from tests.benchmarks.networks import NETWORKS, Network, network_of
+from trainer.families.registry import FAMILIES as TRAINED
+
+UNKNOWN = {"ernie"}
+"""Families whose published configuration is not known here: that the class has defaults says nothing."""
+KNOWN = [network for network in NETWORKS if network.family not in UNKNOWN]
+
+
+def num_parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("network", KNOWN, ids=lambda each: f"{each.family}-{each.flavour}")
+def test_size_of_a_denoiser_is_that_of_its_class(network: Network) -> None:
+    known = denoiser_of(network.family, network.flavour)
+    assert known is not None
+    module = prepared(network, lora=False, checkpointing=False)
+    assert type(module).__name__ == FAMILIES[network.family].denoiser
+    assert num_parameters(module) == known.parameters
+    assert sum(each.weight.numel() for each in module.modules() if isinstance(each, nn.Linear)) == known.linear
+    assert block_lists(module) == [[blocks.count, blocks.parameters] for blocks in known.blocks]
+
+
+@pytest.mark.parametrize("key", ["sdxl", "flux", "hidream", "ideogram"])
+def test_width_of_an_adapter_is_that_of_peft(key: str) -> None:
+    network = next(each for each in NETWORKS if each.family == key)
+    known = denoiser_of(network.family, network.flavour)
+    assert known is not None
+    assert adapter_size(prepared(network, lora=True, checkpointing=False)) == RANK * known.lora_width
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda each: f"{each.family}-{each.flavour}")
+def test_layers_that_get_a_lora_exist(network: Network) -> None:
+    module = prepared(network, lora=False, checkpointing=False)
+    linear = [name for name, each in module.named_modules() if isinstance(each, nn.Linear)]
+    missing = [target for target in network.targets if not any(f".{name}".endswith(f".{target}") for name in linear)]
+    assert missing == []
+
+
+def test_every_denoiser_was_made_from_a_network() -> None:
+    made = {denoiser_of(network.family, network.flavour) for network in KNOWN}
+    described = {denoiser.parameters for of in DENOISERS.values() for denoiser in of.values()}
+    assert described == {denoiser.parameters for denoiser in made if denoiser is not None}
+
+
+@pytest.mark.parametrize("component", TEXT_ENCODERS, ids=lambda each: each.key)
+def test_size_of_a_text_encoder_is_that_of_its_class(component: Component) -> None:
+    with torch.device("meta"):
+        assert num_parameters(build_text_encoder(component)) == getattr(components, component.key).parameters
+
+
+@pytest.mark.parametrize("component", AUTOENCODERS, ids=lambda each: each.key)
+def test_size_of_an_autoencoder_is_that_of_its_class(component: Component) -> None:
+    with torch.device("meta"):
+        assert num_parameters(build_autoencoder(component)) == getattr(components, component.key).parameters
+
+
+@pytest.mark.parametrize("checkpointing", [False, True], ids=["plain", "recomputed"])
+def test_cost_of_a_step_is_what_tracing_counts(checkpointing: bool) -> None:
+    network, edge, tokens = network_of("pixart", "600M-1024"), 256, 128
+    known = denoiser_of(network.family, network.flavour)
+    assert known is not None
+    cost = known.recomputed if checkpointing else known.plain
+    assert cost is not None
+    counted = peak(network, edge=edge, tokens=tokens, lora=True, checkpointing=checkpointing)
+    assert counted == pytest.approx(cost.pixel * edge**2 + cost.token * tokens + cost.once, rel=0.03)
+
+
+def test_lora_is_counted_on_the_layers_that_the_trainer_takes() -> None:
+    taken = {key: sorted(family.lora_targets) for key, family in TRAINED.items()}
+    assert taken == {key: sorted(FAMILIES[key].lora_targets) for key in taken}
