@@ -20,6 +20,7 @@ import classes from './Shell.module.css'
 // The run's page brings the chart along, the environment's its form, and administration is for few.
 const RunPage = lazy(() => import('../run/RunPage'))
 const EnvironmentPage = lazy(() => import('../environment/EnvironmentPage'))
+const NewEnvironmentPage = lazy(() => import('../environment/new/NewEnvironmentPage'))
 const UsersPage = lazy(() => import('../user/UsersPage'))
 const AccessPage = lazy(() => import('../policy/AccessPage'))
 const AuditPage = lazy(() => import('../audit/AuditPage'))
@@ -78,6 +79,13 @@ function Pages() {
         <Gated needs={['config.view']} title={messages.noRights.environments}>
           <EnvironmentsPage />
         </Gated>
+      </Route>
+      <Route path="/environments/new/:source?">
+        {({ source }) => (
+          <Gated needs={['config.create']}>
+            <NewEnvironmentPage source={source} />
+          </Gated>
+        )}
       </Route>
       <Route path="/environments/:id/:tab?">
         {({ id, tab }) => <EnvironmentPage key={id} id={toId(id)} tab={tab} />}

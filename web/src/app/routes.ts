@@ -9,7 +9,7 @@ export const routes = {
     `/environments/${encodeURIComponent(id)}/versions?from=${from}&to=${to}`,
   newEnvironment: '/environments/new',
   newFromExample: '/environments/new/example',
-  copyEnvironment: (id: string) => `/environments/new/copy?of=${encodeURIComponent(id)}`,
+  copyEnvironment: (id?: string) => `/environments/new/copy${id ? `?of=${encodeURIComponent(id)}` : ''}`,
   account: '/account',
   sessions: '/account/sessions',
   apiKeys: '/account/api-keys',

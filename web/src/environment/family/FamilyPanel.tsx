@@ -5,12 +5,12 @@ import { Panel } from '../../app/Panel'
 import {
   BASE_MODEL,
   chooseFamily,
+  chooseFlavour,
   FAMILY,
   findFlavour,
   FLAVOUR,
   isTrainable,
   type Family,
-  type Flavour,
 } from './families'
 import { describeFamily, FamilyBadges, whyNot } from './FamilyCard'
 import { FamilyGrid } from './FamilyGrid'
@@ -130,11 +130,6 @@ export function FamilyPanel({ families, config, valueOf, labelOf, isReadOnly, on
       </Modal>
     </Panel>
   )
-}
-
-/** The usual flavour is no choice: it stays the usual one when another becomes that. */
-export function chooseFlavour(flavour: Flavour): Record<string, unknown> {
-  return { [FLAVOUR]: flavour.isDefault ? undefined : flavour.key }
 }
 
 function Part({ title, children }: { title: string; children: React.ReactNode }) {

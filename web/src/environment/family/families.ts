@@ -43,6 +43,11 @@ export function chooseFamily(family: Family, flavour: unknown): Record<string, u
   return { [FAMILY]: family.key, ...(!isKnown && { [FLAVOUR]: undefined }) }
 }
 
+/** The usual flavour is no choice: it stays the usual one when another becomes that. */
+export function chooseFlavour(flavour: Flavour): Record<string, unknown> {
+  return { [FLAVOUR]: flavour.isDefault ? undefined : flavour.key }
+}
+
 /** What family and flavour have to say about single options of the form. */
 export function adviseOn(family: Family | undefined, flavour: Flavour | undefined, describe: Describe): Advice {
   const notes: Record<string, string> = {}
