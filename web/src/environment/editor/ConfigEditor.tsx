@@ -114,6 +114,7 @@ function Editor({ families, options, draft, isReadOnly }: EditorProps) {
     setTold(draft.refusals)
     const [refused] = Object.keys(draft.refusals.byOption)
     if (refused !== undefined) show(refused)
+    if (draft.isRaced) setIsSettling(true)
   }
   useEffect(() => {
     if (wanted === null) return

@@ -12,6 +12,11 @@ it('says what belongs to no option beside the form', () => {
   expect(sortByOption([refuse('both are 0', 'config')], {}).others).toEqual(['Both are 0'])
 })
 
+it('takes a lost race for no fault of an option', () => {
+  const raced = { code: 'STALE_VERSION' as const, message: 'changed since: seed', path: ['expectedVersion'] }
+  expect(sortByOption([raced], {})).toEqual({ byOption: {}, others: [], tried: {} })
+})
+
 it('knows the datasets by the name of their input', () => {
   expect(sortByOption([refuse('gone', 'datasetIds')], {}).byOption).toEqual({ datasets: 'Gone' })
 })

@@ -13,12 +13,11 @@ export interface Refusals {
   tried: Config
 }
 
-export const NOTHING_REFUSED: Refusals = { byOption: {}, others: [], tried: {} }
-
 /** Sort refusals to the options that their paths name, whatever the path is wrapped in. */
 export function sortByOption(errors: readonly ErrorPartsFragment[], tried: Config): Refusals {
   const refusals: Refusals = { byOption: {}, others: [], tried }
-  for (const error of errors) {
+  // That somebody was faster is no fault of an option; which ones both changed, the newest version tells.
+  for (const error of errors.filter(({ code }) => code !== 'STALE_VERSION')) {
     const named = error.path.find((part) => !WRAPPERS.includes(part))
     const key = named === undefined ? undefined : (INPUTS[named] ?? named)
     const message = toSentence(error.message)

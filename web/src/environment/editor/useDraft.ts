@@ -39,6 +39,8 @@ export interface Draft {
   refusals: Refusals
   /** Why the last try to save did not work, beyond what is said at the options. */
   problem: string | null
+  /** The last try to save found that somebody else had saved the same options. */
+  isRaced: boolean
   /** What others changed since the page was opened or told so. */
   news: LastChange[]
   isBusy: boolean
@@ -69,7 +71,7 @@ export function useDraft(queried: Environment, refresh: () => void): Draft {
   const draft = useMemo(() => withEdits(saved, edits), [saved, edits])
   const refusals = useMemo(() => sortByOption(update.errors, tried), [update.errors, tried])
   const contestedKeys = contested(edits, saved)
-  const isStale = update.errors.some(({ code }) => code === 'STALE_VERSION')
+  const isRaced = update.errors.some(({ code }) => code === 'STALE_VERSION')
 
   const replace = useCallback(
     (change: (edits: Edits, saved: Config) => Edits) => setKept((before) => change(before, saved)),
@@ -107,10 +109,11 @@ export function useDraft(queried: Environment, refresh: () => void): Draft {
     problems: problemsOf(edits),
     contested: contestedKeys,
     refusals,
-    problem: isStale ? describeRace(contestedKeys) : update.errors.length > 0 ? othersOf(refusals) : update.problem,
+    problem: isRaced ? describeRace(contestedKeys) : update.errors.length > 0 ? othersOf(refusals) : update.problem,
     news: environment.lastChanges.filter(
       ({ version: { number } }) => number > seen.version && !seen.own.includes(number),
     ),
+    isRaced,
     isBusy: update.isBusy,
     edit,
     editAll: (values) => replace((before) => editOptions(before, saved, values)),
