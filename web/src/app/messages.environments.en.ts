@@ -63,6 +63,7 @@ export const environmentWords = {
     name: 'Name',
     nameHint: 'It names the runs as well.',
     copyOf: 'Environment',
+    pickCopy: 'Choose one',
     copyName: (name: string) => `${name}-copy`,
     noMatch: 'No environment is called that',
     create: 'Create environment',
@@ -92,6 +93,8 @@ export const environmentWords = {
     on: 'On',
     off: 'Off',
     empty: 'empty',
+    range: (minimum: string | null, maximum: string | null) =>
+      minimum === null ? `up to ${maximum ?? ''}` : maximum === null ? `from ${minimum}` : `${minimum} to ${maximum}`,
     noChoice: 'none',
     noSuchChoice: 'There is no such choice',
     nothingSet: 'Nothing is set here: defaults count for everything.',

@@ -61,6 +61,7 @@ function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentVi
 
   async function start() {
     if (numEdits === 0 || (await draft.save())) await training.start(id)
+    else navigate(routes.environment(id))
   }
 
   return (

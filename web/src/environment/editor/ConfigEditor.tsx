@@ -1,6 +1,6 @@
 import { Button, SegmentedControl, TextInput } from '@mantine/core'
 import { useHotkeys, useMediaQuery } from '@mantine/hooks'
-import { useEffect, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 import { Search } from '../../app/icons'
 import { LoadedView } from '../../app/LoadedView'
 import { messages } from '../../app/messages'
@@ -68,6 +68,7 @@ function Editor({ families, options, draft, isReadOnly }: EditorProps) {
   const [hasJson, setHasJson] = useState(false)
   const [isSettling, setIsSettling] = useState(false)
   const [wanted, setWanted] = useState<{ key: string } | null>(null)
+  const settle = useCallback(() => setIsSettling(true), [])
   const isWide = useMediaQuery('(min-width: 1200px)', true, { getInitialValueInEffect: false })
   const groups = useMemo(() => groupOptions(options), [options])
   const byKey = useMemo(() => new Map(options.map((option) => [option.key, option])), [options])
@@ -189,7 +190,7 @@ function Editor({ families, options, draft, isReadOnly }: EditorProps) {
           filters={{ ...filters, search }}
           advice={advice}
           isReadOnly={isReadOnly}
-          onSettle={() => setIsSettling(true)}
+          onSettle={settle}
         />
         <OtherKeys draft={draft} known={byKey} isReadOnly={isReadOnly} />
       </div>
@@ -203,7 +204,7 @@ function Editor({ families, options, draft, isReadOnly }: EditorProps) {
         labelOf={labelOf}
         elsewhere={elsewhere}
         onSave={() => void save()}
-        onSettle={() => setIsSettling(true)}
+        onSettle={settle}
         onShow={show}
       />
       <ConflictDialog draft={draft} labelOf={labelOf} isOpen={isSettling} onClose={() => setIsSettling(false)} />

@@ -6,7 +6,7 @@ import { Time } from '../../app/Time'
 import type { ConfigOption } from './options'
 import { OptionInput } from './OptionInput'
 import type { LastChange } from './useDraft'
-import { toText, type Entry } from './values'
+import { formatNumber, toText, type Entry } from './values'
 import classes from './OptionRow.module.css'
 
 const words = messages.editor
@@ -57,7 +57,10 @@ export const OptionRow = memo(function OptionRow(props: OptionRowProps) {
         <label htmlFor={id} className={classes.label}>
           {label}
         </label>
-        <code className={classes.key}>{key}</code>
+        <div className={classes.key}>
+          <code>{key}</code>
+          <Range option={option} />
+        </div>
         <div id={`${id}-about`} className={classes.help}>
           {help}
           {unmet !== undefined && <p className={classes.unmet}>{unmet}</p>}
@@ -99,6 +102,13 @@ export const OptionRow = memo(function OptionRow(props: OptionRowProps) {
     </div>
   )
 })
+
+/** The numbers that it may be. */
+function Range({ option: { minimum, maximum } }: { option: ConfigOption }) {
+  if (minimum === null && maximum === null) return null
+  const [from, to] = [minimum, maximum].map((bound) => (bound === null ? null : formatNumber(bound)))
+  return <span>{words.range(from ?? null, to ?? null)}</span>
+}
 
 interface StateProps {
   isSet: boolean

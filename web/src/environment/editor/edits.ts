@@ -21,7 +21,7 @@ export interface Changes {
 
 /** An option gets a value, or none; going back to what it is or was gives the change up. */
 export function editOption(edits: Edits, config: Config, key: string, entry: Entry): Edits {
-  const base = key in edits ? edits[key]?.base : config[key]
+  const base = Object.hasOwn(edits, key) ? edits[key]?.base : config[key]
   const isUndone = !entry.problem && (isSame(entry.value, base) || isSame(entry.value, config[key]))
   if (isUndone && !isUnfinished(entry)) return withoutEdits(edits, [key])
   return { ...edits, [key]: { ...entry, base } }

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useState } from 'react'
 import { messages } from '../../app/messages'
 import { UpdateEnvironmentDocument, type EnvironmentPartsFragment } from '../../graphql/generated/documents'
 import { useAction } from '../../graphql/useAction'
+import { useViewer } from '../../user/viewer'
 import {
   contested,
   DATASETS,
@@ -59,10 +60,11 @@ export interface Draft {
 
 /** An environment with what is changed and not saved; the changes outlive the page in this tab. */
 export function useDraft(queried: Environment, refresh: () => void): Draft {
+  const { user } = useViewer()
   const [answered, setAnswered] = useState(queried)
   const environment = answered.version > queried.version ? answered : queried
   const saved = useMemo(() => toConfig(environment), [environment])
-  const [kept, setKept] = useKeptEdits(environment.id)
+  const [kept, setKept] = useKeptEdits(`unsaved:${user.id}:${environment.id}`)
   const edits = withoutDone(kept, saved)
   if (edits !== kept) setKept(edits)
   const [tried, setTried] = useState<Config>({})
@@ -143,9 +145,8 @@ function othersOf({ others }: Refusals): string | null {
   return others.length > 0 ? others.join(' ') : null
 }
 
-/** Edits that survive leaving the page, loading it again and going back, until they are saved or discarded. */
-function useKeptEdits(environmentId: string) {
-  const place = `unsaved:${environmentId}`
+/** Edits that survive leaving the page, loading it again and going back, until they are saved or discarded; a person's own. */
+function useKeptEdits(place: string) {
   const [found] = useState(() => readEdits(sessionStorage.getItem(place)))
   const [edits, setEdits] = useState<Edits>(found ?? {})
   useEffect(() => {

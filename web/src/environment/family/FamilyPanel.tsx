@@ -37,6 +37,7 @@ export function FamilyPanel({ families, config, valueOf, labelOf, isReadOnly, on
   const family = families.find((each) => each.key === key)
   const reason = family ? whyNot(family) : null
   const baseModel = config[BASE_MODEL]
+  const isReplaced = typeof baseModel === 'string' && baseModel !== ''
   return (
     <Panel
       title={words.title}
@@ -67,7 +68,7 @@ export function FamilyPanel({ families, config, valueOf, labelOf, isReadOnly, on
         </div>
         {family && (
           <Part title={words.flavours}>
-            {typeof baseModel === 'string' && baseModel !== '' && (
+            {isReplaced && (
               <Text fz="xs" mb="xs" style={{ color: 'var(--warn)' }}>
                 {words.replaced(labelOf(BASE_MODEL), baseModel)}
               </Text>
@@ -76,6 +77,7 @@ export function FamilyPanel({ families, config, valueOf, labelOf, isReadOnly, on
               flavours={family.flavours}
               chosen={findFlavour(family, config[FLAVOUR])?.key}
               isReadOnly={isReadOnly}
+              isReplaced={isReplaced}
               onChoose={(flavour) => onEdit(chooseFlavour(flavour))}
             />
           </Part>

@@ -10,14 +10,16 @@ interface FlavourListProps {
   flavours: readonly Flavour[]
   chosen: string | undefined
   isReadOnly?: boolean
+  /** Other weights are used in their place. */
+  isReplaced?: boolean
   onChoose: (flavour: Flavour) => void
 }
 
 /** The published weights of a family, one of which a training starts from. */
-export function FlavourList({ flavours, chosen, isReadOnly = false, onChoose }: FlavourListProps) {
+export function FlavourList({ flavours, chosen, isReadOnly = false, isReplaced = false, onChoose }: FlavourListProps) {
   const name = useId()
   return (
-    <div role="radiogroup" aria-label={words.flavours} className={classes.list}>
+    <div role="radiogroup" aria-label={words.flavours} className={classes.list} data-replaced={isReplaced || undefined}>
       {flavours.map((flavour) => (
         <label key={flavour.key} className={classes.flavour} data-chosen={flavour.key === chosen || undefined}>
           <input

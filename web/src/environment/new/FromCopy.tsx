@@ -44,6 +44,7 @@ export function FromCopy() {
           >
             <Select
               label={words.copyOf}
+              placeholder={words.pickCopy}
               data={isListed ? listed : [{ value: source.id, label: source.name }, ...listed]}
               value={source?.id ?? null}
               searchable

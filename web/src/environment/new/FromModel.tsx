@@ -5,8 +5,8 @@ import { messages } from '../../app/messages'
 import { DatasetChooser } from '../../dataset/DatasetChooser'
 import { ModelFamiliesDocument } from '../../graphql/generated/documents'
 import { useLoaded } from '../../graphql/useLoaded'
-import { chooseFlavour, FAMILY, findFlavour, FLAVOUR, type Family } from '../family/families'
-import { describeFamily, FamilyBadges } from '../family/FamilyCard'
+import { chooseFlavour, FAMILY, findFlavour, FLAVOUR, isTrainable, type Family } from '../family/families'
+import { describeFamily, FamilyBadges, whyNot } from '../family/FamilyCard'
 import { FamilyGrid } from '../family/FamilyGrid'
 import { FlavourList } from '../family/FlavourList'
 import { NameAndCreate } from './NameAndCreate'
@@ -50,6 +50,11 @@ function FamilyForm({ family, onBack }: { family: Family; onBack: () => void }) 
           <Text fz="sm" c="dimmed">
             {describeFamily(family)}
           </Text>
+          {whyNot(family) !== null && (
+            <Text fz="sm" mt={4} style={{ color: 'var(--warn)' }}>
+              {whyNot(family)} {!isTrainable(family) && messages.families.keepForLater}
+            </Text>
+          )}
         </div>
         <Button size="xs" variant="default" onClick={onBack}>
           {words.changeFamily}
