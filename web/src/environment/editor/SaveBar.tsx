@@ -24,10 +24,10 @@ interface SaveBarProps {
 export function SaveBar({ draft, labelOf, elsewhere, onSave, onSettle, onShow }: SaveBarProps) {
   const keys = Object.keys(draft.edits)
   const isRefused = keys.some((key) => refusalOf(draft.refusals, key, draft.draft) !== undefined)
-  const refused = isRefused ? words.refused : null
-  const said = [draft.problem, ...elsewhere].filter(Boolean).join(' ')
+  const said = [...(draft.problem === null ? [] : [draft.problem]), ...elsewhere]
   const unfinished = draft.problems.length > 0 ? words.unfinished(draft.problems.length) : null
-  const problem = said !== '' ? said : (unfinished ?? refused)
+  const hint = unfinished ?? (isRefused ? words.refused : null)
+  const lines = said.length === 0 && hint !== null ? [hint] : said
   return (
     <div className={classes.place}>
       <News draft={draft} labelOf={labelOf} onShow={onShow} />
@@ -41,7 +41,7 @@ export function SaveBar({ draft, labelOf, elsewhere, onSave, onSettle, onShow }:
               </Button>
             </Line>
           ) : (
-            problem !== null && <Line>{problem}</Line>
+            lines.map((line) => <Line key={line}>{line}</Line>)
           )}
           <div className={classes.actions}>
             <Review draft={draft} labelOf={labelOf} onShow={onShow} />

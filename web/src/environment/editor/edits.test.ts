@@ -74,6 +74,13 @@ describe('editsTowards', () => {
     expect(toChanges(edits)).toEqual({ set: { lora_rank: 8, seed: 1 }, unset: ['learning_rate'], datasetIds: null })
   })
 
+  it('takes a key for what it is, whatever objects inherit', () => {
+    const edits = editsTowards({}, {}, { constructor: 1 })
+    expect(toChanges(edits).set).toEqual({ constructor: 1 })
+    expect(withEdits({}, {}).constructor).toBeUndefined()
+    expect(toChanges(editsTowards({}, { constructor: 1 }, {})).unset).toEqual(['constructor'])
+  })
+
   it('keeps an edit that says the same', () => {
     const edits = editOption({}, CONFIG, 'lora_rank', { value: 32, text: '32.0' })
     expect(editsTowards(edits, CONFIG, withEdits(CONFIG, edits))).toEqual(edits)

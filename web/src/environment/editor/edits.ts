@@ -1,4 +1,4 @@
-import { formatNumber, isRecord, isSame, type Entry } from './values'
+import { bare, formatNumber, isRecord, isSame, type Entry } from './values'
 
 /** What the datasets of an environment are called among its options; the value is the list of their ids. */
 export const DATASETS = 'datasets'
@@ -38,19 +38,20 @@ export function editOptions(edits: Edits, config: Config, values: Config): Edits
 }
 
 /** The edits that lead from the configuration to another one; the datasets stay as they are. */
-export function editsTowards(edits: Edits, config: Config, wanted: Config): Edits {
+export function editsTowards(edits: Edits, config: Config, written: Config): Edits {
+  const wanted = bare(written)
   const keys = new Set([...Object.keys(config), ...Object.keys(edits), ...Object.keys(wanted)])
   keys.delete(DATASETS)
   return [...keys].reduce((all, key) => {
     const value = wanted[key]
-    return key in all && isSame(all[key]?.value, value) && !all[key]?.problem
+    return Object.hasOwn(all, key) && isSame(all[key]?.value, value) && !all[key]?.problem
       ? all
       : editOption(all, config, key, value === undefined ? {} : { value })
   }, edits)
 }
 
 export function withoutEdits(edits: Edits, keys: readonly string[]): Edits {
-  if (!keys.some((key) => key in edits)) return edits
+  if (!keys.some((key) => Object.hasOwn(edits, key))) return edits
   return Object.fromEntries(Object.entries(edits).filter(([key]) => !keys.includes(key)))
 }
 
@@ -70,7 +71,7 @@ export function withEdits(config: Config, edits: Edits): Config {
   const valid = Object.entries(edits).filter(([, edit]) => !edit.problem)
   const kept = Object.entries(config).filter(([key]) => !valid.some(([changed]) => changed === key))
   const values = valid.filter(([, { value }]) => value !== undefined).map(([key, { value }]) => [key, value] as const)
-  return Object.fromEntries([...kept, ...values])
+  return bare(Object.fromEntries([...kept, ...values]))
 }
 
 export function toChanges(edits: Edits): Changes {

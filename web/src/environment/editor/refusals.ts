@@ -1,6 +1,6 @@
 import { toSentence } from '../../app/format'
 import type { ErrorPartsFragment } from '../../graphql/generated/documents'
-import { isSame } from './values'
+import { bare, isSame } from './values'
 import type { Config } from './edits'
 
 const WRAPPERS = ['input', 'config', 'set', 'unset']
@@ -15,7 +15,7 @@ export interface Refusals {
 
 /** Sort refusals to the options that their paths name, whatever the path is wrapped in. */
 export function sortByOption(errors: readonly ErrorPartsFragment[], tried: Config): Refusals {
-  const refusals: Refusals = { byOption: {}, others: [], tried }
+  const refusals: Refusals = { byOption: bare({}), others: [], tried }
   // That somebody was faster is no fault of an option; which ones both changed, the newest version tells.
   for (const error of errors.filter(({ code }) => code !== 'STALE_VERSION')) {
     const named = error.path.find((part) => !WRAPPERS.includes(part))

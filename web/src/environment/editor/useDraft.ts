@@ -20,7 +20,7 @@ import {
   type Edits,
 } from './edits'
 import { sortByOption, type Refusals } from './refusals'
-import type { Entry } from './values'
+import { bare, type Entry } from './values'
 
 export type Environment = EnvironmentPartsFragment
 export type LastChange = Environment['lastChanges'][number]
@@ -133,7 +133,7 @@ export function useDraft(queried: Environment, refresh: () => void): Draft {
 }
 
 export function toConfig({ config, datasets }: Pick<Environment, 'config' | 'datasets'>): Config {
-  return { ...(config as Config), [DATASETS]: datasets.map(({ id }) => id) }
+  return bare({ ...(config as Config), [DATASETS]: datasets.map(({ id }) => id) })
 }
 
 /** Two people saved; which options both changed is known as soon as the newest version is. */

@@ -85,6 +85,11 @@ function toCanonical(value: unknown): string {
   )
 }
 
+/** Without what every object inherits: a key called constructor is there only if somebody wrote it. */
+export function bare<Value>(record: Readonly<Record<string, Value>>): Record<string, Value> {
+  return Object.assign(Object.create(null) as Record<string, Value>, record)
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
