@@ -3,7 +3,12 @@ import { useState } from 'react'
 import { Check, Copy } from './icons'
 import { messages } from './messages'
 
-export function CopyButton({ text }: { text: string }) {
+interface CopyButtonProps {
+  text: string
+  isSmall?: boolean
+}
+
+export function CopyButton({ text, isSmall = false }: CopyButtonProps) {
   const [isCopied, setIsCopied] = useState(false)
   async function copy() {
     await copyText(text)
@@ -12,12 +17,12 @@ export function CopyButton({ text }: { text: string }) {
   }
   return (
     <Button
-      w={110}
+      {...(isSmall ? { size: 'xs', w: 96, variant: 'default' } : { w: 110 })}
       color={isCopied ? 'teal' : 'brand'}
       leftSection={isCopied ? <Check /> : <Copy />}
       onClick={() => void copy()}
     >
-      {isCopied ? messages.apiKeys.copied : messages.apiKeys.copy}
+      {isCopied ? messages.copied : messages.copy}
     </Button>
   )
 }

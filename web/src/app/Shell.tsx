@@ -1,7 +1,6 @@
 import { Anchor, Button, Loader } from '@mantine/core'
 import { lazy, Suspense } from 'react'
 import { Link, Route, Switch, useLocation, useRoute } from 'wouter'
-import { EnvironmentPage } from '../environment/EnvironmentPage'
 import { EnvironmentsPage } from '../environment/EnvironmentsPage'
 import { RunsPage } from '../run/RunsPage'
 import { AccountPage } from '../user/AccountPage'
@@ -18,8 +17,10 @@ import { PageBoundary } from './PageBoundary'
 import { routes, toId } from './routes'
 import classes from './Shell.module.css'
 
-// The run's page brings the chart along, and administration is for few.
+// The run's page brings the chart along, the environment's its form, and administration is for few.
 const RunPage = lazy(() => import('../run/RunPage'))
+const EnvironmentPage = lazy(() => import('../environment/EnvironmentPage'))
+const NewEnvironmentPage = lazy(() => import('../environment/new/NewEnvironmentPage'))
 const UsersPage = lazy(() => import('../user/UsersPage'))
 const AccessPage = lazy(() => import('../policy/AccessPage'))
 const AuditPage = lazy(() => import('../audit/AuditPage'))
@@ -79,7 +80,16 @@ function Pages() {
           <EnvironmentsPage />
         </Gated>
       </Route>
-      <Route path="/environments/:id">{({ id }) => <EnvironmentPage key={id} id={toId(id)} />}</Route>
+      <Route path="/environments/new/:source?">
+        {({ source }) => (
+          <Gated needs={['config.create']}>
+            <NewEnvironmentPage source={source} />
+          </Gated>
+        )}
+      </Route>
+      <Route path="/environments/:id/:tab?">
+        {({ id, tab }) => <EnvironmentPage key={id} id={toId(id)} tab={tab} />}
+      </Route>
       <Route path="/account/:tab?">{({ tab }) => <AccountPage tab={tab} />}</Route>
       <Route path={routes.users}>
         <Gated needs={['admin.users']}>

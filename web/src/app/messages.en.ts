@@ -1,5 +1,6 @@
 import type { RunState } from '../graphql/generated/documents'
 import { accountWords } from './messages.accounts.en'
+import { environmentWords } from './messages.environments.en'
 
 const states: Record<RunState, string> = {
   REQUESTED: 'Requested',
@@ -31,6 +32,7 @@ const metrics: Record<string, string> = {
 
 export const en = {
   ...accountWords,
+  ...environmentWords,
   locale: 'en',
   product: 'SimpleTuner',
   none: '–',
@@ -38,7 +40,10 @@ export const en = {
   close: 'Close',
   retry: 'Try again',
   loading: 'Loading',
+  copy: 'Copy',
+  copied: 'Copied',
   showMore: 'Show more',
+  clearSearch: 'Clear the search',
   actions: 'Actions',
   showPassword: 'Show the password',
   skipToContent: 'Skip to the content',
@@ -136,8 +141,6 @@ export const en = {
     expiry: { never: 'Never', '30': 'In 30 days', '90': 'In 90 days', '365': 'In one year' },
     secretTitle: 'Copy the key now',
     secretHint: 'It is shown only this once and cannot be read again.',
-    copy: 'Copy',
-    copied: 'Copied',
     done: 'I have saved it',
     empty: 'No API keys yet',
     emptyHint: 'Create one to start and follow trainings from a script.',
@@ -148,36 +151,6 @@ export const en = {
     revoke: 'Revoke',
     revokeTitle: 'Revoke this key?',
     revokeHint: (name: string) => `Whatever uses “${name}” loses access at once. This cannot be undone.`,
-  },
-  environments: {
-    title: 'Environments',
-    columns: { name: 'Name', family: 'Model', version: 'Version', updated: 'Updated' },
-    start: 'Start training',
-    updated: 'updated',
-    newFromExample: 'New from example',
-    empty: 'No environments yet',
-    emptyHint: 'An environment is a training configuration with its datasets. Start from an example and change it.',
-    emptyForViewer: 'No environments yet',
-    emptyForViewerHint: 'The environments that you may see appear here.',
-    missing: 'This environment does not exist',
-    version: (number: number) => `Version ${number}`,
-    datasets: 'Datasets',
-    noDatasets: 'No datasets',
-    images: (count: number) => (count === 1 ? '1 image' : `${count} images`),
-    config: 'Configuration',
-    history: 'History',
-    by: (name: string) => `by ${name}`,
-    notSet: 'not set',
-  },
-  examples: {
-    title: 'New environment from an example',
-    use: 'Create',
-    onlyCreate: 'Only create',
-    useAndStart: 'Start training',
-    name: 'Name',
-    pick: 'Example',
-    numbered: (name: string, number: number) => `${name}-${number}`,
-    empty: 'This installation has no examples.',
   },
   runs: {
     title: 'Runs',
@@ -276,12 +249,4 @@ export const en = {
     pinned: 'Pinned',
   },
   log: { title: 'Log', empty: 'Nothing has been logged yet', toEnd: 'Newest', label: 'Log of the run' },
-  config: {
-    title: 'Configuration',
-    filter: 'Filter options',
-    empty: 'Nothing is set.',
-    noMatch: 'No option matches.',
-    key: 'Option',
-    value: 'Value',
-  },
 }

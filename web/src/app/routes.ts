@@ -4,6 +4,12 @@ export const routes = {
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
   environments: '/environments',
   environment: (id: string) => `/environments/${encodeURIComponent(id)}`,
+  versions: (id: string) => `/environments/${encodeURIComponent(id)}/versions`,
+  comparison: (id: string, from: number, to: number) =>
+    `/environments/${encodeURIComponent(id)}/versions?from=${from}&to=${to}`,
+  newEnvironment: '/environments/new',
+  newFromExample: '/environments/new/example',
+  copyEnvironment: (id?: string) => `/environments/new/copy${id ? `?of=${encodeURIComponent(id)}` : ''}`,
   account: '/account',
   sessions: '/account/sessions',
   apiKeys: '/account/api-keys',

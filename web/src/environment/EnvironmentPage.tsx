@@ -1,56 +1,91 @@
-import { Button, Group, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, Paper, Tabs, Text } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { useQuery } from 'urql'
+import { useLocation } from 'wouter'
 import { Breadcrumb } from '../app/Breadcrumb'
 import { Play } from '../app/icons'
 import { messages } from '../app/messages'
 import { Failure, Notice, Refused } from '../app/Notice'
 import { PageTitle } from '../app/PageTitle'
-import { Panel } from '../app/Panel'
 import { Pending } from '../app/Pending'
 import { routes } from '../app/routes'
 import { Time } from '../app/Time'
-import { ConfigTable } from './ConfigTable'
-import { DatasetList } from '../dataset/DatasetList'
-import { EnvironmentDocument, type EnvironmentQuery } from '../graphql/generated/documents'
+import { EnvironmentDocument } from '../graphql/generated/documents'
+import { useLoaded } from '../graphql/useLoaded'
 import { useStartTraining } from '../run/useStartTraining'
 import { useMay } from '../user/viewer'
-import { VersionHistory } from './VersionHistory'
+import { ConfigEditor } from './editor/ConfigEditor'
+import { useDraft, type Environment } from './editor/useDraft'
+import { useLeaveGuard } from './editor/useLeaveGuard'
+import { EnvironmentMenu } from './EnvironmentMenu'
+import { useNewest } from './useNewest'
+import { VersionsTab } from './versions/VersionsTab'
 
 const words = messages.environments
-type Environment = NonNullable<EnvironmentQuery['environment']>
 
-export function EnvironmentPage({ id }: { id: string }) {
-  const [{ data, error }, refresh] = useQuery({
-    query: EnvironmentDocument,
-    variables: { id },
-    requestPolicy: 'cache-and-network',
-  })
+interface EnvironmentPageProps {
+  id: string
+  tab?: string | undefined
+}
+
+/** An environment: its configuration to be changed, and its versions. */
+export default function EnvironmentPage({ id, tab = 'config' }: EnvironmentPageProps) {
+  const { data, error, refresh } = useLoaded({ query: EnvironmentDocument, variables: { id } })
   useDocumentTitle(`${data?.environment?.name ?? words.title} · ${messages.product}`)
-  if (data?.environment) return <EnvironmentView environment={data.environment} />
+  if (data?.environment) return <EnvironmentView environment={data.environment} tab={tab} onRefresh={refresh} />
   if (data) return <Notice title={words.missing} hint={messages.shell.notFoundHint} />
   if (error) return <Failure error={error} onRetry={refresh} />
   return (
     <Paper withBorder>
-      <Pending />
+      <Pending rows={8} />
     </Paper>
   )
 }
 
-function EnvironmentView({ environment }: { environment: Environment }) {
-  const { id, name, version, family, modelType, updatedAt, config, datasets, versions } = environment
+interface EnvironmentViewProps {
+  environment: Environment
+  tab: string
+  onRefresh: () => void
+}
+
+function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentViewProps) {
   const may = useMay()
+  const [, navigate] = useLocation()
+  const draft = useDraft(queried, onRefresh)
   const training = useStartTraining()
-  const start = (
-    <Button leftSection={<Play />} loading={training.isBusy} onClick={() => void training.start(id)}>
-      {words.start}
-    </Button>
-  )
+  const { environment } = draft
+  const { id, name, version, family, modelType, updatedAt } = environment
+  const numEdits = Object.keys(draft.edits).length
+  const isReadOnly = !may('config.edit.own', 'config.edit.all')
+  const guard = useLeaveGuard(numEdits > 0, routes.environment(id))
+  useNewest(environment, onRefresh)
+
+  async function start() {
+    if (numEdits === 0 || (await draft.save())) await training.start(id)
+    else navigate(routes.environment(id))
+  }
+
   return (
     <>
       <Breadcrumb href={routes.environments} label={words.title} />
-      <PageTitle title={name} actions={may('job.submit') ? start : null} />
-      <Group gap="lg" mb="md" c="dimmed" fz="sm">
+      <PageTitle
+        title={name}
+        actions={
+          <Group gap={8}>
+            {may('job.submit') && (
+              <Button
+                leftSection={<Play />}
+                loading={training.isBusy}
+                disabled={draft.problems.length + draft.contested.length > 0}
+                onClick={() => void start()}
+              >
+                {numEdits > 0 ? words.saveAndStart : words.start}
+              </Button>
+            )}
+            <EnvironmentMenu environment={environment} />
+          </Group>
+        }
+      />
+      <Group gap="lg" mb="sm" c="dimmed" fz="sm">
         <Text inherit>{words.version(version)}</Text>
         <Text inherit>
           {family} · {modelType}
@@ -59,22 +94,34 @@ function EnvironmentView({ environment }: { environment: Environment }) {
           {words.updated} <Time at={updatedAt} />
         </Text>
       </Group>
-      <Stack>
-        <Refused message={training.problem} />
-        <SimpleGrid cols={{ base: 1, md: 2 }} verticalSpacing="md">
-          <Panel title={words.config} isFlush>
-            <ConfigTable config={config} heightPx={560} />
-          </Panel>
-          <Stack>
-            <Panel title={words.datasets}>
-              <DatasetList datasets={datasets} />
-            </Panel>
-            <Panel title={words.history}>
-              <VersionHistory versions={versions.edges.map(({ node }) => node)} />
-            </Panel>
-          </Stack>
-        </SimpleGrid>
-      </Stack>
+      <Refused message={training.problem} />
+      {isReadOnly && (
+        <Alert color="gray" variant="light" p="xs" mb="sm">
+          {messages.editor.viewOnly}
+        </Alert>
+      )}
+      <Tabs
+        value={tab}
+        onChange={(chosen) => navigate(chosen === 'versions' ? routes.versions(id) : routes.environment(id))}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md">
+          <Tabs.Tab value="config">{words.tabs.config}</Tabs.Tab>
+          <Tabs.Tab value="versions">{words.tabs.versions}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="config">
+          <ConfigEditor draft={draft} isReadOnly={isReadOnly} />
+        </Tabs.Panel>
+        <Tabs.Panel value="versions">
+          <VersionsTab
+            environment={environment}
+            hasEdits={numEdits > 0}
+            isReadOnly={isReadOnly}
+            onRestored={onRefresh}
+          />
+        </Tabs.Panel>
+      </Tabs>
+      {guard}
     </>
   )
 }

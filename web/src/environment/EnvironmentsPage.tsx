@@ -1,75 +1,104 @@
-import { Button, Group, Paper } from '@mantine/core'
+import { Button, Group, Paper, Text } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useState } from 'react'
-import { useQuery } from 'urql'
-import { Link } from 'wouter'
+import { Link, useSearchParams } from 'wouter'
 import { DataTable } from '../app/DataTable'
+import { formatCount } from '../app/format'
 import { Play, Plus } from '../app/icons'
+import { LoadedView } from '../app/LoadedView'
 import { messages } from '../app/messages'
-import { Failure, Notice, Refused } from '../app/Notice'
+import { Notice, Refused } from '../app/Notice'
 import { PageTitle } from '../app/PageTitle'
-import { Pending } from '../app/Pending'
 import { routes } from '../app/routes'
+import { Rows } from '../app/Rows'
+import { SearchField } from '../app/SearchField'
+import { withParameter } from '../app/searchParameters'
 import { Time } from '../app/Time'
-import { EnvironmentsDocument, type EnvironmentsQuery } from '../graphql/generated/documents'
+import {
+  EnvironmentsDocument,
+  type EnvironmentsQuery,
+  type EnvironmentsQueryVariables,
+} from '../graphql/generated/documents'
+import { useLoaded } from '../graphql/useLoaded'
 import { useStartTraining } from '../run/useStartTraining'
 import { useMay } from '../user/viewer'
-import { ExampleCards } from './ExampleCards'
-import { NewFromExample } from './NewFromExample'
+import { ExampleCards } from './new/ExampleCards'
 
 const words = messages.environments
+const { columns } = words
+const HEADINGS = [columns.name, columns.family, columns.version, columns.updated]
 const PAGE_LENGTH = 50
-type EnvironmentRow = EnvironmentsQuery['environments']['edges'][number]['node']
+// Without it the list would not be asked for again when it is empty, or when one has been deleted.
+const CONTEXT = { additionalTypenames: ['Environment'] }
 
+/** Every environment that the viewer may see. */
 export function EnvironmentsPage() {
   useDocumentTitle(`${words.title} · ${messages.product}`)
   const may = useMay()
-  const [isCreating, setIsCreating] = useState(false)
-  const [first, setFirst] = useState(PAGE_LENGTH)
-  const [{ data, error, fetching }, refresh] = useQuery({
-    query: EnvironmentsDocument,
-    variables: { first },
-    requestPolicy: 'cache-and-network',
-  })
-  const listed = data?.environments
-  const create = (
-    <Button leftSection={<Plus />} onClick={() => setIsCreating(true)}>
-      {words.newFromExample}
-    </Button>
-  )
+  const [parameters, setParameters] = useSearchParams()
+  const search = parameters.get('search') ?? ''
+  const variables: EnvironmentsQueryVariables = { first: PAGE_LENGTH, filter: search === '' ? null : { search } }
+  const query = useLoaded({ query: EnvironmentsDocument, variables, context: CONTEXT })
+  const setSearch = (text: string) =>
+    setParameters((before) => withParameter(before, 'search', text === '' ? null : text), { replace: true })
   return (
     <>
-      <PageTitle title={words.title} actions={listed?.totalCount && may('config.create') ? create : null} />
+      <PageTitle
+        title={words.title}
+        actions={
+          may('config.create') && (
+            <Button component={Link} href={routes.newEnvironment} leftSection={<Plus />}>
+              {words.create}
+            </Button>
+          )
+        }
+      />
+      <Group mb="sm" gap="sm">
+        <SearchField label={words.search} search={search} onSearch={setSearch} />
+        <Text c="dimmed" fz="sm" role="status">
+          {query.data && words.count(formatCount(query.data.environments.totalCount))}
+        </Text>
+      </Group>
       <Paper withBorder>
-        {listed && <EnvironmentTable environments={listed.edges.map(({ node }) => node)} />}
-        {!listed && error && <Failure error={error} onRetry={refresh} />}
-        {!listed && !error && <Pending />}
+        <LoadedView query={query}>
+          {({ environments }) =>
+            environments.totalCount > 0 ? (
+              <EnvironmentTable environments={environments} variables={variables} />
+            ) : search === '' ? (
+              <NoEnvironments />
+            ) : (
+              <Notice title={words.noMatch} hint={words.noMatchHint}>
+                <Button variant="default" mt="sm" onClick={() => setSearch('')}>
+                  {words.clearSearch}
+                </Button>
+              </Notice>
+            )
+          }
+        </LoadedView>
       </Paper>
-      {listed?.pageInfo.hasNextPage && (
-        <Group justify="center" mt="md">
-          <Button variant="default" loading={fetching} onClick={() => setFirst(first + PAGE_LENGTH)}>
-            {messages.showMore}
-          </Button>
-        </Group>
-      )}
-      <NewFromExample isOpen={isCreating} onClose={() => setIsCreating(false)} />
     </>
   )
 }
 
-function EnvironmentTable({ environments }: { environments: EnvironmentRow[] }) {
+function NoEnvironments() {
+  const may = useMay()
+  if (!may('config.create')) return <Notice title={words.emptyForViewer} hint={words.emptyForViewerHint} />
+  return (
+    <Notice title={words.empty} hint={words.emptyHint}>
+      <ExampleCards />
+    </Notice>
+  )
+}
+
+interface EnvironmentTableProps {
+  environments: EnvironmentsQuery['environments']
+  variables: EnvironmentsQueryVariables
+}
+
+function EnvironmentTable({ environments, variables }: EnvironmentTableProps) {
   const may = useMay()
   const training = useStartTraining()
   const [startedId, setStartedId] = useState<string | null>(null)
-  const { columns } = words
-  if (environments.length === 0 && !may('config.create'))
-    return <Notice title={words.emptyForViewer} hint={words.emptyForViewerHint} />
-  if (environments.length === 0)
-    return (
-      <Notice title={words.empty} hint={words.emptyHint}>
-        <ExampleCards />
-      </Notice>
-    )
   function start(id: string) {
     setStartedId(id)
     void training.start(id)
@@ -77,40 +106,43 @@ function EnvironmentTable({ environments }: { environments: EnvironmentRow[] }) 
   return (
     <>
       <Refused message={training.problem} />
-      <DataTable
-        headings={[columns.name, columns.family, columns.version, columns.updated]}
-        hasActions
-        label={words.title}
-      >
-        {environments.map(({ id, name, family, modelType, version, updatedAt }) => (
-          <tr key={id}>
-            <th scope="row">
-              <Link href={routes.environment(id)}>{name}</Link>
-            </th>
-            <td data-label={columns.family}>
-              <span>
-                {family} · {modelType}
-              </span>
-            </td>
-            <td data-label={columns.version}>{version}</td>
-            <td data-label={columns.updated}>
-              <Time at={updatedAt} />
-            </td>
-            <td data-actions>
-              {may('job.submit') && (
-                <Button
-                  size="xs"
-                  variant="light"
-                  leftSection={<Play size={14} />}
-                  loading={training.isBusy && startedId === id}
-                  onClick={() => start(id)}
-                >
-                  {words.start}
-                </Button>
-              )}
-            </td>
-          </tr>
-        ))}
+      <DataTable headings={HEADINGS} hasActions label={words.title}>
+        <Rows
+          connection={environments}
+          document={EnvironmentsDocument}
+          variables={variables}
+          connectionOf={(data) => data.environments}
+          numColumns={HEADINGS.length + 1}
+          row={({ id, name, family, modelType, version, updatedAt }) => (
+            <tr key={id}>
+              <th scope="row">
+                <Link href={routes.environment(id)}>{name}</Link>
+              </th>
+              <td data-label={columns.family}>
+                <span>
+                  {family} · {modelType}
+                </span>
+              </td>
+              <td data-label={columns.version}>{version}</td>
+              <td data-label={columns.updated}>
+                <Time at={updatedAt} />
+              </td>
+              <td data-actions>
+                {may('job.submit') && (
+                  <Button
+                    size="xs"
+                    variant="light"
+                    leftSection={<Play size={14} />}
+                    loading={training.isBusy && startedId === id}
+                    onClick={() => start(id)}
+                  >
+                    {words.start}
+                  </Button>
+                )}
+              </td>
+            </tr>
+          )}
+        />
       </DataTable>
     </>
   )

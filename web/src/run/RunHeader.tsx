@@ -12,6 +12,7 @@ import { RunActions } from './RunActions'
 import { RunProgress } from './RunProgress'
 import { StateBadge } from './StateBadge'
 import { hasEnded } from './states'
+import { ChangesSince } from './ChangesSince'
 import type { RunView } from './view'
 import classes from './RunHeader.module.css'
 
@@ -39,8 +40,9 @@ export function RunHeader({ identity, status }: RunHeaderProps) {
           </Group>
           <Text c="dimmed" fz="sm" mt={2}>
             {environment && <Link href={routes.environment(environment.id)}>{environment.name}</Link>}{' '}
-            {words.environmentVersion(environmentVersion)} · <Time at={status.startedAt ?? requestedAt} />{' '}
-            {startedBy && words.startedBy(startedBy.username)}
+            {words.environmentVersion(environmentVersion)}
+            {environment && <ChangesSince runId={status.id} version={environmentVersion} />} ·{' '}
+            <Time at={status.startedAt ?? requestedAt} /> {startedBy && words.startedBy(startedBy.username)}
           </Text>
         </div>
         {mayTo('job.cancel', startedBy?.id) && <RunActions status={status} />}

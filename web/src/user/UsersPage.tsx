@@ -1,15 +1,16 @@
-import { Button, CloseButton, Group, Paper, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback, useDocumentTitle } from '@mantine/hooks'
+import { Button, Group, Paper, Text } from '@mantine/core'
+import { useDocumentTitle } from '@mantine/hooks'
 import { useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { DataTable } from '../app/DataTable'
 import { formatCount } from '../app/format'
-import { Plus, Search } from '../app/icons'
+import { Plus } from '../app/icons'
 import { LoadedView } from '../app/LoadedView'
 import { messages } from '../app/messages'
 import { Notice } from '../app/Notice'
 import { PageTitle } from '../app/PageTitle'
 import { Rows } from '../app/Rows'
+import { SearchField } from '../app/SearchField'
 import { withParameter } from '../app/searchParameters'
 import { UsersDocument, type UsersQuery, type UsersQueryVariables } from '../graphql/generated/documents'
 import { useLoaded } from '../graphql/useLoaded'
@@ -21,7 +22,6 @@ const words = messages.users
 const { columns } = words
 const HEADINGS = [columns.user, columns.levels, columns.state, columns.seen, columns.created]
 const PAGE_LENGTH = 25
-const SEARCH_AFTER_MS = 250
 // Without it the list would not be asked for again when it is empty, or when somebody has been deleted.
 const CONTEXT = { additionalTypenames: ['User'] }
 
@@ -50,7 +50,11 @@ export default function UsersPage() {
         }
       />
       <Group mb="sm" gap="sm">
-        <SearchField search={search} onSearch={(text) => set('search', text === '' ? null : text)} />
+        <SearchField
+          label={words.search}
+          search={search}
+          onSearch={(text) => set('search', text === '' ? null : text)}
+        />
         <Text c="dimmed" fz="sm" role="status">
           {query.data && words.count(formatCount(query.data.users.totalCount))}
         </Text>
@@ -94,28 +98,5 @@ function UserTable({ users, variables, onEdit }: UserTableProps) {
         row={(user) => <UserRow key={user.id} user={user} onEdit={() => onEdit(user.id)} />}
       />
     </DataTable>
-  )
-}
-
-/** What is typed is asked for after a pause, and whoever clears the address clears the field. */
-function SearchField({ search, onSearch }: { search: string; onSearch: (text: string) => void }) {
-  const [typed, setTyped] = useState({ text: search, of: search })
-  if (typed.of !== search) setTyped({ text: search === typed.text.trim() ? typed.text : search, of: search })
-  const searchSoon = useDebouncedCallback((text: string) => onSearch(text.trim()), SEARCH_AFTER_MS)
-  function type(text: string) {
-    setTyped({ ...typed, text })
-    searchSoon(text)
-  }
-  return (
-    <TextInput
-      type="search"
-      w={{ base: '100%', xs: 320 }}
-      aria-label={words.search}
-      placeholder={words.search}
-      leftSection={<Search />}
-      rightSection={typed.text !== '' && <CloseButton aria-label={words.clearSearch} onClick={() => type('')} />}
-      value={typed.text}
-      onChange={(event) => type(event.currentTarget.value)}
-    />
   )
 }

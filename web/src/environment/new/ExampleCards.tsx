@@ -2,15 +2,15 @@ import { Badge, Button, Group, Paper, SimpleGrid, Stack, Text, Title } from '@ma
 import { useState } from 'react'
 import { useQuery } from 'urql'
 import { useLocation } from 'wouter'
-import { Play } from '../app/icons'
-import { messages } from '../app/messages'
-import { Failure, Refused } from '../app/Notice'
-import { Pending } from '../app/Pending'
-import { routes } from '../app/routes'
-import { ExamplesDocument, type ExamplesQuery } from '../graphql/generated/documents'
-import { useStartTraining } from '../run/useStartTraining'
-import { useMay } from '../user/viewer'
-import { useExample } from './useExample'
+import { Play } from '../../app/icons'
+import { messages } from '../../app/messages'
+import { Failure, Refused } from '../../app/Notice'
+import { Pending } from '../../app/Pending'
+import { routes } from '../../app/routes'
+import { ExamplesDocument, type ExamplesQuery } from '../../graphql/generated/documents'
+import { useStartTraining } from '../../run/useStartTraining'
+import { useMay } from '../../user/viewer'
+import { useCreate } from './useCreate'
 
 const words = messages.examples
 type Example = ExamplesQuery['examples'][number]
@@ -20,13 +20,13 @@ export function ExampleCards() {
   const [{ data, error }, refresh] = useQuery({ query: ExamplesDocument })
   const [chosen, setChosen] = useState<string | null>(null)
   const [, navigate] = useLocation()
-  const example = useExample()
+  const example = useCreate()
   const training = useStartTraining()
   const isBusy = example.isBusy || training.isBusy
 
   async function use(which: Example, startsAtOnce: boolean) {
     setChosen(which.key)
-    const id = await example.create(which)
+    const id = await example.create({ example: which.key }, { wanted: which.key, isFixed: false })
     if (id === null) return
     if (startsAtOnce) await training.start(id)
     else navigate(routes.environment(id))
@@ -37,7 +37,7 @@ export function ExampleCards() {
   if (data.examples.length === 0) return <Text c="dimmed">{words.empty}</Text>
   return (
     <Stack w="100%" ta="left">
-      <Refused message={example.problem ?? training.problem} />
+      <Refused message={example.refusal.form ?? example.refusal.fields.name ?? training.problem} />
       <SimpleGrid cols={{ base: 1, sm: Math.min(data.examples.length, 3) }}>
         {data.examples.map((each) => (
           <ExampleCard
