@@ -16,12 +16,13 @@ from eventsourcing.utils import Environment as LibrarySettings
 
 from domain.access import SERVICE, Actor
 from domain.aggregate import Noun
-from domain.config.checks import check_dataset, check_startable, check_training, normalise_keys
+from domain.config.checks import check_dataset, check_startable, check_training, frozen, unusable_choices
 from domain.config.effective import check_environment, effective_config, is_default_environment, wants_defaults
+from domain.config.forms import normalise_dataset, normalise_keys
 from domain.config.secrets import check_no_secrets
 from domain.dataset import Dataset
 from domain.environment import Environment
-from domain.errors import InvalidInput, NotFound, StaleVersion
+from domain.errors import InvalidInput, NotFound, Problem, StaleVersion
 from domain.policy import POLICY_ID, Policy
 from domain.training_run import RunState, StopMode, TrainingRun
 from domain.user import User
@@ -111,7 +112,7 @@ class SimpleTuner(Application[UUID]):
     def create_dataset(
         self, actor: Actor, *, name: str, config: Mapping[str, Any], along: AlongNew | None = None
     ) -> UUID:
-        dataset = _new_dataset(actor, name=name, config=config)
+        dataset = _new_dataset(actor, name=name, config=config, before={})
         self._save_new(dataset, along=along)
         return dataset.id
 
@@ -133,8 +134,9 @@ class SimpleTuner(Application[UUID]):
         unset: Sequence[str] = (),
     ) -> None:
         def command(dataset: Dataset) -> None:
-            config = _edited(dataset.config, set=set, unset=unset)
-            dataset.change(actor, expected_revision=expected_revision, config=_checked_dataset(dataset.name, config))
+            config = _edited(dataset.config, set=normalise_dataset(set), unset=unset)
+            kept = _checked_dataset(dataset.name, config, before=dataset.config)
+            dataset.change(actor, expected_revision=expected_revision, config=kept)
 
         self._change(Dataset, dataset_id, command)
 
@@ -154,16 +156,22 @@ class SimpleTuner(Application[UUID]):
         description: str = "",
         tags: Sequence[str] = (),
         is_template: bool = False,
+        keep_unknown: bool = False,
         along: AlongNew | None = None,
     ) -> UUID:
         """new_datasets: by name, datasets that are created with it, in the same transaction.
 
         dataset_ids: what to train on, in order; a name is one of the new ones, and those not named come last.
+        keep_unknown: keys that nobody knows were not mistyped, but come from somewhere else.
         """
         written = normalise_keys(config)
         check_no_secrets(written, place="environment")
-        check_environment(_checked_name(name), written)
-        new = {key: _new_dataset(actor, name=key, config=value) for key, value in (new_datasets or {}).items()}
+        before: dict[str, Any] | None = None if keep_unknown else {}
+        check_environment(_checked_name(name), written, before=before)
+        new = {
+            key: _new_dataset(actor, name=key, config=value, before=before)
+            for key, value in (new_datasets or {}).items()
+        }
         for dataset_id in dataset_ids:
             if isinstance(dataset_id, UUID):
                 self._get(Dataset, dataset_id)
@@ -193,9 +201,9 @@ class SimpleTuner(Application[UUID]):
             self._get(Dataset, dataset_id)
 
         def command(environment: Environment) -> None:
-            config = _edited(environment.config, set=set, unset=unset)
+            config = _edited(environment.config, set=normalise_keys(set), unset=unset)
             check_no_secrets(config, place="environment")
-            check_environment(environment.name, config)
+            check_environment(environment.name, config, before=environment.config)
             environment.change(
                 actor,
                 expected_revision=expected_revision,
@@ -259,7 +267,7 @@ class SimpleTuner(Application[UUID]):
         datasets = []
         for dataset_id, (revision, config) in edit.datasets.items():
             dataset = self._get(Dataset, dataset_id)
-            kept = _checked_dataset(dataset.name, normalise_keys(config))
+            kept = _checked_dataset(dataset.name, normalise_dataset(config))
             dataset.change(actor, expected_revision=revision, config=kept)
             datasets.append(dataset)
         made = {name: _new_dataset(actor, name=name, config=config) for name, config in edit.new_datasets.items()}
@@ -321,7 +329,7 @@ class SimpleTuner(Application[UUID]):
             environment_id=environment.id,
             environment_revision=environment.revision,
             default_environment_revision=default.revision if default else None,
-            config=config.model_dump(mode="json"),
+            config=frozen(config, merged),
             datasets=[_frozen(dataset) for dataset in datasets],
             devices=devices,
         )
@@ -402,16 +410,22 @@ class SimpleTuner(Application[UUID]):
         raise StaleVersion(f"the {_spoken(kind)} is being changed by others all the time; try again")
 
 
-def _new_dataset(actor: Actor, *, name: str, config: Mapping[str, Any]) -> Dataset:
+def _new_dataset(
+    actor: Actor, *, name: str, config: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> Dataset:
     checked = _checked_name(name)
-    return Dataset.create(actor, name=checked, config=_checked_dataset(checked, normalise_keys(config)))
+    return Dataset.create(
+        actor, name=checked, config=_checked_dataset(checked, normalise_dataset(config), before=before)
+    )
 
 
-def _checked_dataset(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration as it is kept: what was written, with the dataset's name as its id."""
+def _checked_dataset(
+    name: str, config: Mapping[str, Any], *, before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The configuration as it is kept: what was written, with the dataset's name as its id; before: as in check_dataset."""
     kept = {**config, "id": name}
     check_no_secrets(kept, place="dataset")
-    check_dataset(kept)
+    check_dataset(kept, before=before)
     return kept
 
 
@@ -428,17 +442,22 @@ def _checked_name(name: str) -> str:
 
 
 def _edited(config: Mapping[str, Any], *, set: Mapping[str, Any], unset: Sequence[str]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key not in unset}
-    return kept | normalise_keys(set)
+    return {key: value for key, value in config.items() if key not in unset} | dict(set)
 
 
 def _frozen(dataset: Dataset) -> dict[str, Any]:
     check_no_secrets(dataset.config, place="dataset")
+    config = check_dataset(dataset.config)
+    problems = tuple(unusable_choices(config))
+    if problems:
+        raise InvalidInput.from_problems(
+            [Problem(f"dataset {dataset.name!r}: {problem.message}", ("environmentId",)) for problem in problems]
+        )
     return {
         "id": str(dataset.id),
         "revision": dataset.revision,
         "name": dataset.name,
-        "config": check_dataset(dataset.config).model_dump(mode="json"),
+        "config": frozen(config, dataset.config),
     }
 
 

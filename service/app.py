@@ -59,6 +59,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             runs=settings.runs,
             max_running=settings.max_running,
             environment=settings.environment,
+            variables=settings.config_variables,
             vault=parts.vault,
         )
         async with asyncio.TaskGroup() as tasks:

@@ -14,10 +14,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from domain.config.checks import normalise_keys
-from domain.config.dataset import DatasetConfig
+from domain.config.dataset import EMBED_TYPES, DatasetConfig
+from domain.config.forms import normalise_keys
 from domain.config.options import path_options
 from domain.config.training import TrainingConfig
 from service.json_files import DiskFiles, Files, Unreadable, parse_json, render_json, replace_file
@@ -38,8 +38,6 @@ THEIR_CONFIGS = ("config", "configs")
 
 TRAINED_KEYS = frozenset(DatasetConfig.model_fields)
 """What of a dataset's entry we act on; the rest is kept and written again."""
-
-TRAINED_KINDS = {key: get_args(DatasetConfig.model_fields[key].annotation) for key in ("type", "dataset_type")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +74,8 @@ class EnvironmentFolder:
 
 
 def is_trained_on(entry: Mapping[str, Any]) -> bool:
-    """A dataset of a kind that we train on: not a cache of embeds, and not on storage that is not supported yet."""
-    return all(entry.get(key, kinds[0]) in kinds for key, kinds in TRAINED_KINDS.items())
+    """A dataset with something to train on, not a place for encodings; whether it can be read already is another thing."""
+    return entry.get("dataset_type", "image") not in EMBED_TYPES
 
 
 def read_environment_folder(folder: Path, *, root: Path | None = None, files: Files | None = None) -> EnvironmentFolder:

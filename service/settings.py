@@ -11,6 +11,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 HUB_URL = "https://huggingface.co"
 WANDB_URL = "https://api.wandb.ai"
+HARMLESS_VARIABLES = ("HOME", "USER")
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -22,7 +23,8 @@ class SettingsError(ValueError):
 class Settings:
     """Everything below the workspace is ours; database_url: SQLAlchemy URL of SQLite or PostgreSQL.
 
-    environment: the process environment, which trainers are given a part of. setup_token: what the first
+    environment: the process environment, which trainers are given a part of. config_variables: those that a
+    configuration may name as {env:NAME}. setup_token: what the first
     administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
     configuration. configs: where each environment has a folder. audit_key, secret_key: as they were given, None to keep
     them in the workspace. hub_url, wandb_url: where tokens are checked.
@@ -54,6 +56,7 @@ class Settings:
     examples: Path
     client: Path
     environment: Mapping[str, str]
+    config_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> Path:
@@ -113,7 +116,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         examples=_shipped("examples", repository=Path("examples")),
         client=_shipped("client", repository=Path("web/dist")),
         environment=dict(environment),
+        config_variables=_config_variables(environment),
     )
+
+
+def _config_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Only what the operator opens: whoever may write a prompt could read every other variable in it."""
+    opened = {*HARMLESS_VARIABLES, *_listed(environment, "SIMPLETUNER_CONFIG_VARIABLES")}
+    return {name: environment[name] for name in sorted(opened) if name in environment}
 
 
 def _database_url(environment: Mapping[str, str], workspace: Path) -> str:

@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.access import TRAINER
 from domain.application import SimpleTuner
-from domain.errors import Refusal, WrongState
+from domain.config.variables import resolve_variables
+from domain.errors import InvalidInput, Refusal, WrongState
 from domain.training_run import RunState, TrainingRun
 from service import telemetry
 from service.database import Database
@@ -77,6 +78,7 @@ class Supervisor:
         runs: Path,
         max_running: int,
         environment: Mapping[str, str],
+        variables: Mapping[str, str],
         vault: Vault,
     ) -> None:
         self._application = application
@@ -85,6 +87,7 @@ class Supervisor:
         self._runs = runs
         self._max_running = max_running
         self._environment = environment
+        self._variables = variables
         self._vault = vault
         self._watched: set[UUID] = set()
 
@@ -152,7 +155,7 @@ class Supervisor:
         run = self._application.run(watch.run_id)
         try:
             watch.run_dir.mkdir(parents=True, exist_ok=True)
-            wire.write_run_spec(watch.run_dir, _spec(run))
+            wire.write_run_spec(watch.run_dir, _spec(run, self._variables))
             local.launch(
                 watch.run_dir,
                 num_processes=int(run.config["num_processes"]),
@@ -160,7 +163,7 @@ class Supervisor:
                 environment=self._environment,
                 secrets=secrets_of_run(self._database, self._vault, run.owner),
             )
-        except (OSError, local.LaunchError, KeyTrouble) as error:
+        except (OSError, InvalidInput, local.LaunchError, KeyTrouble) as error:
             self._end(watch, RunState.FAILED, f"the trainer could not be started: {error}")
 
     def _has_begun(self, watch: Watch) -> bool:
@@ -279,12 +282,13 @@ class Supervisor:
             return active_runs(session)
 
 
-def _spec(run: TrainingRun) -> wire.RunSpec:
+def _spec(run: TrainingRun, variables: Mapping[str, str]) -> wire.RunSpec:
+    """Raises InvalidInput when the configuration names a variable that is not open to it."""
     return wire.RunSpec(
         run_id=str(run.id),
         name=run.name,
-        config=run.config,
-        datasets=[dataset["config"] for dataset in run.datasets],
+        config=resolve_variables(run.config, variables),
+        datasets=[resolve_variables(dataset["config"], variables) for dataset in run.datasets],
         resume=run.is_resume,
     )
 

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from domain.config.checks import check_dataset, check_startable, check_training
+from domain.config.checks import check_dataset, check_startable, check_training, frozen, unusable_choices
 from domain.config.secrets import check_no_secrets
+from domain.config.variables import resolve_variables
 from domain.errors import InvalidInput, Refusal
 from service.environment_folder import CONFIG_FILE
 from service.examples import Example, read_example
@@ -32,7 +34,7 @@ def train(folder: str, *, output: str | None, resume: bool, environment: Mapping
     """Exit status 0 when the run finished or was stopped, 1 when it failed. Raises SettingsError for bad input."""
     path = Path(folder).expanduser().absolute()
     run_dir = Path(output).expanduser().absolute() if output else path / DEFAULT_OUTPUT
-    spec = _spec(read_folder(path), resume=resume)
+    spec = _spec(read_folder(path), resume=resume, variables=environment)
     _check_output(run_dir, resume=resume)
     offset = _size_of(run_dir / wire.JOURNAL_FILE)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -57,20 +59,29 @@ def read_folder(path: Path) -> Example:
         raise SettingsError(f"the files in {path} cannot be read: {error}") from error
 
 
-def _spec(environment: Example, *, resume: bool) -> wire.RunSpec:
+def _spec(environment: Example, *, resume: bool, variables: Mapping[str, str]) -> wire.RunSpec:
     try:
         check_no_secrets(environment.config, place="environment")
         for entry in environment.datasets.values():
             check_no_secrets(entry, place="dataset")
         checked = check_training(environment.config)
         check_startable(checked)
-        config = checked.model_dump(mode="json")
-        datasets = [check_dataset(entry).model_dump(mode="json") for entry in environment.datasets.values()]
+        config = resolve_variables(frozen(checked, environment.config), variables)
+        datasets = [_dataset(entry, variables) for entry in environment.datasets.values()]
     except Refusal as refusal:
         raise SettingsError(str(refusal)) from refusal
     if not datasets:
         raise SettingsError("multidatabackend.json has no dataset; add one to train on")
     return wire.RunSpec(run_id=str(uuid4()), name=environment.key, config=config, datasets=datasets, resume=resume)
+
+
+def _dataset(entry: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """Raises InvalidInput."""
+    config = check_dataset(entry)
+    problems = tuple(unusable_choices(config))
+    if problems:
+        raise InvalidInput.from_problems(problems)
+    return resolve_variables(frozen(config, entry), variables)
 
 
 def _check_output(run_dir: Path, *, resume: bool) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, parse, validate
 
-from domain.config.checks import check_dataset, check_training, normalise_keys
+from domain.config.checks import check_dataset, check_training
+from domain.config.forms import normalise_keys
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 ENVIRONMENTS = sorted(folder.name for folder in (EXAMPLES / "environments").iterdir())

@@ -56,9 +56,9 @@ class Order:
 
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
-    config = check_training(spec.config)
+    config = check_training(spec.config, before={})
     check_startable(config)
-    datasets = tuple(check_dataset(written) for written in spec.datasets)
+    datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
     if not datasets:
         raise TrainingError("the run has no dataset; add one with pictures to the environment")
     family = FAMILIES[config.model_family]
@@ -100,13 +100,13 @@ def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> 
 
 def _validation_edge(config: TrainingConfig, family: Family) -> int:
     """In pixels: what is asked for, brought down to what the family can draw, or the edge of training's squares."""
-    if config.validation_resolution is None:
+    if config.validation_edge is None:
         return Geometry(
             resolution=config.resolution,
             resolution_type=config.resolution_type,
             alignment=config.aspect_bucket_alignment or family.alignment,
         ).edge
-    return max(family.alignment, config.validation_resolution // family.alignment * family.alignment)
+    return max(family.alignment, config.validation_edge // family.alignment * family.alignment)
 
 
 def _base_model(config: TrainingConfig) -> str:

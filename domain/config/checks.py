@@ -1,12 +1,22 @@
-"""From what a person or a file wrote to a valid config, or to problems that name each option."""
+"""From what a person or a file wrote to a valid config, or to problems that name each option.
 
-from collections.abc import Mapping
+A configuration may hold more than is trained with: what only the existing command line knows, or nobody. It is kept, and
+unused.py says of it that it does nothing; here it is passed over.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from domain.config.dataset import DatasetConfig
+from domain.config.family_rules import family_problems
+from domain.config.foreign import FOREIGN_KEYS
+from domain.config.options import Option, offered_options, options_by_key, options_of
+from domain.config.rules import dataset_problems, problems_between
 from domain.config.training import TrainingConfig
+from domain.config.variables import holds_variable
 from domain.errors import InvalidInput, Problem
 from domain.families.family import Flavour
 from domain.families.registry import FAMILIES
@@ -14,16 +24,26 @@ from domain.families.registry import FAMILIES
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def normalise_keys(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys without leading dashes, and with the `config` wrapper of exported files taken off."""
-    if isinstance(written.get("config"), Mapping) and set(written) <= {"config", "_metadata"}:
-        written = written["config"]
-    return {key.removeprefix("--"): value for key, value in written.items()}
+def check_training(written: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> TrainingConfig:
+    """Raises InvalidInput with one problem for each option that cannot be.
+
+    An option whose value names a variable of the machine counts as its default: it is checked when a run is launched.
+    before: with it, keys that nobody knows are refused as mistyped, unless they were there already.
+    """
+    config, unknown = _check(TrainingConfig, written, before)
+    problems = tuple(problems_between(config, unknown=unknown))
+    if problems:
+        raise InvalidInput.from_problems(problems)
+    return config
 
 
-def check_training(written: Mapping[str, Any]) -> TrainingConfig:
-    """Raises InvalidInput with one problem for each option that cannot be."""
-    return _check(TrainingConfig, written)
+def check_dataset(written: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> DatasetConfig:
+    """Raises InvalidInput with one problem for each key that cannot be; before: as in check_training."""
+    config, unknown = _check(DatasetConfig, written, before)
+    problems = tuple(dataset_problems(config, unknown=unknown))
+    if problems:
+        raise InvalidInput.from_problems(problems)
+    return config
 
 
 def check_startable(config: TrainingConfig) -> None:
@@ -31,13 +51,62 @@ def check_startable(config: TrainingConfig) -> None:
     family = FAMILIES[config.model_family]
     if config.model_type not in family.capabilities:
         trainable = [key for key, other in FAMILIES.items() if config.model_type in other.capabilities]
+        if family.capabilities:
+            way_out = f"set model_type to {' or '.join(family.capabilities)}"
+        else:
+            way_out = f"or set model_family to one of {', '.join(trainable)}"
         raise InvalidInput(
-            f"{family.name} cannot be trained by this version yet; keep the configuration for a later one, "
-            f"or set model_family to one of {', '.join(trainable)}",
-            path=("config", "model_family"),
+            f"{family.name} cannot be trained by this version yet"
+            + (f" with model_type {config.model_type}" if family.capabilities else "")
+            + f"; keep the configuration for a later one, {way_out}",
+            path=("config", "model_type" if family.capabilities else "model_family"),
         )
-    if config.pretrained_model_name_or_path is None:
-        flavour_of(config)
+    flavour = flavour_of(config) if config.pretrained_model_name_or_path is None else None
+    problems = (
+        *unusable_choices(config),
+        *_unusable_sizes(config),
+        *family_problems(config.model_dump(exclude_unset=True), family=family, flavour=flavour),
+    )
+    if problems:
+        raise InvalidInput.from_problems(problems)
+
+
+def unusable_choices(config: BaseModel) -> Iterator[Problem]:
+    """Options with values that would train something else than the trainer can do today."""
+    for option in options_of(type(config)):
+        value = getattr(config, option.key)
+        if option.traits.decisive and value != option.default:
+            yield Problem(
+                f"{option.key} is {value!r:.80}, which this version cannot do yet; leave it out, "
+                "or keep the configuration for a later one",
+                ("config", option.key),
+            )
+        if value in option.later_choices:
+            yield Problem(
+                f"{option.key} is {value}, which this version cannot do yet; "
+                f"set it to {_either(option)}, or keep the configuration for a later one",
+                ("config", option.key),
+            )
+
+
+def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:
+    if config.validation_resolution is not None and not config.validation_edge:
+        yield Problem(
+            f"validation_resolution is {config.validation_resolution!r:.80}, but this version draws squares of one size; "
+            "write the length of an edge, such as 1024",
+            ("config", "validation_resolution"),
+        )
+
+
+def frozen(config: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked configuration as a run keeps it: every option that the trainer acts on, with the value that counts.
+
+    The rest would only suggest that it had a part in the result. What names a variable of the machine stays as it is
+    written: its value may differ from one launch to the next, and does not belong in an event.
+    """
+    dumped = config.model_dump(mode="json")
+    keys = [option.key for option in offered_options(type(config))]
+    return {key: written[key] if holds_variable(written.get(key)) else dumped[key] for key in keys}
 
 
 def flavour_of(config: TrainingConfig) -> Flavour:
@@ -53,33 +122,55 @@ def flavour_of(config: TrainingConfig) -> Flavour:
     return flavour
 
 
-def check_dataset(written: Mapping[str, Any]) -> DatasetConfig:
-    """Raises InvalidInput with one problem for each key that cannot be."""
-    config = _check(DatasetConfig, written)
-    if config.caption_strategy == "instanceprompt" and not config.instance_prompt:
-        raise InvalidInput(
-            "caption_strategy is instanceprompt but instance_prompt is empty; write the caption for all pictures there",
-            path=("config", "instance_prompt"),
-        )
-    return config
-
-
-def _check(model: type[Config], written: Mapping[str, Any]) -> Config:
+def _check(
+    model: type[Config], written: Mapping[str, Any], before: Mapping[str, Any] | None
+) -> tuple[Config, frozenset[str]]:
+    """The configuration, and the options of which only a variable of the machine is known."""
+    known = options_by_key(model)
+    variable = frozenset(key for key, value in written.items() if key in known and holds_variable(value))
+    counted = {key: value for key, value in written.items() if key in known and key not in variable}
+    problems = [
+        Problem(f"{key} cannot be a variable, because everything else depends on it; write its value", ("config", key))
+        for key in sorted(variable)
+        if known[key].required
+    ]
     try:
-        return model.model_validate(dict(written))
+        config = model.model_validate(counted)
     except ValidationError as error:
-        raise InvalidInput.from_problems([_explain(model, each) for each in error.errors()]) from error
+        problems += [_explain(model, each) for each in error.errors()]
+        problems += () if before is None else _mistyped(known, written, before)
+        raise InvalidInput.from_problems(problems) from error
+    problems += () if before is None else _mistyped(known, written, before)
+    if problems:
+        raise InvalidInput.from_problems(problems)
+    return config, variable
+
+
+def _mistyped(known: Mapping[str, Option], written: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Problem]:
+    for key in written:
+        if key not in known and key not in before and key not in FOREIGN_KEYS:
+            yield Problem(f"there is no option named {key!r:.80}{suggestion(key, known)}", ("config", key))
+
+
+def suggestion(key: str, known: Mapping[str, Option]) -> str:
+    """What to put behind a key that nobody knows: the option that it is probably meant to be, if there is one."""
+    close = get_close_matches(key.replace("-", "_").lower(), known, n=1, cutoff=0.75)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _either(option: Option) -> str:
+    return " or ".join(filter(None, (", ".join(option.choices[:-1]), option.choices[-1])))
 
 
 def _explain(model: type[BaseModel], error: Any) -> Problem:
     path = tuple(str(part) for part in error["loc"])
     key = path[0] if path else ""
-    if error["type"] == "extra_forbidden":
-        message = f"there is no option named {key!r}"
-    elif error["type"] == "missing":
+    if error["type"] == "missing" and len(path) == 1:
         message = f"{key} is missing: {model.model_fields[key].description}"
     elif error["type"] == "value_error":
         message = str(error["ctx"]["error"])
+        # What is wrong between options is said of the one that the message begins with.
+        path = path or (message.split()[0],)
     else:
         requirement = error["msg"].removeprefix("Input ").replace("valid ", "")
         message = f"{'.'.join(path)} is {error['input']!r:.80} but {requirement}"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from domain.config.checks import check_training
+from domain.config.options import offered_options
 from domain.config.training import TrainingConfig
 
 MERGE_OPTION = "merge_environment_config"
@@ -72,10 +73,9 @@ def inherited(environment_config: Mapping[str, Any], default_config: Mapping[str
 def sourced_config(
     environment_config: Mapping[str, Any], default_config: Mapping[str, Any] | None = None
 ) -> dict[str, Sourced]:
-    """Every option with the value that counts, and where that comes from."""
+    """Every option that the trainer acts on or that is written, with the value that counts and where that comes from."""
     sourced: dict[str, Sourced] = {
-        key: {"value": None if info.is_required() else info.default, "source": "default"}
-        for key, info in TrainingConfig.model_fields.items()
+        option.key: {"value": option.default, "source": "default"} for option in offered_options(TrainingConfig)
     }
     for key, value in inherited(environment_config, default_config).items():
         sourced[key] = {"value": value, "source": "default environment"}
@@ -84,9 +84,9 @@ def sourced_config(
     return sourced
 
 
-def check_environment(name: str, written: Mapping[str, Any]) -> None:
+def check_environment(name: str, written: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> None:
     """The environment `default` need not say what is trained: it is about what the others have in common.
 
-    Raises InvalidInput with one problem for each option that cannot be.
+    Raises InvalidInput with one problem for each option that cannot be; before: as in check_training.
     """
-    check_training({"model_family": ANY_FAMILY, **written} if is_default_environment(name) else written)
+    check_training({"model_family": ANY_FAMILY, **written} if is_default_environment(name) else written, before=before)

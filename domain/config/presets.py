@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from domain.config.memory import estimate_memory
 from domain.config.memory_plan import MemoryPlan
+from domain.config.options import options_by_key
 from domain.config.training import TrainingConfig
 from domain.families.denoisers import DENOISERS
 from domain.families.family import Family
@@ -65,11 +64,8 @@ def memory_presets(family: Family) -> tuple[MemoryPreset, ...]:
 
 def acts_on(family: Family, key: str, value: Any) -> bool:
     """Whether the trainer of today takes this value of this option."""
-    try:
-        TrainingConfig.model_validate({"model_family": family.key, key: value})
-    except ValidationError:
-        return False
-    return True
+    option = options_by_key(TrainingConfig)[key]
+    return not option.later and option.matters_to(family.key) and value not in option.later_choices
 
 
 def _light(family: Family) -> dict[str, Any]:

@@ -9,29 +9,26 @@ from pydantic import BaseModel
 
 from domain.access import Resource, ResourceKind, Rights
 from domain.config.changes import apply_changes, changes_between
-from domain.config.checks import normalise_keys
 from domain.config.dataset import DatasetConfig
-from domain.config.options import path_options
+from domain.config.forms import normalise_dataset, normalise_keys
+from domain.config.options import PATH_KIND, options_by_key, path_options, script_options
 from domain.config.training import TrainingConfig
 from domain.errors import NotAllowed
 from service.settings import Settings
-
-SCRIPT_KEYS = frozenset({"post_checkpoint_script", "post_upload_script", "validation_external_script"})
-"""Options of imported files whose values are run as commands, on the machine of the service."""
 
 
 def check_training_rights(
     rights: Rights, settings: Settings, before: Mapping[str, Any], set: Mapping[str, Any], unset: Sequence[str] = ()
 ) -> None:
     """Raises NotAllowed."""
-    _check(TrainingConfig, rights, settings, before, set, unset)
+    _check(TrainingConfig, rights, settings, before, normalise_keys(set), unset)
 
 
 def check_dataset_rights(
     rights: Rights, settings: Settings, before: Mapping[str, Any], set: Mapping[str, Any], unset: Sequence[str] = ()
 ) -> None:
     """Raises NotAllowed."""
-    _check(DatasetConfig, rights, settings, before, set, unset)
+    _check(DatasetConfig, rights, settings, before, normalise_dataset(set), unset)
 
 
 def _check(
@@ -42,9 +39,9 @@ def _check(
     set: Mapping[str, Any],
     unset: Sequence[str],
 ) -> None:
-    after = {key: value for key, value in before.items() if key not in unset} | normalise_keys(set)
+    after = {key: value for key, value in before.items() if key not in unset} | dict(set)
     changes = changes_between(before, after)
-    scripts = sorted(change["key"] for change in changes if change["key"] in SCRIPT_KEYS)
+    scripts = sorted(change["key"] for change in changes if change["key"] in script_options(model))
     if scripts and "scripts.edit" not in rights.permissions:
         raise NotAllowed(
             f"{scripts[0]} names a script that runs on this machine; that needs scripts.edit", path=scripts
@@ -52,8 +49,15 @@ def _check(
     changed = apply_changes({}, changes)
     for key in sorted(path_options(model) & changed.keys()):
         value = changed[key]
-        if isinstance(value, str) and is_meant_as_path(value):
+        if isinstance(value, str) and _names_file(model, key, value):
             check_path(rights, settings.allowed_paths, value, key=key)
+
+
+def _names_file(model: type[BaseModel], key: str, value: str) -> bool:
+    """Text in an option that holds either a file's name or something else only counts when it looks like one."""
+    if options_by_key(model)[key].kind != PATH_KIND:
+        return "/" in value or "\\" in value or value.endswith(".json")
+    return bool(value) and is_meant_as_path(value)
 
 
 def check_path(rights: Rights, allowed: Iterable[Path], written: str, *, key: str) -> None:

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 from domain.access import Resource, ResourceKind
 from domain.config.changes import reverse_change, undo_changes
 from domain.config.effective import is_default_environment, sourced_config, wants_defaults
+from domain.config.unused import unused_options
 from domain.environment import DATASETS_KEY
 from domain.errors import InUse, InvalidInput
 from service.access.config_rights import check_training_rights
@@ -27,6 +28,7 @@ from service.graphql.environment_versions import Change, EnvironmentVersion, Las
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
+from service.graphql.options import UnusedOption
 from service.graphql.payloads import DeletePayload, no_errors
 from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name
 from service.graphql.scalars import Cursor, decode_id, encode_id
@@ -75,6 +77,10 @@ class Environment(Node):
         if wants_defaults(self.row.config) and not is_default_environment(self.row.name):
             default = await read(info, find_default_environment)
         return cast(JSON, sourced_config(self.row.config, default.config if default else None))
+
+    @strawberry.field(description="What of its configuration is kept but does nothing in this version, by key.")
+    def unused_options(self) -> list[UnusedOption]:
+        return [UnusedOption.of(unused) for unused in unused_options(self.row.config)]
 
     @strawberry.field(description="Where its files are on the machine of the service; null until they are written.")
     async def folder(self, info: Info) -> str | None:

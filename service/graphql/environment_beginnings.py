@@ -51,6 +51,7 @@ def create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: A
         new_datasets=new_datasets,
         description=about["description"] if input.description is None else input.description,
         tags=about["tags"] if input.tags is None else input.tags,
+        keep_unknown=input.config is None,
         along=along,
     )
 

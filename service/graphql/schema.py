@@ -17,6 +17,7 @@ from service.graphql.errors import ShowOnlyRefusals
 from service.graphql.families import FamilyQuery
 from service.graphql.limits import LIMITS
 from service.graphql.node import Node
+from service.graphql.options import OptionQuery
 from service.graphql.policy import PolicyMutation, PolicyQuery
 from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
@@ -48,7 +49,7 @@ Query = merge_types(
     "Query",
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
-        *(SecretQuery, FamilyQuery, EnvironmentQuery, DatasetQuery, RunQuery),
+        *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, DatasetQuery, RunQuery),
     ),
 )
 Mutation = merge_types(

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from domain.access import Actor, Resource, ResourceKind, Rights
 from domain.application import AlongNew, SimpleTuner
 from domain.config.changes import undo_changes
-from domain.config.checks import check_dataset, check_training, normalise_keys
+from domain.config.checks import check_dataset, check_training
+from domain.config.forms import normalise_keys
 from domain.environment import DATASETS_KEY
 from domain.errors import InvalidInput, NameTaken, NotAllowed, NotFound, Refusal
 from service.access.config_rights import check_dataset_rights, check_path, check_training_rights
@@ -300,6 +301,7 @@ class Importer:
         if imported.config:
             environment_id = subject = self.application.create_environment(
                 self.actor,
+                keep_unknown=True,
                 name=plan.name,
                 config=imported.config,
                 dataset_ids=plan.dataset_ids,

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.config.dataset import DatasetConfig
+from domain.config.dataset import EMBED_TYPES, DatasetConfig
+from domain.config.foreign import FOREIGN_KEYS
 from domain.config.options import path_options
 from domain.config.training import TrainingConfig
 from service.importers.files import SourceFile, base_name
 from service.importers.findings import Imported, Ledger, Section
-from service.importers.option_names import DATASET_KEYS, OPTION_NAMES
 from service.importers.parsing import Unreadable, decode, parse_json
 from service.importers.rules import flag, is_blank, is_off
 from service.importers.shell import read_script, split_flags
@@ -44,11 +44,8 @@ OBSOLETE = {
     "max_workers": "that is up to the trainer here",
 }
 THEIR_DEFAULTS = {"learning_rate": 4e-7, "optimizer": "adamw_bf16", "gradient_checkpointing": True, "resolution": 1024}
-CACHE_PLACES = frozenset(
-    {"cache_dir", "cache_dir_vae", "text_embeds", "image_embeds", "conditioning_image_embeds"}
-    - DatasetConfig.model_fields.keys()
-)
-CACHE_KINDS = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds"})
+OPTION_NAMES = frozenset(TrainingConfig.model_fields) | FOREIGN_KEYS.keys()
+DATASET_KEYS = frozenset(DatasetConfig.model_fields) | {"disable", "is_regularization_data", "instanceprompt"}
 CACHED_HERE = "where encodings were kept; a run here keeps its own"
 
 VARIABLES = {
@@ -277,7 +274,7 @@ def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str) -> None:
     taken = Names()
     renamed: dict[Any, str] = {}
     for entry in root.sections("datasets"):
-        if str(entry.get("dataset_type")) in CACHE_KINDS:
+        if str(entry.get("dataset_type")) in EMBED_TYPES:
             entry.drop_rest(CACHED_HERE)
         elif any(is_on_if_given(entry, key) for key in ("disabled", "disable")):
             entry.drop_rest("this dataset is disabled in the file")
@@ -302,13 +299,10 @@ def _read_entry(source: Source, entry: Section, taken: Names) -> dict[str, Any]:
         value = entry.get(key)
         if key == "id":
             value = name
-        elif key in CACHE_PLACES:
-            entry.drop(key, CACHED_HERE)
-            continue
         elif key in ("disabled", "disable"):
             entry.drop(key, "it is not disabled")
             continue
-        elif key not in DATASET_KEYS and key not in DatasetConfig.model_fields:
+        elif key not in DATASET_KEYS:
             entry.unmap(key, "no such key is known")
             continue
         elif key in path_options(DatasetConfig) and isinstance(value, str):

@@ -275,6 +275,7 @@ class EnvironmentMirror:
         try:
             self._application.create_environment(
                 FILE,
+                keep_unknown=True,
                 name=name,
                 config=read.options,
                 dataset_ids=datasets.order,

@@ -335,7 +335,7 @@ def test_dataset_has_its_own_options_and_else_those_of_the_environment() -> None
         ({"maximum_image_size": 2000}, "without target_downsample_size"),
         ({"maximum_image_size": 1000, "target_downsample_size": 1500}, "larger than maximum_image_size 1000"),
         ({"minimum_aspect_ratio": 2, "maximum_aspect_ratio": 1}, "no picture can have both"),
-        ({"crop_style": "face"}, "crop_style is 'face'"),
+        ({"crop_style": "middle"}, "crop_style is 'middle'"),
     ],
 )
 def test_geometry_that_cannot_be_is_refused(options: dict[str, Any], expected: str) -> None:

@@ -4,16 +4,17 @@ from typing import Any
 
 import pytest
 
-from domain.config.checks import check_dataset, check_training, normalise_keys
+from domain.config.checks import check_dataset, check_training
 from domain.config.dataset import DatasetConfig, is_picture
-from domain.config.options import options_of, path_options
+from domain.config.forms import normalise_keys
+from domain.config.options import offered_options, options_of, path_options
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput
 
 
 def messages(written: dict[str, Any]) -> dict[str, str]:
     with pytest.raises(InvalidInput) as refusal:
-        check_training(written)
+        check_training(written, before={})
     return {problem.path[-1]: problem.message for problem in refusal.value.problems}
 
 
@@ -24,7 +25,7 @@ def test_smallest_config_is_valid() -> None:
 def test_each_wrong_option_is_named_with_its_value() -> None:
     assert messages({"model_family": "sd1x", "lora_rank": 0, "lerning_rate": 1e-4}) == {
         "lora_rank": "lora_rank is 0 but should be greater than or equal to 1",
-        "lerning_rate": "there is no option named 'lerning_rate'",
+        "lerning_rate": "there is no option named 'lerning_rate'; did you mean learning_rate?",
     }
 
 
@@ -34,7 +35,7 @@ def test_missing_family_says_what_it_is() -> None:
 
 def test_run_without_length_names_both_options() -> None:
     assert messages({"model_family": "sd1x", "max_train_steps": 0, "num_train_epochs": 0}) == {
-        "config": "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train"
+        "max_train_steps": "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train"
     }
 
 
@@ -68,8 +69,11 @@ def test_every_option_is_described(model: type[TrainingConfig] | type[DatasetCon
 
 
 def test_paths_are_known() -> None:
-    assert path_options(TrainingConfig) == {"pretrained_model_name_or_path"}
-    assert path_options(DatasetConfig) == {"instance_data_dir"}
+    offered = {option.key for option in offered_options(TrainingConfig)}
+    assert path_options(TrainingConfig) & offered == {"pretrained_model_name_or_path", "user_prompt_library"}
+    assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
+        "instance_data_dir"
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 
 from domain.access import Actor
 from domain.application import SimpleTuner
+from domain.config.unused import unused_options
 from service.database import Database
 from service.mirror.files import FilesRow, find_files, list_folder_problems, write_files_row
 from service.mirror.mirror import EnvironmentMirror
@@ -345,7 +346,10 @@ def test_description_in_the_files_counts(world: World) -> None:
             '{"model_family": "sd1x",\n"seed": -1}',
             "seed is -1 but should be greater than or equal to 0 (config.json line 2)",
         ),
-        ('{"model_family": "sd1x",\n"--sede": 1}', "there is no option named 'sede' (config.json line 2)"),
+        (
+            '{"model_family": "sd1x",\n"--seed": "x"}',
+            "seed is 'x' but should be a integer, unable to parse string as an integer (config.json line 2)",
+        ),
         ("{}", "model_family is missing: The architecture to train."),
     ],
 )
@@ -448,17 +452,37 @@ def test_datasets_are_changed_made_and_left_out_by_hand(world: World) -> None:
 def test_entries_and_keys_that_are_not_used_are_written_again(world: World) -> None:
     world.create()
     embeds = {"id": "embeds", "dataset_type": "text_embeds", "cache_dir": "x"}
-    elsewhere = {"id": "far", "type": "aws", "aws_bucket_name": "b"}
-    ink = {"id": "cats-ink", "instance_data_dir": "/ink", "probability": 0.5}
-    world.write("cats/multidatabackend.json", [embeds, ink, elsewhere])
+    ink = {"id": "cats-ink", "instance_data_dir": "/ink", "my_colour": 0.5}
+    world.write("cats/multidatabackend.json", [embeds, ink])
     world.settle()
     assert (world.environment().revision, world.dataset("cats-ink").revision) == (1, 1)
     world.change(seed=5)
     world.settle()
-    assert world.written("cats/multidatabackend.json") == [ink, embeds, elsewhere]
+    assert world.written("cats/multidatabackend.json") == [ink, embeds]
     shutil.rmtree(world.configs / "cats")
     world.settle()
-    assert world.written("cats/multidatabackend.json") == [ink, embeds, elsewhere]
+    assert world.written("cats/multidatabackend.json") == [ink, embeds]
+
+
+def test_what_cannot_be_trained_on_yet_is_versioned_all_the_same(world: World) -> None:
+    world.create()
+    elsewhere = {"id": "far", "type": "aws", "aws_bucket_name": "b"}
+    ink = {"id": "cats-ink", "instance_data_dir": "/ink", "probability": 0.5}
+    world.write("cats/multidatabackend.json", [ink, elsewhere])
+    world.settle()
+    assert world.files().problem is None
+    assert (world.environment().revision, world.dataset("cats-ink").config["probability"]) == (2, 0.5)
+    assert world.dataset("far").config == elsewhere
+
+
+def test_misspelt_option_is_kept_and_said(world: World) -> None:
+    world.create(seed=1)
+    world.write("cats/config.json", {"model_family": "sd1x", "seed": 1, "lora_rnk": 8})
+    world.settle()
+    assert world.files().problem is None
+    assert [(each.key, each.reason) for each in unused_options(world.environment().config)] == [
+        ("lora_rnk", "there is no option of this name; did you mean lora_rank?")
+    ]
 
 
 def test_dataset_of_two_environments_reaches_both_folders(world: World) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from domain.config.dataset import DatasetConfig
+from trainer.errors import TrainingError
 
 NO_CAPTION = ""
 
@@ -20,6 +21,8 @@ def captions_of(picture: Path, dataset: DatasetConfig) -> tuple[str, ...]:
             return (" ".join(picture.stem.replace("_", " ").split()),)
         case "instanceprompt":
             return (dataset.instance_prompt,) if dataset.instance_prompt else ()
+        case other:
+            raise TrainingError(f"dataset {dataset.id!r}: captions cannot come from {other} yet; write .txt files")
 
 
 def _lines_of(path: Path) -> tuple[str, ...]:

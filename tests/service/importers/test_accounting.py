@@ -18,9 +18,9 @@ from service.importers import (
     onetrainer_rules,
 )
 from service.importers.findings import Imported
-from service.importers.option_names import DATASET_KEYS, OPTION_NAMES
 from service.importers.rules import Rules, To
 from service.importers.secrets import MASK
+from service.importers.simpletuner import DATASET_KEYS, OPTION_NAMES
 from tests.service.importers.reading import (
     FIXTURES,
     assert_accounted,

@@ -89,12 +89,12 @@ def test_dry_run_makes_nothing(importer: Importer) -> None:
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_what_cannot_be_created_leaves_nothing_and_says_everything(importer: Importer, dry_run: bool) -> None:
-    bad = described(lora_rank=0, datasets=({"id": "a", "type": "local", "instance_data_dir": "/a", "colour": 1},))
+    bad = described(lora_rank=0, datasets=({"id": "a", "type": "local", "instance_data_dir": "/a", "repeats": -1},))
     outcome = importer.make(bad, dry_run=dry_run)
     assert outcome.status == ImportStatus.REFUSED
     assert outcome.problems == (
         "lora_rank is 0 but should be greater than or equal to 1",
-        "dataset 'a': there is no option named 'colour'",
+        "dataset 'a': repeats is -1 but should be greater than or equal to 0",
     )
     assert num_environments(importer) == 0
     with importer.database.reading() as session:

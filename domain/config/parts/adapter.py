@@ -1,0 +1,192 @@
+"""The small weights trained beside the frozen base model: LoRA by peft, or LyCORIS."""
+
+from typing import Any, Literal
+
+from domain.config.options import Group, Part, option
+
+ADAPTER = ("lora",)
+
+
+class AdapterOptions(Part):
+    group = Group("adapter", "Adapter", "Size and kind of the weights that are trained beside the base model.")
+
+    lora_type: Literal["standard", "lycoris"] = option(
+        "standard",
+        label="Kind",
+        later=True,
+        usable=["standard"],
+        model_types=ADAPTER,
+        help="standard is the LoRA of peft. lycoris has further kinds such as LoKr, which lycoris_config chooses.",
+    )
+    lora_rank: int = option(
+        16,
+        label="Rank",
+        ge=1,
+        le=1024,
+        model_types=ADAPTER,
+        help="Size of the adapter. Larger learns more and needs more memory and disk.",
+    )
+    lora_alpha: float | None = option(
+        None,
+        label="Alpha",
+        advanced=True,
+        gt=0,
+        model_types=ADAPTER,
+        help="Strength of the adapter relative to its rank. Empty means equal to the rank.",
+    )
+    lora_dropout: float = option(
+        0.1,
+        label="Dropout",
+        advanced=True,
+        ge=0,
+        lt=1,
+        model_types=ADAPTER,
+        help="Share of the adapter's inputs left out at random in each step.",
+    )
+    lora_init_type: Literal["default", "gaussian", "loftq", "olora", "pissa"] = option(
+        "default",
+        label="Initialisation",
+        advanced=True,
+        usable=["default", "gaussian"],
+        model_types=ADAPTER,
+        help="How the adapter's first matrix is drawn; the second one starts at zero.",
+    )
+    peft_lora_target_modules: list[str] | None = option(
+        None,
+        label="Target modules",
+        advanced=True,
+        kind="json",
+        model_types=ADAPTER,
+        help="Names of the layers that get an adapter, as a JSON list. Empty means the family's attention layers.",
+    )
+    use_dora: bool = option(
+        False,
+        label="DoRA",
+        advanced=True,
+        later=True,
+        decisive=True,
+        model_types=ADAPTER,
+        help="Train direction and magnitude of the weights apart: closer to full training, slower.",
+    )
+    use_rslora: bool = option(
+        False,
+        label="Rank-stabilised",
+        advanced=True,
+        later=True,
+        model_types=ADAPTER,
+        help="Divide alpha by the square root of the rank, so that high ranks learn as fast as low ones.",
+    )
+    peft_lora_mode: Literal["standard", "singlora"] = option(
+        "standard",
+        label="Form",
+        advanced=True,
+        later=True,
+        usable=["standard"],
+        model_types=ADAPTER,
+        help="standard multiplies two matrices; singlora multiplies one with itself, in half the size.",
+    )
+    singlora_ramp_up_steps: int = option(
+        0,
+        label="Ramp of SingLoRA",
+        advanced=True,
+        later=True,
+        ge=0,
+        unit="steps",
+        requires={"peft_lora_mode": "singlora"},
+        help="Steps over which its strength grows from zero.",
+    )
+    slider_lora_target: bool = option(
+        False,
+        label="Slider",
+        advanced=True,
+        later=True,
+        decisive=True,
+        model_types=ADAPTER,
+        help="Train an adapter whose strength moves a property up and down, from datasets with a slider_strength.",
+    )
+    init_lora: str | None = option(
+        None,
+        label="Adapter to begin with",
+        advanced=True,
+        later=True,
+        decisive=True,
+        kind="path",
+        model_types=ADAPTER,
+        help="A file or a name on the Hub. Training goes on from this adapter instead of a new one.",
+    )
+    init_lora_step: int | None = option(
+        None,
+        label="Its step",
+        advanced=True,
+        later=True,
+        ge=0,
+        unit="steps",
+        help="How many steps that adapter has behind it; counting goes on from there.",
+    )
+    init_lora_ema: str | None = option(
+        None,
+        label="Its average",
+        advanced=True,
+        later=True,
+        kind="path",
+        requires={"use_ema": True},
+        help="The averaged weights that belong to that adapter, to go on averaging from.",
+    )
+    lora_format: Literal["diffusers", "comfyui"] = option(
+        "diffusers",
+        label="File format",
+        advanced=True,
+        later=True,
+        model_types=ADAPTER,
+        help="Names of the weights in the saved file: as diffusers reads them, or as ComfyUI does.",
+    )
+    lycoris_config: dict[str, Any] | str | None = option(
+        None,
+        label="LyCORIS",
+        later=True,
+        may_be_file=True,
+        requires={"lora_type": "lycoris"},
+        help="What LyCORIS adapts, and how: a JSON object with algo, linear_dim and so on, or the file that holds it.",
+    )
+    init_lokr_norm: float | None = option(
+        None,
+        label="LoKr's first size",
+        advanced=True,
+        later=True,
+        ge=0,
+        requires={"lora_type": "lycoris"},
+        help="Begin with small noise of this norm instead of zeros, so that LoKr learns from the first step; 1e-3 is usual.",
+    )
+    assistant_lora_path: str | None = option(
+        None,
+        label="Assistant",
+        advanced=True,
+        later=True,
+        kind="path",
+        families=["flux", "z_image"],
+        help="An adapter that undoes the distillation of a fast flavour while training, and is left out afterwards.",
+    )
+    assistant_lora_strength: float = option(
+        1.0,
+        label="Assistant's strength",
+        advanced=True,
+        later=True,
+        families=["flux", "z_image"],
+        help="How strongly the assistant counts in training.",
+    )
+    assistant_lora_inference_strength: float = option(
+        0.0,
+        label="Assistant in validation",
+        advanced=True,
+        later=True,
+        families=["flux", "z_image"],
+        help="How strongly the assistant counts in validation pictures.",
+    )
+    disable_assistant_lora: bool = option(
+        False,
+        label="No assistant",
+        advanced=True,
+        later=True,
+        families=["flux", "z_image"],
+        help="Train without the assistant that the flavour would bring by itself.",
+    )

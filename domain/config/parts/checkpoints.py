@@ -1,0 +1,111 @@
+"""What is saved of a run, when, and what happens when the disk is full."""
+
+from typing import Literal
+
+from domain.config.options import Group, Part, option
+
+
+class CheckpointOptions(Part):
+    group = Group("checkpoints", "Checkpoints", "What is saved while training, to go on from and to use.")
+
+    checkpoint_step_interval: int = option(
+        500,
+        label="Checkpoint every",
+        ge=1,
+        unit="steps",
+        aliases=["checkpointing_steps", "save_every_n_steps"],
+        help="Steps between checkpoints. A run that dies goes on from the last one.",
+    )
+    checkpoint_epoch_interval: int | None = option(
+        None,
+        label="Checkpoint after epochs",
+        advanced=True,
+        later=True,
+        ge=1,
+        unit="epochs",
+        help="Also save whenever this many epochs are done.",
+    )
+    checkpoints_total_limit: int = option(
+        5,
+        label="Checkpoints kept",
+        ge=1,
+        aliases=["save_total_limit"],
+        help="Older checkpoints are removed when there are more.",
+    )
+    checkpointing_rolling_steps: int = option(
+        0,
+        label="Rolling checkpoint every",
+        advanced=True,
+        later=True,
+        ge=0,
+        unit="steps",
+        help="Further checkpoints that are soon replaced by the next one, so that little is lost. 0: none.",
+    )
+    checkpoints_rolling_total_limit: int = option(
+        1,
+        label="Rolling checkpoints kept",
+        advanced=True,
+        later=True,
+        ge=1,
+        help="How many of them there are at most.",
+    )
+    checkpointing_use_tempdir: bool = option(
+        False,
+        label="Save aside first",
+        advanced=True,
+        later=True,
+        help="Write checkpoints to a temporary folder and move them when they are whole. Here that is always so.",
+    )
+    resume_from_checkpoint: str | None = option(
+        None,
+        label="Go on from",
+        advanced=True,
+        later=True,
+        help="latest, or the name of a checkpoint, to go on from when a run is started. Here runs are resumed by themselves.",
+    )
+    delete_invalid_checkpoints: bool = option(
+        False,
+        label="Delete damaged checkpoints",
+        advanced=True,
+        later=True,
+        help="Remove checkpoints that cannot be loaded. Here they are set aside.",
+    )
+    save_text_encoder: bool = option(
+        False,
+        label="Save text encoders",
+        advanced=True,
+        later=True,
+        model_types=["full"],
+        help="Put the text encoders beside the trained weights, so that the folder is complete.",
+    )
+    disk_low_threshold: str | None = option(
+        None,
+        label="Free space needed",
+        advanced=True,
+        later=True,
+        help="How much must be free before a checkpoint is written, for example 20GB.",
+    )
+    disk_low_action: Literal["stop", "wait", "script"] = option(
+        "stop",
+        label="With less",
+        advanced=True,
+        later=True,
+        help="End the run, wait until there is room, or run a script that makes some.",
+    )
+    disk_low_script: str | None = option(
+        None,
+        label="Script that makes room",
+        advanced=True,
+        later=True,
+        is_script=True,
+        requires={"disk_low_action": "script"},
+        help="The command that is run when space is short.",
+    )
+    output_dir: str = option(
+        "simpletuner-results",
+        label="Folder of results",
+        advanced=True,
+        later=True,
+        kind="path",
+        help="Where the command line keeps a run. Here each run has its own folder.",
+    )

@@ -1,0 +1,221 @@
+"""How often the pictures of a dataset count, and what they are used for."""
+
+from typing import Any, Literal
+
+from domain.config.options import Group, Part, option
+
+
+class UseOptions(Part):
+    group = Group("weight", "Weight and use", "How often the pictures count, and what for.")
+
+    repeats: int = option(
+        0,
+        label="Repeats",
+        ge=0,
+        le=100_000,
+        help="How many extra times each picture counts in an epoch.",
+    )
+    probability: float = option(
+        1.0,
+        label="Probability",
+        later=True,
+        ge=0,
+        help="How often the dataset is drawn from, compared with the others.",
+    )
+    max_num_samples: int | None = option(
+        None,
+        label="At most",
+        advanced=True,
+        later=True,
+        ge=1,
+        unit="pictures",
+        help="Train on that many of the pictures, always the same ones.",
+    )
+    train_batch_size: int | None = option(
+        None, label="Batch size", advanced=True, later=True, ge=1, help="Of this dataset. Empty: as in the environment."
+    )
+    start_epoch: int = option(
+        1, label="From epoch", advanced=True, later=True, ge=0, help="Before this one the dataset is left out."
+    )
+    end_epoch: int | None = option(
+        None, label="To epoch", advanced=True, later=True, ge=0, help="After this one the dataset is left out."
+    )
+    start_step: int = option(
+        0, label="From step", advanced=True, later=True, ge=0, help="Before this one the dataset is left out."
+    )
+    end_step: int | None = option(
+        None, label="To step", advanced=True, later=True, ge=0, help="After this one the dataset is left out."
+    )
+    is_regularisation_data: bool = option(
+        False,
+        label="Keeps what is known",
+        later=True,
+        aliases=["is_regularization_data"],
+        help="Pictures of what the model should not forget: prior preservation.",
+    )
+    slider_strength: float | None = option(
+        None, label="Slider", advanced=True, later=True, help="On which side of a slider the pictures are, and how far."
+    )
+    timestep_sampling_offset: float = option(
+        0.0,
+        label="Shift of noise levels",
+        advanced=True,
+        later=True,
+        help="Draw more (above 0) or less noisy steps for this dataset.",
+    )
+    conditioning_data: str | list[str] | None = option(
+        None,
+        label="Conditioned by",
+        kind="json",
+        advanced=True,
+        later=True,
+        help="The datasets that hold a conditioning picture of the same name for each picture.",
+    )
+    conditioning_type: Literal["controlnet", "mask", "reference_strict", "reference_loose"] | None = option(
+        None, label="Condition", advanced=True, later=True, help="What the pictures are for those they belong to."
+    )
+    conditioning: list[Any] | dict[str, Any] | None = option(
+        None,
+        label="Made conditions",
+        advanced=True,
+        later=True,
+        help="Conditioning pictures to make from the pictures.",
+    )
+    source_dataset_id: str | None = option(
+        None, label="Made from", advanced=True, later=True, help="The dataset that this one is derived from."
+    )
+    grounding: dict[str, Any] | None = option(
+        None,
+        label="Boxes",
+        advanced=True,
+        later=True,
+        help="Where things are in the pictures, for models that are told.",
+    )
+    video: dict[str, Any] | None = option(
+        None, label="Video", advanced=True, later=True, help="Settings for videos; this version trains on pictures."
+    )
+    audio: dict[str, Any] | None = option(
+        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains on pictures."
+    )
+    is_i2v: bool | None = option(
+        None, label="Image to video", advanced=True, later=True, help="For videos; this version trains on pictures."
+    )
+
+
+class DatasetCacheOptions(Part):
+    group = Group("caches", "Caches and scans", "How pictures are looked at and encoded beforehand.")
+
+    default: bool = option(
+        False,
+        label="The usual one",
+        advanced=True,
+        later=True,
+        help="Where no dataset of embeds is named, this one counts.",
+    )
+    cache_dir: str | None = option(
+        None,
+        label="Cache",
+        kind="path",
+        advanced=True,
+        later=True,
+        help="Where downloads or encodings are kept; here each run keeps its own.",
+    )
+    cache_dir_vae: str | None = option(
+        None,
+        label="Cache of latents",
+        kind="path",
+        advanced=True,
+        later=True,
+        help="Where encoded pictures are kept; here each run keeps its own.",
+    )
+    cache_dir_conditioning_image_embeds: str | None = option(
+        None,
+        label="Cache of conditions",
+        kind="path",
+        advanced=True,
+        later=True,
+        help="Where encoded conditioning pictures are kept; here each run keeps its own.",
+    )
+    text_embeds: str | None = option(
+        None, label="Text embeds", advanced=True, later=True, help="The dataset that says where they are kept."
+    )
+    image_embeds: str | None = option(
+        None, label="Image embeds", advanced=True, later=True, help="The dataset that says where they are kept."
+    )
+    conditioning_image_embeds: str | None = option(
+        None, label="Embeds of conditions", advanced=True, later=True, help="The dataset that says where they are kept."
+    )
+    vae_batch_size: int | None = option(
+        None, label="VAE batch size", advanced=True, later=True, ge=1, help="Pictures encoded at once."
+    )
+    write_batch_size: int | None = option(
+        None, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to the cache at once."
+    )
+    read_batch_size: int | None = option(
+        None, label="Read at once", advanced=True, later=True, ge=1, help="Files read at once."
+    )
+    text_encoder_batch_size: int | None = option(
+        None, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+    )
+    image_processing_batch_size: int | None = option(
+        None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."
+    )
+    vae_cache_clear_each_epoch: bool = option(
+        False, label="Encode anew", advanced=True, later=True, help="Encode pictures anew in each epoch."
+    )
+    vae_cache_ondemand: bool = option(
+        False, label="Encode late", advanced=True, later=True, help="Encode pictures when they are first trained on."
+    )
+    vae_cache_disable: bool = option(
+        False, label="Keep no latents", advanced=True, later=True, help="Encode pictures each time they are trained on."
+    )
+    text_cache_ondemand: bool = option(
+        False,
+        label="Encode captions late",
+        advanced=True,
+        later=True,
+        help="Encode captions when they are first needed.",
+    )
+    text_cache_disable: bool = option(
+        False, label="Keep no embeds", advanced=True, later=True, help="Encode captions each time they are needed."
+    )
+    hash_filenames: bool = option(
+        True, label="Hashed names", advanced=True, later=True, help="Name cached files by a hash of the picture's name."
+    )
+    skip_file_discovery: str = option(
+        "", label="Skip scans", advanced=True, later=True, help="Which scans to leave out when nothing has changed."
+    )
+    preserve_data_backend_cache: bool = option(
+        False, label="Keep listings", advanced=True, later=True, help="Do not list the files anew for each run."
+    )
+    metadata_update_interval: int | None = option(
+        None, label="Save scans every", advanced=True, later=True, ge=1, unit="seconds", help="While a scan goes on."
+    )
+    scan_for_errors: bool = option(
+        False, label="Look for damage", advanced=True, later=True, help="Open every file before training starts."
+    )
+    delete_unwanted_images: bool = option(
+        False, label="Delete unfit pictures", advanced=True, later=True, help="Remove what is left out, for good."
+    )
+    delete_problematic_images: bool = option(
+        False, label="Delete unreadable pictures", advanced=True, later=True, help="Remove them from disk, for good."
+    )
+    delete_nsfw_images: bool = option(
+        False,
+        label="Delete indecent pictures",
+        advanced=True,
+        later=True,
+        help="Remove what a classifier finds, for good.",
+    )
+    ignore_missing_files: bool = option(
+        False, label="Ignore missing files", advanced=True, later=True, help="Go on when listed files are gone."
+    )
+    memory_filesystem_path: str | None = option(
+        None, label="Memory disk", kind="path", advanced=True, later=True, help="Where a disk in memory is mounted."
+    )
+    memory_filesystem_size: str | None = option(
+        None, label="Its size", advanced=True, later=True, help="How much memory it may take."
+    )
+    memory_filesystem_sudo: bool = option(
+        False, label="Mount as root", advanced=True, later=True, help="Mount it with sudo."
+    )

@@ -1,0 +1,226 @@
+"""What options mean together: combinations that cannot be, each with the way out.
+
+A combination with a clear meaning is no problem, even a clumsy one: files of other tools are full of them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from domain.config.dataset import DatasetConfig
+from domain.config.training import TrainingConfig
+from domain.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """keys: the options it is about, the one to change first. is_broken: a function of the whole configuration."""
+
+    keys: tuple[str, ...]
+    is_broken: Callable[[TrainingConfig], bool]
+    message: Callable[[TrainingConfig], str]
+
+
+def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
+    """unknown: options whose value is not known yet; nothing can be said about them."""
+    for rule in RULES:
+        if not unknown & set(rule.keys) and rule.is_broken(config):
+            yield Problem(rule.message(config), ("config", rule.keys[0]))
+
+
+def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
+    if config.caption_strategy == "instanceprompt" and not config.instance_prompt and "instance_prompt" not in unknown:
+        yield Problem(
+            "caption_strategy is instanceprompt but instance_prompt is empty; write the caption for all pictures there",
+            ("config", "instance_prompt"),
+        )
+
+
+def _offloaders(config: TrainingConfig) -> list[str]:
+    in_use = {
+        "ramtorch": config.ramtorch,
+        "musubi_blocks_to_swap": config.musubi_blocks_to_swap > 0,
+        "enable_group_offload": config.enable_group_offload,
+    }
+    return [key for key, is_on in in_use.items() if is_on]
+
+
+def _timestep_draws(config: TrainingConfig) -> list[str]:
+    in_use = {
+        "flow_use_uniform_schedule": config.flow_use_uniform_schedule,
+        "flow_use_beta_schedule": config.flow_use_beta_schedule,
+        "flow_cubic_schedule_weights": config.flow_cubic_schedule_weights is not None,
+        "flow_custom_timesteps": config.flow_custom_timesteps is not None,
+    }
+    return [key for key, is_on in in_use.items() if is_on]
+
+
+def _spoken(keys: list[str]) -> str:
+    return f"{', '.join(keys[:-1])} and {keys[-1]}"
+
+
+RULES = (
+    Rule(
+        ("max_train_steps", "num_train_epochs"),
+        lambda config: config.max_train_steps == 0 and config.num_train_epochs == 0,
+        lambda _: "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train",
+    ),
+    Rule(
+        ("base_model_precision", "model_type"),
+        lambda config: config.model_type == "full" and config.base_model_precision != "no_change",
+        lambda config: (
+            f"model_type is full but base_model_precision is {config.base_model_precision}, and quantised weights "
+            "cannot be trained; set base_model_precision to no_change, or model_type to lora"
+        ),
+    ),
+    Rule(
+        ("deepspeed_config", "model_type"),
+        lambda config: config.model_type == "lora" and bool(config.deepspeed_config),
+        lambda _: (
+            "model_type is lora but deepspeed_config is set, and an adapter is too small to shard; "
+            "leave deepspeed_config empty, or set model_type to full"
+        ),
+    ),
+    Rule(
+        ("fsdp_enable", "deepspeed_config"),
+        lambda config: config.fsdp_enable and bool(config.deepspeed_config),
+        lambda _: "fsdp_enable is on and deepspeed_config is set, but only one of them can shard; switch one off",
+    ),
+    Rule(
+        ("ramtorch", "musubi_blocks_to_swap", "enable_group_offload"),
+        lambda config: len(_offloaders(config)) > 1,
+        lambda config: (
+            f"{_spoken(_offloaders(config))} all move weights to main memory and get in each other's way; "
+            "keep one of them"
+        ),
+    ),
+    Rule(
+        ("enable_group_offload", "deepspeed_config"),
+        lambda config: config.enable_group_offload and bool(config.deepspeed_config),
+        lambda _: "enable_group_offload is on and deepspeed_config is set, but both would move weights; switch one off",
+    ),
+    Rule(
+        ("fuse_optimizer", "gradient_accumulation_steps"),
+        lambda config: config.fuse_optimizer and config.gradient_accumulation_steps > 1,
+        lambda config: (
+            f"fuse_optimizer is on but gradient_accumulation_steps is {config.gradient_accumulation_steps}, and an "
+            "update that is made at once leaves nothing to add up; switch fuse_optimizer off, or set "
+            "gradient_accumulation_steps to 1"
+        ),
+    ),
+    Rule(
+        ("hub_model_id", "push_to_hub"),
+        lambda config: config.push_to_hub and not config.hub_model_id,
+        lambda _: "push_to_hub is on but hub_model_id is empty; name the repository there, or switch push_to_hub off",
+    ),
+    Rule(
+        ("push_checkpoints_to_hub", "push_to_hub"),
+        lambda config: config.push_checkpoints_to_hub and not config.push_to_hub,
+        lambda _: "push_checkpoints_to_hub is on but push_to_hub is off; switch both on, or both off",
+    ),
+    Rule(
+        ("lycoris_config", "lora_type"),
+        lambda config: config.model_type == "lora" and config.lora_type == "lycoris" and not config.lycoris_config,
+        lambda _: (
+            "lora_type is lycoris but lycoris_config is empty; write there what is adapted, or the file that says it, "
+            "or set lora_type to standard"
+        ),
+    ),
+    Rule(
+        ("use_dora", "lora_type"),
+        lambda config: config.use_dora and config.lora_type == "lycoris",
+        lambda _: "use_dora is on but lora_type is lycoris, which does not know it; switch use_dora off",
+    ),
+    Rule(
+        ("init_lora_step", "init_lora"),
+        lambda config: config.init_lora_step is not None and not config.init_lora,
+        lambda _: (
+            "init_lora_step is set but init_lora is empty, so there is no adapter with steps behind it; name it in "
+            "init_lora, or leave init_lora_step empty"
+        ),
+    ),
+    Rule(
+        ("init_lora_step", "resume_from_checkpoint"),
+        lambda config: config.init_lora_step is not None and config.resume_from_checkpoint not in (None, "latest"),
+        lambda config: (
+            f"init_lora_step and resume_from_checkpoint ({config.resume_from_checkpoint!r:.80}) both say where to "
+            "begin; leave one of them empty"
+        ),
+    ),
+    Rule(
+        ("validation_external_script", "validation_method"),
+        lambda config: config.validation_method == "external-script" and not config.validation_external_script,
+        lambda _: (
+            "validation_method is external-script but validation_external_script is empty; write the command there, "
+            "or set validation_method to simpletuner-local"
+        ),
+    ),
+    Rule(
+        ("disk_low_script", "disk_low_action"),
+        lambda config: config.disk_low_action == "script" and not config.disk_low_script,
+        lambda _: (
+            "disk_low_action is script but disk_low_script is empty; write the command there, or set disk_low_action "
+            "to stop or wait"
+        ),
+    ),
+    Rule(
+        ("target_downsample_size", "maximum_image_size"),
+        lambda config: config.maximum_image_size is not None and config.target_downsample_size is None,
+        lambda _: (
+            "maximum_image_size is set but target_downsample_size is empty; say there what too large pictures are "
+            "shrunk to, or leave maximum_image_size empty"
+        ),
+    ),
+    Rule(
+        ("target_downsample_size", "maximum_image_size"),
+        lambda config: (
+            config.maximum_image_size is not None
+            and config.target_downsample_size is not None
+            and config.target_downsample_size > config.maximum_image_size
+        ),
+        lambda config: (
+            f"target_downsample_size is {config.target_downsample_size:g} but maximum_image_size is "
+            f"{config.maximum_image_size:g}; pictures are shrunk to no more than that"
+        ),
+    ),
+    Rule(
+        ("flow_use_uniform_schedule", "flow_use_beta_schedule", "flow_cubic_schedule_weights", "flow_custom_timesteps"),
+        lambda config: len(_timestep_draws(config)) > 1,
+        lambda config: f"{_spoken(_timestep_draws(config))} each say how timesteps are drawn; keep one of them",
+    ),
+    Rule(
+        ("timestep_bias_begin", "timestep_bias_end"),
+        lambda config: (
+            config.timestep_bias_strategy == "range" and config.timestep_bias_begin >= config.timestep_bias_end
+        ),
+        lambda config: (
+            f"timestep_bias_begin is {config.timestep_bias_begin} but timestep_bias_end is {config.timestep_bias_end}; "
+            "a range begins before it ends"
+        ),
+    ),
+    Rule(
+        ("flux_guidance_min", "flux_guidance_max"),
+        lambda config: (
+            config.flux_guidance_mode == "random-range" and config.flux_guidance_min > config.flux_guidance_max
+        ),
+        lambda config: (
+            f"flux_guidance_min is {config.flux_guidance_min:g} but flux_guidance_max is {config.flux_guidance_max:g}; "
+            "write the smaller one first"
+        ),
+    ),
+    Rule(
+        ("context_parallel_size", "num_processes"),
+        lambda config: config.num_processes % config.context_parallel_size != 0,
+        lambda config: (
+            f"context_parallel_size is {config.context_parallel_size} but num_processes is {config.num_processes}; "
+            "the devices must divide into groups of that size"
+        ),
+    ),
+    Rule(
+        ("machine_rank", "num_machines"),
+        lambda config: config.machine_rank >= config.num_machines,
+        lambda config: (
+            f"machine_rank is {config.machine_rank} but num_machines is {config.num_machines}; "
+            "ranks go from 0 to one less than the machines"
+        ),
+    ),
+)
