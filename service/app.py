@@ -29,6 +29,7 @@ from service.live.bell import Bell
 from service.mirror.mirror import EnvironmentMirror
 from service.outage import FAILURES
 from service.parts import Parts
+from service.preflight import known_sizes  # noqa: F401  its table belongs to the metadata
 from service.read_models.environment import find_default_environment, find_environment_named
 from service.read_models.projection import make_current, project
 from service.read_models.training_run import num_runs_of

@@ -19,6 +19,7 @@ from service.graphql.limits import LIMITS
 from service.graphql.node import Node
 from service.graphql.options import OptionQuery
 from service.graphql.policy import PolicyMutation, PolicyQuery
+from service.graphql.preflight import PreflightQuery
 from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
 from service.graphql.secret import SecretMutation, SecretQuery
@@ -49,7 +50,7 @@ Query = merge_types(
     "Query",
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
-        *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, DatasetQuery, RunQuery),
+        *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, PreflightQuery, DatasetQuery, RunQuery),
     ),
 )
 Mutation = merge_types(

@@ -30,7 +30,7 @@ from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.live.run_feed import read_run_cursor
 from service.media import run_file_url
-from service.preflight import check_files
+from service.preflight import findings, preflight
 from service.read_models.environment import changes_after, find_default_environment, find_environment
 from service.read_models.training_run import (
     RunRow,
@@ -302,8 +302,9 @@ class RunMutation:
             with parts.database.reading() as session:
                 environment = existing(find_environment(session, environment_id), "environment", path="environmentId")
                 number = num_runs_of(session, environment_id) + 1
-                check_files(session, environment)
                 default = find_default_environment(session)
+            found = preflight.look(parts, environment, devices=input.devices or (), user_id=viewer.user.id)
+            findings.raise_errors(found.findings)
             return parts.application.request_run(
                 viewer.actor,
                 environment_id=environment_id,

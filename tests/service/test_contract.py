@@ -18,6 +18,7 @@ EXPECTED = {
     *("ModelFamilies", "ConfigSchema", "Examples", "Environments", "Environment"),
     *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment", "RestoreEnvironment"),
     "ImportEnvironments",
+    "Preflight",
     *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset"),
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),
     *("Runs", "Run", "RunUpdates", "RunsChanged"),

@@ -1,0 +1,17 @@
+"""The sizes of pictures that were looked at before, so that a large folder is read once; may be emptied at any time."""
+
+from sqlalchemy import Column, Integer, Table, Text
+
+from service.database import metadata
+from service.read_models.columns import Big
+
+picture_sizes = Table(
+    "picture_sizes",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("changed_ns", Big, nullable=False),
+    Column("num_bytes", Big, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+)
+"""width, height: of the upright picture; null for a file that cannot be read as one."""

@@ -1,0 +1,35 @@
+"""What the machine of the service has: memory of its GPUs, or its own, and room on its disk."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+MEBIBYTE = 2**20
+QUERY = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+PATIENCE_SECONDS = 5
+
+
+def gpu_bytes() -> list[int]:
+    """The memory of each NVIDIA GPU; empty where there is none, or none that answers."""
+    try:
+        answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
+        return [int(line) * MEBIBYTE for line in answer.stdout.split()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+
+
+def ram_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def free_disk_bytes(folder: Path) -> int | None:
+    """Where the folder is, or would be made."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        return shutil.disk_usage(existing).free
+    except OSError:
+        return None

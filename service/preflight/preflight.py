@@ -1,0 +1,200 @@
+"""What would happen if a run started now, as far as that can be said without loading anything.
+
+The same look decides whether a start is refused: what is an error here keeps a run from starting, nothing else does.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from domain.config.batches import BucketCount, EpochPlan, plan_epoch
+from domain.config.buckets import Size, geometry_of
+from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
+from domain.config.dataset import DatasetConfig
+from domain.config.effective import effective_config, is_default_environment
+from domain.config.memory import MemoryEstimate
+from domain.config.training import TrainingConfig
+from domain.config.unused import unused_options
+from domain.config.variables import resolve_variables
+from domain.errors import InvalidInput
+from domain.families.family import Family, Flavour
+from domain.families.registry import FAMILIES
+from service.parts import Parts
+from service.preflight import machine
+from service.preflight.findings import Finding, Severity, refused
+from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
+from service.preflight.pictures import Folder, look_at
+from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
+from service.preflight.weights import has_token_of_machine, problems_of_weights
+from service.read_models.dataset import DatasetRow, find_datasets
+from service.read_models.environment import EnvironmentRow, find_default_environment
+from service.secrets.listing import has_hub_token
+
+PATIENCE_SECONDS = 8.0
+"""How long sizes of pictures are read before the known ones stand for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """plan, memory, disk: None where the configuration cannot be judged, or nobody knows. is_estimate: the sizes of some
+    pictures are not known yet. available_bytes: of one device; None when that is not known."""
+
+    findings: tuple[Finding, ...]
+    plan: EpochPlan | None = None
+    sizes: tuple[Size, ...] = ()
+    num_images: int = 0
+    total_steps: int | None = None
+    effective_batch_size: int | None = None
+    memory: MemoryEstimate | None = None
+    available_bytes: int | None = None
+    disk: Disk | None = None
+    is_estimate: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        return not any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        return self.plan.steps_per_epoch if self.plan else None
+
+    @property
+    def epochs(self) -> int | None:
+        if not self.total_steps or not self.steps_per_epoch:
+            return None
+        return math.ceil(self.total_steps / self.steps_per_epoch)
+
+
+def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], user_id: UUID | None) -> Preflight:
+    """devices: the GPUs that were chosen; none: any."""
+    with parts.database.reading() as session:
+        default = None if is_default_environment(environment.name) else find_default_environment(session)
+        rows = find_datasets(session, environment.dataset_ids)
+        has_token = has_hub_token(session, user_id) or has_token_of_machine(parts.settings.environment)
+    written = effective_config(environment.config, default.config if default else None)
+    try:
+        config = check_training(resolve_variables(written, parts.settings.config_variables))
+        check_startable(config)
+    except InvalidInput as refusal:
+        return Preflight(findings=tuple(refused(refusal, code="INVALID_CONFIG")))
+    family = FAMILIES[config.model_family]
+    flavour = None if config.pretrained_model_name_or_path else flavour_of(config)
+    findings = [
+        *problems_of_weights(
+            config.pretrained_model_name_or_path,
+            family=family,
+            flavour=flavour,
+            environment=parts.settings.environment,
+            has_token=has_token,
+        ),
+        *_problems_of_devices(config, devices),
+    ]
+    datasets, more = _checked(rows, parts)
+    findings += more
+    if not datasets:
+        return Preflight(findings=tuple(findings))
+    return _look_at_pictures(
+        parts, environment, config, written, findings, datasets=datasets, family=family, flavour=flavour
+    )
+
+
+def _look_at_pictures(
+    parts: Parts,
+    environment: EnvironmentRow,
+    config: TrainingConfig,
+    written: dict[str, Any],
+    findings: list[Finding],
+    *,
+    datasets: Sequence[tuple[DatasetRow, DatasetConfig]],
+    family: Family,
+    flavour: Flavour | None,
+) -> Preflight:
+    until = time.monotonic() + PATIENCE_SECONDS
+    counts: list[BucketCount] = []
+    sizes: list[Size] = []
+    folders: list[Folder] = []
+    for row, dataset in datasets:
+        geometry = geometry_of(dataset, config, family)
+        folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=until)
+        folders.append(folder)
+        findings += problems_of_folder(row, dataset, folder, config=config)
+        for size, count in sorted(folder.scaled().items()):
+            sizes.append(size)
+            counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
+    plan = plan_epoch(
+        counts,
+        effective_batch_size=config.effective_batch_size,
+        oversubscribes=config.allow_dataset_oversubscription,
+        prunes=config.allow_bucket_pruning,
+    )
+    findings += problems_of_plan(plan, environment, [row for row, _ in datasets], config=config)
+    num_images = sum(bucket.count.num_images for bucket in plan.buckets)
+    total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
+    largest = max((size.width * size.height for size in sizes), default=geometry_edge(config) ** 2)
+    memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
+    available = min(machine.gpu_bytes(), default=machine.ram_bytes())
+    disk = disk_of(
+        config, family=family, flavour=flavour, pixels=largest, num_images=num_images, runs=parts.settings.runs
+    )
+    findings += problems_of_needs(environment, config, family, memory=memory, available_bytes=available, disk=disk)
+    findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
+    return Preflight(
+        findings=tuple(findings),
+        plan=plan,
+        sizes=tuple(sizes),
+        num_images=num_images,
+        total_steps=total_steps,
+        effective_batch_size=config.effective_batch_size,
+        memory=memory,
+        available_bytes=available,
+        disk=disk,
+        is_estimate=any(folder.num_unknown for folder in folders),
+    )
+
+
+def geometry_edge(config: TrainingConfig) -> int:
+    """In pixels; resolution may be megapixels."""
+    return int(math.sqrt(config.resolution * 1e6)) if config.resolution_type == "area" else int(config.resolution)
+
+
+def _checked(rows: Sequence[DatasetRow], parts: Parts) -> tuple[list[tuple[DatasetRow, DatasetConfig]], list[Finding]]:
+    """The datasets that pictures can be looked for in, and what is wrong with the others."""
+    if not rows:
+        message = "the environment has no dataset; add one to train on"
+        return [], [Finding(severity=Severity.ERROR, code="NO_DATASET", message=message)]
+    good: list[tuple[DatasetRow, DatasetConfig]] = []
+    findings: list[Finding] = []
+    for row in rows:
+        try:
+            dataset = check_dataset(resolve_variables(row.config, parts.settings.config_variables))
+            problems = tuple(unusable_choices(dataset))
+            if problems:
+                raise InvalidInput.from_problems(problems)
+        except InvalidInput as refusal:
+            findings += [
+                Finding(
+                    severity=Severity.ERROR,
+                    code="INVALID_DATASET",
+                    message=f"dataset {row.name!r}: {finding.message}",
+                    path=("datasets", row.name, *finding.path[1:]),
+                )
+                for finding in refused(refusal, code="INVALID_DATASET")
+            ]
+        else:
+            good.append((row, dataset))
+    return good, findings
+
+
+def _problems_of_devices(config: TrainingConfig, devices: Sequence[int]) -> Iterator[Finding]:
+    num_devices = len(devices) or len(machine.gpu_bytes())
+    if num_devices and config.num_processes > num_devices:
+        yield Finding(
+            severity=Severity.ERROR,
+            code="TOO_FEW_DEVICES",
+            message=f"num_processes is {config.num_processes} but there "
+            f"{'is 1 GPU' if num_devices == 1 else f'are {num_devices} GPUs'} for it; lower num_processes",
+            path=("config", "num_processes"),
+        )

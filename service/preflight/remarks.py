@@ -1,0 +1,182 @@
+"""What there is to say of pictures, of how they are planned, and of intervals and options."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from domain.config.batches import EpochPlan, PlannedBucket
+from domain.config.dataset import DatasetConfig
+from domain.config.training import TrainingConfig
+from domain.config.unused import Unused
+from service.preflight.findings import Finding, Severity, Suggestion
+from service.preflight.pictures import Folder
+from service.read_models.dataset import DatasetRow
+from service.read_models.environment import EnvironmentRow
+
+MAX_LISTED = 8
+
+
+def problems_of_folder(
+    row: DatasetRow, dataset: DatasetConfig, folder: Folder, *, config: TrainingConfig
+) -> Iterator[Finding]:
+    """config: for the size that pictures are compared with."""
+    path = ("datasets", row.name, "instance_data_dir")
+    where = dataset.instance_data_dir
+    num_usable = folder.num_images - folder.num_left_out - folder.num_unreadable
+    if not Path(where).is_dir():
+        message = f"the folder {where} of the dataset {row.name!r} does not exist"
+        yield Finding(severity=Severity.ERROR, code="DATASET_MISSING", message=message, path=path)
+        return
+    if folder.num_images == 0:
+        message = f"the folder {where} of the dataset {row.name!r} has no pictures"
+        yield Finding(severity=Severity.ERROR, code="DATASET_EMPTY", message=message, path=path)
+        return
+    severity = Severity.WARNING if num_usable else Severity.ERROR
+    if folder.num_unreadable:
+        yield Finding(
+            severity=severity,
+            code="UNREADABLE_PICTURES",
+            message=f"{folder.num_unreadable} of {folder.num_images} pictures of the dataset {row.name!r} cannot be read and "
+            f"are skipped: {_listed(folder.unreadable, folder.num_unreadable)}",
+            path=path,
+        )
+    if folder.num_left_out:
+        yield Finding(
+            severity=severity,
+            code="PICTURES_LEFT_OUT",
+            message=f"{folder.num_left_out} of {folder.num_images} pictures of the dataset {row.name!r} are left out: "
+            f"{_listed(folder.left_out, folder.num_left_out)}; lower the resolution, or let them be enlarged",
+            path=("datasets", row.name, "upscale"),
+            suggestions=(
+                Suggestion(
+                    label="Enlarge small pictures",
+                    target="dataset",
+                    id=row.id,
+                    expected_version=row.revision,
+                    set={"upscale": True},
+                ),
+            ),
+        )
+    if folder.num_uncaptioned:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="CAPTIONS_MISSING",
+            message=f"{folder.num_uncaptioned} of {folder.num_images} pictures of the dataset {row.name!r} have no caption, "
+            f"for example {folder.uncaptioned[0]}; write it into a .txt of the same name",
+            path=("datasets", row.name, "caption_strategy"),
+        )
+
+
+def problems_of_plan(
+    plan: EpochPlan, environment: EnvironmentRow, rows: Sequence[DatasetRow], *, config: TrainingConfig
+) -> Iterator[Finding]:
+    """Buckets that cannot fill an effective batch, with the ways out: smaller batch, repeats, filling up, leaving out."""
+    if plan.undersized:
+        yield Finding(
+            severity=Severity.ERROR,
+            code="BUCKET_TOO_SMALL",
+            message="; ".join(plan.explain()[:MAX_LISTED])
+            + ("; and more" if len(plan.undersized) > MAX_LISTED else ""),
+            path=("config", "train_batch_size"),
+            suggestions=tuple(_ways_out(plan, environment, rows, config)),
+        )
+    padded = [bucket for bucket in plan.buckets if bucket.num_padded and config.allow_dataset_oversubscription]
+    padded = [bucket for bucket in padded if bucket.count.num_shown < plan.effective_batch_size]
+    if padded:
+        yield Finding(
+            severity=Severity.INFO,
+            code="BUCKET_FILLED_UP",
+            message="shown more often than their repeats say, to fill an effective batch: "
+            + ", ".join(f"{_named(bucket)} by {bucket.num_padded} pictures" for bucket in padded[:MAX_LISTED]),
+            path=("config", "allow_dataset_oversubscription"),
+        )
+    pruned = [bucket for bucket in plan.buckets if not bucket.is_usable] if not plan.undersized else []
+    if pruned:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="BUCKET_LEFT_OUT",
+            message="not trained on, because they cannot fill an effective batch: "
+            + ", ".join(f"{_named(bucket)} with {bucket.count.num_images} pictures" for bucket in pruned[:MAX_LISTED]),
+            path=("config", "allow_bucket_pruning"),
+        )
+
+
+def remarks_on(
+    environment: EnvironmentRow, config: TrainingConfig, *, unused: Sequence[Unused], total_steps: int | None
+) -> Iterator[Finding]:
+    if not config.validation_disable and not config.validation_prompts:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="NO_VALIDATION_PROMPT",
+            message="there is no validation prompt, so no pictures are made while it trains; write one into validation_prompt",
+            path=("config", "validation_prompt"),
+        )
+    if total_steps and config.checkpoint_step_interval > total_steps:
+        yield Finding(
+            severity=Severity.INFO,
+            code="NO_CHECKPOINT_BETWEEN",
+            message=f"checkpoint_step_interval is {config.checkpoint_step_interval} and the run has {total_steps} steps: the "
+            "only checkpoint is at the end, and an interruption loses everything",
+            path=("config", "checkpoint_step_interval"),
+            suggestions=(
+                Suggestion(
+                    label=f"Every {max(1, total_steps // 10)} steps",
+                    target="environment",
+                    id=environment.id,
+                    expected_version=environment.revision,
+                    set={"checkpoint_step_interval": max(1, total_steps // 10)},
+                ),
+            ),
+        )
+    if unused:
+        listed = ", ".join(each.key for each in unused[:MAX_LISTED])
+        more = f" and {len(unused) - MAX_LISTED} more" if len(unused) > MAX_LISTED else ""
+        yield Finding(
+            severity=Severity.INFO,
+            code="UNUSED_OPTIONS",
+            message=f"kept, but not used by this version: {listed}{more}",
+            path=("config", unused[0].key),
+        )
+
+
+def _ways_out(
+    plan: EpochPlan, environment: EnvironmentRow, rows: Sequence[DatasetRow], config: TrainingConfig
+) -> Iterator[Suggestion]:
+    smallest = min(bucket.count.num_shown for bucket in plan.undersized)
+    batch = _fitting_batch(config, smallest)
+    here = partial(Suggestion, target="environment", id=environment.id, expected_version=environment.revision)
+    if batch is not None:
+        yield here(label=f"Batch size {batch['train_batch_size']}", set=batch)
+    for row in rows:
+        mine = [bucket for bucket in plan.undersized if bucket.count.dataset == row.config.get("id", row.name)]
+        if mine:
+            repeats = max(bucket.smallest_repeats for bucket in mine)
+            yield Suggestion(
+                label=f"Repeats {repeats} for {row.name}",
+                target="dataset",
+                id=row.id,
+                expected_version=row.revision,
+                set={"repeats": repeats},
+            )
+    filling = {"allow_dataset_oversubscription": True}
+    yield here(label="Fill up small buckets", set=filling)
+    if len(plan.undersized) < len(plan.buckets):
+        leaving = {"allow_bucket_pruning": True}
+        yield here(label="Leave out small buckets", set=leaving)
+
+
+def _fitting_batch(config: TrainingConfig, smallest: int) -> dict[str, int] | None:
+    """The largest batch size that a bucket of that many pictures can fill; without accumulation, if it must be."""
+    size = smallest // (config.num_processes * config.gradient_accumulation_steps)
+    if size:
+        return {"train_batch_size": size}
+    size = smallest // config.num_processes
+    return {"train_batch_size": size, "gradient_accumulation_steps": 1} if size else None
+
+
+def _named(bucket: PlannedBucket) -> str:
+    return f"{bucket.count.bucket} of {bucket.count.dataset}"
+
+
+def _listed(names: Sequence[str], total: int) -> str:
+    return ", ".join(names) + (" …" if total > len(names) else "")

@@ -1,0 +1,97 @@
+"""Whether the weights of a base model are on this machine, or can be had."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from domain.families.family import Family, Flavour
+from service.access.config_rights import is_meant_as_path
+from service.preflight.findings import Finding, Severity
+
+INDEX = "model_index.json"
+BASE_MODEL = ("config", "pretrained_model_name_or_path")
+FLAVOUR = ("config", "model_flavour")
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.5, 6
+"""Bytes of a parameter on disk, from four bits to thirty-two with something beside."""
+
+
+def problems_of_weights(
+    written: str | None, *, family: Family, flavour: Flavour | None, environment: Mapping[str, str], has_token: bool
+) -> Iterator[Finding]:
+    """written: pretrained_model_name_or_path. flavour: whose weights are used when that is empty."""
+    if written and is_meant_as_path(written):
+        yield from _problems_of_folder(Path(written))
+        return
+    repository = written or (flavour.repository if flavour else None)
+    if repository is None or _is_cached(repository, environment):
+        return
+    path = BASE_MODEL if written else FLAVOUR
+    if environment.get("HF_HUB_OFFLINE", "").lower() in TRUE_WORDS:
+        yield Finding(
+            severity=Severity.ERROR,
+            code="WEIGHTS_MISSING",
+            message=f"the weights of {repository} are not on this machine, and HF_HUB_OFFLINE keeps it from downloading "
+            "them; put a copy into a folder and name it in pretrained_model_name_or_path",
+            path=path,
+        )
+        return
+    yield Finding(
+        severity=Severity.INFO,
+        code="WEIGHTS_DOWNLOAD",
+        message=f"the weights of {repository} are not on this machine; they are downloaded when the run starts",
+        path=path,
+    )
+    if not written and flavour is not None and flavour.terms is not None and not has_token:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="GATED_MODEL",
+            message=f"{family.name}: {flavour.terms} Accept them at https://huggingface.co/{repository}, and store a token "
+            "of the Hugging Face Hub under your account's secrets",
+            path=path,
+        )
+
+
+def is_of_family(written: str | None, *, num_parameters: int, denoiser: str) -> bool:
+    """Whether what is known of the family's size holds for a folder with weights of one's own."""
+    if not written or not is_meant_as_path(written):
+        return True
+    folder = Path(written, "unet" if "UNet" in denoiser else "transformer")
+    num_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return SMALLEST_WEIGHT * num_parameters <= num_bytes <= LARGEST_WEIGHT * num_parameters
+
+
+def _problems_of_folder(folder: Path) -> Iterator[Finding]:
+    if not folder.is_dir():
+        yield Finding(
+            severity=Severity.ERROR,
+            code="BASE_MODEL_MISSING",
+            message=f"the base model {folder} is no folder on this machine; correct pretrained_model_name_or_path",
+            path=BASE_MODEL,
+        )
+    elif not (folder / INDEX).is_file():
+        yield Finding(
+            severity=Severity.ERROR,
+            code="BASE_MODEL_INCOMPLETE",
+            message=f"the base model {folder} holds no {INDEX}; set pretrained_model_name_or_path to a folder in diffusers "
+            "format or a name on the Hugging Face Hub",
+            path=BASE_MODEL,
+        )
+
+
+def _is_cached(repository: str, environment: Mapping[str, str]) -> bool:
+    """By the layout of huggingface_hub's cache, without asking anybody."""
+    snapshots = _cache(environment) / f"models--{repository.replace('/', '--')}" / "snapshots"
+    return any(snapshots.glob(f"*/{INDEX}"))
+
+
+def _cache(environment: Mapping[str, str]) -> Path:
+    if environment.get("HF_HUB_CACHE"):
+        return Path(environment["HF_HUB_CACHE"]).expanduser()
+    home = environment.get("HF_HOME") or Path(environment.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    return Path(home).expanduser() / "hub"
+
+
+def has_token_of_machine(environment: Mapping[str, str]) -> bool:
+    """In the environment, or left by the Hub's own login."""
+    home = environment.get("HF_HOME") or Path(environment.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    return bool(environment.get("HF_TOKEN")) or (Path(home).expanduser() / "token").is_file()

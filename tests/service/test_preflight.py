@@ -1,0 +1,187 @@
+"""What is said before a start, on real folders, and that the ways out mend what they are offered for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.service.conftest import Script
+
+ROOT = Path(__file__).parents[2]
+MODEL = str(ROOT / "examples/models/emoji-small")
+ASK = """query ($id: ID!, $devices: [Int!]) { preflight(environmentId: $id, devices: $devices) {
+    ok totalSteps stepsPerEpoch epochs effectiveBatchSize numImages isEstimate
+    memory { estimatedBytes perPhase { phase bytes } availableBytes fits }
+    disk { neededBytes freeBytes }
+    buckets { dataset width height numImages scheduled smallestRepeats usable }
+    problems { severity code message path suggestion suggestions } } }"""
+START = "mutation ($i: StartTrainingInput!) { startTraining(input: $i) { run { id } errors { code message path } } }"
+UPDATES = {
+    "environment": "mutation ($i: UpdateEnvironmentInput!) { updateEnvironment(input: $i) { errors { message } } }",
+    "dataset": "mutation ($i: UpdateDatasetInput!) { updateDataset(input: $i) { errors { message } } }",
+}
+
+Make = Callable[..., str]
+
+
+def pictures(folder: Path, *sizes: tuple[int, int], captions: bool = True) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, size in enumerate(sizes):
+        Image.new("RGB", size, (number % 255, 0, 0)).save(folder / f"{number:03}.png")
+        if captions:
+            (folder / f"{number:03}.txt").write_text("a picture")
+    return folder
+
+
+@pytest.fixture
+def make(script: Script, request: pytest.FixtureRequest) -> Make:
+    """Creates an environment on folders, each a dataset; returns its id."""
+    number = iter(range(100))
+
+    def create(*folders: Path, datasets: dict[str, Any] | None = None, **config: Any) -> str:
+        name = f"{request.node.name}-{next(number)}"[-90:].replace("[", "(").replace("]", ")").replace("/", "-")
+        ids = []
+        for place, folder in enumerate(folders):
+            made = script.ask(
+                "mutation ($i: CreateDatasetInput!) { createDataset(input: $i) { dataset { id } errors { message } } }",
+                i={"name": f"{name}-{place}", "config": {"instance_data_dir": str(folder), **(datasets or {})}},
+            )["createDataset"]
+            assert made["errors"] == []
+            ids.append(made["dataset"]["id"])
+        usual = {
+            "model_family": "sd1x",
+            "pretrained_model_name_or_path": MODEL,
+            "resolution": 64,
+            "train_batch_size": 2,
+            "max_train_steps": 10,
+            "checkpoint_step_interval": 5,
+            "validation_prompt": "a cat",
+        }
+        made = script.ask(
+            "mutation ($i: CreateEnvironmentInput!) { createEnvironment(input: $i) { environment { id } errors { message } } }",
+            i={"name": name, "config": usual | config, "datasetIds": ids},
+        )["createEnvironment"]
+        assert made["errors"] == []
+        environment_id: str = made["environment"]["id"]
+        return environment_id
+
+    return create
+
+
+def look(script: Script, environment_id: str, **variables: Any) -> dict[str, Any]:
+    found: dict[str, Any] = script.ask(ASK, id=environment_id, **variables)["preflight"]
+    return found
+
+
+def codes(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(problem["severity"], problem["code"]) for problem in found["problems"]]
+
+
+def test_good_environment_has_nothing_to_say(script: Script, make: Make, tmp_path: Path) -> None:
+    found = look(script, make(pictures(tmp_path / "a", *[(80, 80)] * 5)))
+    assert (found["ok"], found["problems"], found["isEstimate"]) == (True, [], False)
+    assert (found["totalSteps"], found["stepsPerEpoch"], found["epochs"]) == (10, 3, 4)
+    assert (found["effectiveBatchSize"], found["numImages"]) == (2, 5)
+    assert found["memory"] is None  # the weights are a small model's, whose size is not that of the family
+
+
+def test_epochs_decide_where_steps_are_not_given(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 5)
+    found = look(script, make(folder, max_train_steps=0, num_train_epochs=3, datasets={"repeats": 1}))
+    assert (found["totalSteps"], found["stepsPerEpoch"], found["epochs"]) == (15, 5, 3)
+
+
+def test_each_way_out_of_small_buckets_mends_it(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(160, 80)] * 3, *[(80, 80)] * 9)
+    environment_id = make(folder, train_batch_size=4, gradient_accumulation_steps=2, datasets={"crop": False})
+    found = look(script, environment_id)
+    assert codes(found) == [("ERROR", "BUCKET_TOO_SMALL")]
+    assert not found["ok"]
+    labels = [suggestion["label"].partition(" for ")[0] for suggestion in found["problems"][0]["suggestions"]]
+    assert labels == ["Batch size 1", "Repeats 2", "Fill up small buckets", "Leave out small buckets"]
+    refused = script.ask(START, i={"environmentId": environment_id})["startTraining"]
+    assert [error["message"] for error in refused["errors"]] == [found["problems"][0]["message"]]
+    for place, expected in enumerate([7, 6, 3, 2]):
+        fresh = make(folder, train_batch_size=4, gradient_accumulation_steps=2, datasets={"crop": False})
+        apply(script, look(script, fresh)["problems"][0]["suggestions"][place])
+        mended = look(script, fresh)
+        assert (mended["ok"], "BUCKET_TOO_SMALL" in {code for _, code in codes(mended)}) == (True, False)
+        assert mended["stepsPerEpoch"] == expected
+
+
+def apply(script: Script, suggestion: dict[str, Any]) -> None:
+    target = suggestion["target"]
+    given = {key: value for key, value in suggestion.items() if key not in ("label", "target")}
+    answer = script.ask(UPDATES[target], i=given)
+    assert answer[f"update{target.title()}"]["errors"] == []
+
+
+def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "odd ñame", *[(80, 80)] * 4)
+    Image.new("CMYK", (80, 80)).save(folder / "ink.jpg")
+    Image.new("RGB", (1, 10_000)).save(folder / "thin.png")
+    (folder / "cut.png").write_bytes((folder / "000.png").read_bytes()[:20])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (160, 80)).save(folder / "turned.jpg", exif=turned)
+    environment_id = make(folder, train_batch_size=1, datasets={"crop": False})
+    found = look(script, environment_id)
+    assert codes(found) == [
+        ("WARNING", "UNREADABLE_PICTURES"),
+        ("WARNING", "PICTURES_LEFT_OUT"),
+        ("WARNING", "CAPTIONS_MISSING"),
+    ]
+    assert [(each["width"], each["height"], each["numImages"]) for each in found["buckets"]] == [
+        (48, 88, 1),
+        (64, 64, 5),
+    ]
+    assert look(script, environment_id) == found
+    (folder / "cut.png").unlink()
+    assert codes(look(script, environment_id))[0] == ("WARNING", "PICTURES_LEFT_OUT")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"model_family": "flux"}, ("ERROR", "INVALID_CONFIG")),
+        ({"pretrained_model_name_or_path": "/nowhere"}, ("ERROR", "BASE_MODEL_MISSING")),
+        ({"pretrained_model_name_or_path": str(ROOT)}, ("ERROR", "BASE_MODEL_INCOMPLETE")),
+        ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),
+        ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
+        ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
+        ({"use_ema": True}, ("INFO", "UNUSED_OPTIONS")),
+        ({"seed": "{env:NOT_OPEN}"}, ("ERROR", "INVALID_CONFIG")),
+    ],
+)
+def test_trouble_is_named(
+    script: Script, make: Make, tmp_path: Path, config: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    found = look(script, make(pictures(tmp_path / "a", *[(80, 80)] * 4), **config))
+    assert codes(found) == [expected]
+    assert found["ok"] is (expected[0] != "ERROR")
+
+
+def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert codes(look(script, make(tmp_path / "empty", tmp_path / "gone"))) == [
+        ("ERROR", "DATASET_EMPTY"),
+        ("ERROR", "DATASET_MISSING"),
+    ]
+    assert codes(look(script, make())) == [("ERROR", "NO_DATASET")]
+
+
+def test_more_processes_than_chosen_devices_are_refused(script: Script, make: Make, tmp_path: Path) -> None:
+    environment_id = make(pictures(tmp_path / "a", *[(80, 80)] * 4), num_processes=2)
+    assert codes(look(script, environment_id, devices=[0])) == [("ERROR", "TOO_FEW_DEVICES")]
+
+
+def test_memory_and_disk_of_published_weights(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(600, 600)] * 4)
+    found = look(script, make(folder, pretrained_model_name_or_path=None, model_flavour="1.5", resolution=512))
+    phases = {each["phase"]: each["bytes"] for each in found["memory"]["perPhase"]}
+    assert list(phases) == ["text_encoding", "latent_caching", "training", "validation"]
+    assert found["memory"]["estimatedBytes"] == max(phases.values())
+    assert found["memory"]["fits"] is (found["memory"]["estimatedBytes"] <= found["memory"]["availableBytes"])
+    assert found["disk"]["neededBytes"] > 0
