@@ -14,7 +14,11 @@ from service.settings import DEFAULT_HOST, DEFAULT_PORT, SettingsError, read_set
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 failed, 2 not understood."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    if others and options.run is not _train:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    options.overrides = others
     try:
         return int(options.run(options))
     except (SettingsError, Refusal) as error:
@@ -36,7 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--env", metavar="NAME", help="start training this environment once the service is ready")
     server.set_defaults(run=_serve)
 
-    train = commands.add_parser("train", help="train without the service, in this terminal")
+    train = commands.add_parser(
+        "train",
+        help="train without the service, in this terminal",
+        description="Train without the service, in this terminal. --KEY VALUE counts instead of what config.json says.",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    train.add_argument("-h", "--help", action=_TrainHelp, nargs=0, help="show this, with every option")
     train.add_argument("--env", metavar="DIR", required=True, help="folder with config.json and multidatabackend.json")
     train.add_argument("--output", metavar="DIR", help="where the run is kept (DIR/output)")
     train.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the output")
@@ -49,7 +60,21 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser("schema", help="print the GraphQL schema")
     schema.set_defaults(run=_print_schema)
+
+    options = commands.add_parser("options", help="print every option of an environment and a dataset, as Markdown")
+    options.set_defaults(run=_print_options)
     return parser
+
+
+class _TrainHelp(argparse.Action):
+    """The options are described when somebody asks for them: nothing else needs them to start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from service.commands.overrides import add_options  # noqa: PLC0415  slow import
+
+        add_options(parser)
+        parser.print_help()
+        parser.exit()
 
 
 def _port(text: str) -> int:
@@ -72,9 +97,16 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from service.train import train  # noqa: PLC0415  slow import
+    from service.commands.overrides import read_overrides  # noqa: PLC0415  slow import
+    from service.train import train  # noqa: PLC0415
 
-    return train(options.env, output=options.output, resume=options.resume, environment=read_settings().environment)
+    return train(
+        options.env,
+        output=options.output,
+        resume=options.resume,
+        overrides=read_overrides(options.overrides),
+        environment=read_settings().environment,
+    )
 
 
 def _rebuild(_: argparse.Namespace) -> int:
@@ -95,6 +127,13 @@ def _print_schema(_: argparse.Namespace) -> int:
     from service.graphql.schema import schema  # noqa: PLC0415  slow import
 
     print(schema.as_str())  # noqa: T201
+    return 0
+
+
+def _print_options(_: argparse.Namespace) -> int:
+    from service.commands.options import options_page  # noqa: PLC0415  slow import
+
+    print(options_page())  # noqa: T201
     return 0
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from domain.config.checks import check_dataset, check_startable, check_training, frozen, unusable_choices
 from domain.config.secrets import check_no_secrets
+from domain.config.unused import unused_options
 from domain.config.variables import resolve_variables
 from domain.errors import InvalidInput, Refusal
 from service.environment_folder import CONFIG_FILE
@@ -30,15 +31,29 @@ WIND_DOWN_SECONDS = 60.0
 DEFAULT_OUTPUT = "output"
 
 
-def train(folder: str, *, output: str | None, resume: bool, environment: Mapping[str, str]) -> int:
-    """Exit status 0 when the run finished or was stopped, 1 when it failed. Raises SettingsError for bad input."""
+def train(
+    folder: str,
+    *,
+    output: str | None,
+    resume: bool,
+    environment: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+) -> int:
+    """Exit status 0 when the run finished or was stopped, 1 when it failed. Raises SettingsError for bad input.
+
+    overrides: options that count instead of the folder's.
+    """
     path = Path(folder).expanduser().absolute()
     run_dir = Path(output).expanduser().absolute() if output else path / DEFAULT_OUTPUT
-    spec = _spec(read_folder(path), resume=resume, variables=environment)
+    read = read_folder(path)
+    chosen = replace(read, config={**read.config, **(overrides or {})})
+    spec = _spec(chosen, resume=resume, variables=environment)
     _check_output(run_dir, resume=resume)
     offset = _size_of(run_dir / wire.JOURNAL_FILE)
     run_dir.mkdir(parents=True, exist_ok=True)
     wire.write_run_spec(run_dir, spec)
+    for unused in unused_options(chosen.config):
+        sys.stdout.write(f"{unused.key} is not used: {unused.reason}\n")
     try:
         local.launch(run_dir, num_processes=int(spec.config["num_processes"]), devices=(), environment=environment)
     except local.LaunchError as error:

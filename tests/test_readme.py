@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from service.commands.options import options_page
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 UNREMARKABLE = {"__init__.py", "__main__.py", "README.md", "README.zh.md", "LICENSE"}
@@ -48,6 +50,10 @@ def tracked_tree() -> dict[str, set[str]]:
 @pytest.mark.parametrize("folder", ["", "domain", "service", "trainer", "web", "tests", "examples"])
 def test_tree_names_every_file_and_folder(folder: str) -> None:
     assert tree_in_readme()[folder] == tracked_tree()[folder]
+
+
+def test_page_of_options_is_current() -> None:
+    assert (ROOT / "docs/OPTIONS.md").read_text() == f"{options_page()}\n"
 
 
 def test_make_commands_exist() -> None:

@@ -46,6 +46,13 @@ def check_dataset(written: Mapping[str, Any], *, before: Mapping[str, Any] | Non
     return config
 
 
+def check_known(written: Mapping[str, Any]) -> None:
+    """Raises InvalidInput for options of a training configuration that nobody knows."""
+    problems = tuple(_mistyped(options_by_key(TrainingConfig), written, {}))
+    if problems:
+        raise InvalidInput.from_problems(problems)
+
+
 def check_startable(config: TrainingConfig) -> None:
     """A valid configuration can be kept that no run can be made of yet: then this raises InvalidInput."""
     family = FAMILIES[config.model_family]

@@ -13,6 +13,7 @@ from domain.config.dataset import DatasetConfig
 from domain.config.forms import normalise_dataset, normalise_keys
 from domain.config.options import PATH_KIND, options_by_key, path_options, script_options
 from domain.config.training import TrainingConfig
+from domain.config.variables import holds_variable
 from domain.errors import NotAllowed
 from service.settings import Settings
 
@@ -75,5 +76,10 @@ def check_path(rights: Rights, allowed: Iterable[Path], written: str, *, key: st
 
 
 def is_meant_as_path(written: str) -> bool:
-    """A name on the Hub has the form owner/name; anything else can only be a path."""
-    return written.startswith(("/", ".", "~", "\\")) or written.count("/") != 1 or Path(written).exists()
+    """A name on the Hub has the form owner/name; anything else can only be a path, or become one."""
+    return (
+        holds_variable(written)
+        or written.startswith(("/", ".", "~", "\\"))
+        or written.count("/") != 1
+        or Path(written).exists()
+    )

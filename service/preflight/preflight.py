@@ -92,7 +92,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         ),
         *_problems_of_devices(config, devices),
     ]
-    datasets, more = _checked(rows, parts)
+    datasets, more = _checked(environment, rows, parts)
     findings += more
     if not datasets:
         return Preflight(findings=tuple(findings))
@@ -160,10 +160,12 @@ def geometry_edge(config: TrainingConfig) -> int:
     return int(math.sqrt(config.resolution * 1e6)) if config.resolution_type == "area" else int(config.resolution)
 
 
-def _checked(rows: Sequence[DatasetRow], parts: Parts) -> tuple[list[tuple[DatasetRow, DatasetConfig]], list[Finding]]:
+def _checked(
+    environment: EnvironmentRow, rows: Sequence[DatasetRow], parts: Parts
+) -> tuple[list[tuple[DatasetRow, DatasetConfig]], list[Finding]]:
     """The datasets that pictures can be looked for in, and what is wrong with the others."""
     if not rows:
-        message = "the environment has no dataset; add one to train on"
+        message = f"the environment {environment.name!r} has no dataset; add one to train on"
         return [], [Finding(severity=Severity.ERROR, code="NO_DATASET", message=message)]
     good: list[tuple[DatasetRow, DatasetConfig]] = []
     findings: list[Finding] = []
