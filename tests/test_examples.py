@@ -31,7 +31,7 @@ def test_environment_is_valid(name: str) -> None:
     folder = EXAMPLES / "environments" / name
     config = check_training(normalise_keys(json.loads((folder / "config.json").read_text())))
     datasets = [check_dataset(entry) for entry in json.loads((folder / "multidatabackend.json").read_text())]
-    named = [config.pretrained_model_name_or_path or "", *(dataset.instance_data_dir for dataset in datasets)]
+    named = [config.pretrained_model_name_or_path or ".", *(dataset.instance_data_dir for dataset in datasets)]
     assert [path for path in named if not (folder / path).is_dir()] == []
 
 
