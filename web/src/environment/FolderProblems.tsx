@@ -15,9 +15,7 @@ export function FolderProblems() {
     <Alert color="yellow" variant="light" icon={<Warning />} title={words.folderProblems} mb="sm">
       <List fz="sm">
         {data.folderProblems.map(({ folder, problem }) => (
-          <List.Item key={folder}>
-            <code>{folder}</code> {toSentence(problem)}
-          </List.Item>
+          <List.Item key={folder}>{toSentence(problem)}</List.Item>
         ))}
       </List>
     </Alert>
