@@ -21,6 +21,7 @@ import classes from './Shell.module.css'
 const RunPage = lazy(() => import('../run/RunPage'))
 const EnvironmentPage = lazy(() => import('../environment/EnvironmentPage'))
 const NewEnvironmentPage = lazy(() => import('../environment/new/NewEnvironmentPage'))
+const ImportPage = lazy(() => import('../environment/import/ImportPage'))
 const UsersPage = lazy(() => import('../user/UsersPage'))
 const AccessPage = lazy(() => import('../policy/AccessPage'))
 const AuditPage = lazy(() => import('../audit/AuditPage'))
@@ -78,6 +79,11 @@ function Pages() {
       <Route path={routes.environments}>
         <Gated needs={['config.view']} title={messages.noRights.environments}>
           <EnvironmentsPage />
+        </Gated>
+      </Route>
+      <Route path={routes.importEnvironments}>
+        <Gated needs={['config.create']}>
+          <ImportPage />
         </Gated>
       </Route>
       <Route path="/environments/new/:source?">

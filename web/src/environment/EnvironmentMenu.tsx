@@ -7,7 +7,11 @@ import { Refused } from '../app/Notice'
 import { routes } from '../app/routes'
 import { useConfirm } from '../app/useConfirm'
 import { sortRefusals } from '../graphql/errors'
-import { DeleteEnvironmentDocument, RenameEnvironmentDocument } from '../graphql/generated/documents'
+import {
+  DeleteEnvironmentDocument,
+  RenameEnvironmentDocument,
+  SetEnvironmentTemplateDocument,
+} from '../graphql/generated/documents'
 import { useAction } from '../graphql/useAction'
 import { useMay } from '../user/viewer'
 
@@ -18,17 +22,23 @@ interface Named {
   name: string
 }
 
+interface MenuEnvironment extends Named {
+  isTemplate: boolean
+  downloadUrl: string
+  zipUrl: string
+}
+
 /** What else can be done with an environment. */
-export function EnvironmentMenu({ environment }: { environment: Named }) {
-  const { id, name } = environment
+export function EnvironmentMenu({ environment }: { environment: MenuEnvironment }) {
+  const { id, name, isTemplate, downloadUrl, zipUrl } = environment
   const may = useMay()
   const [, navigate] = useLocation()
   const [isRenaming, setIsRenaming] = useState(false)
   const [confirm, dialog] = useConfirm()
   const remove = useAction(DeleteEnvironmentDocument, ['Environment'])
+  const template = useAction(SetEnvironmentTemplateDocument, ['Environment'])
   const mayEdit = may('config.edit.own', 'config.edit.all')
   const mayDelete = may('config.delete.own', 'config.delete.all')
-  if (!mayEdit && !mayDelete && !may('config.create')) return null
 
   async function removeNow() {
     if (await remove.act({ id })) navigate(routes.environments)
@@ -36,8 +46,8 @@ export function EnvironmentMenu({ environment }: { environment: Named }) {
 
   return (
     <>
-      <Refused message={remove.problem} />
-      <Menu position="bottom-end" width={180}>
+      <Refused message={remove.problem ?? template.problem} />
+      <Menu position="bottom-end" width={220}>
         <Menu.Target>
           <ActionIcon variant="default" size={36} aria-label={words.more} title={words.more}>
             <Dots />
@@ -50,6 +60,17 @@ export function EnvironmentMenu({ environment }: { environment: Named }) {
               {words.duplicate}
             </Menu.Item>
           )}
+          {mayEdit && (
+            <Menu.Item onClick={() => void template.act({ id, isTemplate: !isTemplate })}>
+              {isTemplate ? words.noTemplate : words.makeTemplate}
+            </Menu.Item>
+          )}
+          <Menu.Item component="a" href={downloadUrl} download>
+            {words.downloadJson}
+          </Menu.Item>
+          <Menu.Item component="a" href={zipUrl} download>
+            {words.downloadZip}
+          </Menu.Item>
           {mayDelete && (
             <Menu.Item
               color="red"

@@ -1,8 +1,9 @@
-import { Alert, Button, Group, Paper, Tabs, Text } from '@mantine/core'
+import { Alert, Badge, Button, Group, Paper, Tabs, Text } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useLocation } from 'wouter'
 import { Breadcrumb } from '../app/Breadcrumb'
-import { Play } from '../app/icons'
+import { toSentence } from '../app/format'
+import { Play, Warning } from '../app/icons'
 import { messages } from '../app/messages'
 import { Failure, Notice, Refused } from '../app/Notice'
 import { PageTitle } from '../app/PageTitle'
@@ -53,7 +54,7 @@ function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentVi
   const draft = useDraft(queried, onRefresh)
   const training = useStartTraining()
   const { environment } = draft
-  const { id, name, version, family, modelType, updatedAt } = environment
+  const { id, name, version, family, modelType, updatedAt, isTemplate, folder, fileProblem } = environment
   const numEdits = Object.keys(draft.edits).length
   const isReadOnly = !may('config.edit.own', 'config.edit.all')
   const guard = useLeaveGuard(numEdits > 0, routes.environment(id))
@@ -93,7 +94,22 @@ function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentVi
         <Text inherit>
           {words.updated} <Time at={updatedAt} />
         </Text>
+        {isTemplate && (
+          <Badge variant="light" tt="none" fw={500}>
+            {words.template}
+          </Badge>
+        )}
       </Group>
+      {fileProblem !== null && (
+        <Alert color="yellow" variant="light" icon={<Warning />} title={words.fileProblem} mb="sm">
+          {toSentence(fileProblem)}
+          {folder !== null && (
+            <Text fz="xs" c="dimmed" mt={4} ff="monospace" style={{ overflowWrap: 'anywhere' }}>
+              {folder}
+            </Text>
+          )}
+        </Alert>
+      )}
       <Refused message={training.problem} />
       {isReadOnly && (
         <Alert color="gray" variant="light" p="xs" mb="sm">

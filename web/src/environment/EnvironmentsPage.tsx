@@ -1,4 +1,4 @@
-import { Button, Group, Paper, Text } from '@mantine/core'
+import { Badge, Button, Group, Paper, Text } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
@@ -22,11 +22,14 @@ import {
 import { useLoaded } from '../graphql/useLoaded'
 import { useStartTraining } from '../run/useStartTraining'
 import { useMay } from '../user/viewer'
+import { FolderProblems } from './FolderProblems'
 import { ExampleCards } from './new/ExampleCards'
 
 const words = messages.environments
 const { columns } = words
 const HEADINGS = [columns.name, columns.family, columns.version, columns.updated]
+/** What this one sets counts for those that take the defaults of environments. */
+const DEFAULTS = 'default'
 const PAGE_LENGTH = 50
 // Without it the list would not be asked for again when it is empty, or when one has been deleted.
 const CONTEXT = { additionalTypenames: ['Environment'] }
@@ -47,9 +50,14 @@ export function EnvironmentsPage() {
         title={words.title}
         actions={
           may('config.create') && (
-            <Button component={Link} href={routes.newEnvironment} leftSection={<Plus />}>
-              {words.create}
-            </Button>
+            <Group gap={8}>
+              <Button component={Link} href={routes.importEnvironments} variant="default">
+                {words.import}
+              </Button>
+              <Button component={Link} href={routes.newEnvironment} leftSection={<Plus />}>
+                {words.create}
+              </Button>
+            </Group>
           )
         }
       />
@@ -59,6 +67,7 @@ export function EnvironmentsPage() {
           {query.data && words.count(formatCount(query.data.environments.totalCount))}
         </Text>
       </Group>
+      <FolderProblems />
       <Paper withBorder>
         <LoadedView query={query}>
           {({ environments }) =>
@@ -113,10 +122,20 @@ function EnvironmentTable({ environments, variables }: EnvironmentTableProps) {
           variables={variables}
           connectionOf={(data) => data.environments}
           numColumns={HEADINGS.length + 1}
-          row={({ id, name, family, modelType, version, updatedAt }) => (
+          row={({ id, name, family, modelType, isTemplate, version, updatedAt }) => (
             <tr key={id}>
               <th scope="row">
                 <Link href={routes.environment(id)}>{name}</Link>
+                {name === DEFAULTS && (
+                  <Badge ml={8} variant="default" tt="none" fw={500} title={words.defaultsHint}>
+                    {words.defaults}
+                  </Badge>
+                )}
+                {isTemplate && (
+                  <Badge ml={8} variant="light" tt="none" fw={500}>
+                    {words.template}
+                  </Badge>
+                )}
               </th>
               <td data-label={columns.family}>
                 <span>

@@ -7,6 +7,7 @@ import { PageTitle } from '../app/PageTitle'
 import { routes } from '../app/routes'
 import { ApiKeys } from './ApiKeys'
 import { Profile } from './Profile'
+import { Secrets } from './Secrets'
 import { Sessions } from './Sessions'
 
 const words = messages.account
@@ -14,6 +15,7 @@ const TABS = [
   { key: 'profile', href: routes.account, label: words.tabs.profile, Content: Profile },
   { key: 'sessions', href: routes.sessions, label: words.tabs.sessions, Content: Sessions },
   { key: 'api-keys', href: routes.apiKeys, label: words.tabs.apiKeys, Content: ApiKeys },
+  { key: 'secrets', href: routes.secrets, label: messages.secrets.title, Content: Secrets },
 ]
 
 /** One's own account. */

@@ -1,6 +1,6 @@
-import { Paper, Tabs, Text } from '@mantine/core'
+import { Button, Paper, Tabs, Text } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { useLocation } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import { Breadcrumb } from '../../app/Breadcrumb'
 import { messages } from '../../app/messages'
 import { Notice } from '../../app/Notice'
@@ -9,6 +9,7 @@ import { routes } from '../../app/routes'
 import { FromCopy } from './FromCopy'
 import { FromExample } from './FromExample'
 import { FromModel } from './FromModel'
+import { FromTemplate } from './FromTemplate'
 
 const words = messages.newEnvironment
 const SOURCES = [
@@ -20,10 +21,17 @@ const SOURCES = [
     lead: words.leads.example,
     Form: FromExample,
   },
+  {
+    key: 'template',
+    href: routes.newFromTemplate,
+    label: words.tabs.template,
+    lead: words.leads.template,
+    Form: FromTemplate,
+  },
   { key: 'copy', href: routes.copyEnvironment(), label: words.tabs.copy, lead: words.leads.copy, Form: FromCopy },
 ]
 
-/** An environment from nothing, from an example, or from another one. */
+/** An environment from nothing, from an example, a template, or from another one. */
 export default function NewEnvironmentPage({ source = 'model' }: { source?: string | undefined }) {
   useDocumentTitle(`${words.title} · ${messages.product}`)
   const [, navigate] = useLocation()
@@ -32,7 +40,14 @@ export default function NewEnvironmentPage({ source = 'model' }: { source?: stri
   return (
     <>
       <Breadcrumb href={routes.environments} label={messages.environments.title} />
-      <PageTitle title={words.title} />
+      <PageTitle
+        title={words.title}
+        actions={
+          <Button component={Link} href={routes.importEnvironments} variant="default">
+            {messages.environments.import}
+          </Button>
+        }
+      />
       <Tabs
         value={source}
         onChange={(chosen) => navigate(SOURCES.find(({ key }) => key === chosen)?.href ?? routes.newEnvironment)}

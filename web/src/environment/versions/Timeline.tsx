@@ -11,6 +11,9 @@ const words = messages.versions
 /** What a version changed is listed as long as it is few; the rest is in the comparison. */
 const MOST_CHANGES = 4
 
+/** How the service calls changes that were made by hand in the folder. */
+const VIA_FILE = 'file'
+
 interface TimelineProps {
   versions: readonly VersionPartsFragment[]
   newest: number
@@ -49,7 +52,7 @@ interface EntryProps extends TimelineProps {
 }
 
 function Entry({ version, newest, pair, labelOf, onCompare, onRestore }: EntryProps) {
-  const { number, at, author, restored, changes } = version
+  const { number, at, author, restored, changes, via } = version
   // The first version set everything that it has.
   const listed = number === 1 ? [] : changes
   return (
@@ -65,7 +68,7 @@ function Entry({ version, newest, pair, labelOf, onCompare, onRestore }: EntryPr
         )}
       </Group>
       <Text fz="xs" c="dimmed">
-        <Time at={at} /> {author && words.by(author.username)}
+        <Time at={at} /> {via === VIA_FILE ? words.byFile : author && words.by(author.username)}
       </Text>
       {(restored !== null || number === 1) && <Text fz="sm">{toSentence(version.summary)}</Text>}
       {listed.length > 0 && (
