@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
-from torch import nn
+from diffusers.utils import convert_state_dict_to_diffusers, convert_unet_state_dict_to_peft
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
+
+ADAPTER_FILE = "pytorch_lora_weights.safetensors"
+"""What diffusers' load_lora_weights looks for in a folder."""
 
 
 def add_lora(denoiser: nn.Module, config: TrainingConfig, *, default_targets: Sequence[str]) -> None:
@@ -62,3 +68,53 @@ def as_inference_sees_it(denoiser: nn.Module, dtype: torch.dtype) -> Iterator[No
         for parameter, data in zip(parameters, kept, strict=True):
             parameter.data = data
         denoiser.train()
+
+
+def save_unet_lora(pipeline_class: Any, unet: nn.Module, folder: Path) -> Path:
+    """Write the adapter as the pipeline's load_lora_weights reads it; returns the file."""
+    pipeline_class.save_lora_weights(
+        folder,
+        unet_lora_layers=convert_state_dict_to_diffusers(get_peft_model_state_dict(unet)),
+        unet_lora_adapter_metadata=adapter_metadata(unet),
+    )
+    return folder / ADAPTER_FILE
+
+
+def load_unet_lora(unet: nn.Module, folder: Path) -> None:
+    """Put back what save_unet_lora wrote. Raises TrainingError when it does not fit the adapter."""
+    _put_back(unet, convert_unet_state_dict_to_peft(_read(folder, prefix="unet.")), folder)
+
+
+def save_transformer_lora(pipeline_class: Any, transformer: nn.Module, folder: Path) -> Path:
+    """Write the adapter as the pipeline's load_lora_weights reads it; returns the file."""
+    pipeline_class.save_lora_weights(
+        folder,
+        transformer_lora_layers=get_peft_model_state_dict(transformer),
+        transformer_lora_adapter_metadata=adapter_metadata(transformer),
+    )
+    return folder / ADAPTER_FILE
+
+
+def load_transformer_lora(transformer: nn.Module, folder: Path) -> None:
+    """Put back what save_transformer_lora wrote. Raises TrainingError when it does not fit the adapter."""
+    _put_back(transformer, _read(folder, prefix="transformer."), folder)
+
+
+def _read(folder: Path, *, prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in load_file(folder / ADAPTER_FILE).items()}
+
+
+def _put_back(denoiser: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    try:
+        misfits = set_peft_model_state_dict(denoiser, weights)
+    except RuntimeError as error:
+        raise _misfit(folder) from error
+    if misfits.unexpected_keys or any("lora_" in key for key in misfits.missing_keys):
+        raise _misfit(folder)
+
+
+def _misfit(folder: Path) -> TrainingError:
+    return TrainingError(
+        f"the adapter in {folder} has another rank or other layers than this configuration; "
+        "resume with the lora_rank and peft_lora_target_modules it was trained with"
+    )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-from trainer.families.family import ModelFamily, TextEmbeds
+from trainer.families.family import Conditions, ModelFamily
 
 LONGEST_WAIT = timedelta(hours=6)
 """How long processes wait for each other, for example while the main one makes validation images."""
@@ -48,5 +48,5 @@ class Predictor(nn.Module):
         self.denoiser = family.denoiser
         self._predict = family.predict
 
-    def forward(self, noisy: Tensor, timesteps: Tensor, text_embeds: TextEmbeds) -> Tensor:
-        return self._predict(noisy, timesteps, text_embeds)
+    def forward(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        return self._predict(noisy, timesteps, conditions)

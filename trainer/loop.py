@@ -14,7 +14,7 @@ from trainer.data.loader import Batch
 from trainer.errors import TrainingError
 from trainer.inbox import Wish
 from trainer.journal import phase
-from trainer.objective import draw_noise, draw_timesteps, weighted_mse
+from trainer.objective import draw_noise, weighted_mse
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
@@ -82,9 +82,12 @@ def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
     seed, schedule, device = run.config.seed, run.family.schedule, batch.latents.device
     torch.manual_seed(seed_for("dropout", seed, batch.step, micro_step, run.accelerator.process_index))
     noise = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
-    timesteps = draw_timesteps(batch.seeds("timestep", seed=seed), num_timesteps=schedule.num_timesteps, device=device)
+    timesteps = schedule.draw_timesteps(batch.seeds("timestep", seed=seed), shape=noise.shape[1:], device=device)
+    conditions = run.family.conditions(
+        batch.text_embeds, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
+    )
     noisy = schedule.add_noise(batch.latents, noise, timesteps)
-    prediction = run.predictor(noisy, timesteps, batch.text_embeds)
+    prediction = run.predictor(noisy, timesteps, conditions)
     target = schedule.target(batch.latents, noise, timesteps)
     return weighted_mse(prediction, target, schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma))
 

@@ -1,20 +1,36 @@
 """Noise levels, timestep sampling, targets and loss weights: functions of tensors.
 
 Notation of DDPM (Ho et al. 2020, arXiv:2006.11239): x_t = alpha_t x_0 + sigma_t noise, with alpha_t^2 = alphas_cumprod[t]
-and sigma_t^2 = 1 - alphas_cumprod[t].
+and sigma_t^2 = 1 - alphas_cumprod[t]. In flow matching, alpha_t is 1 - sigma_t.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.training_utils import compute_snr
 from torch import Tensor
 
+from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 
-PredictionType = Literal["epsilon", "v_prediction"]
+PredictionType = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
+
+
+class Schedule(Protocol):
+    """How noise is added and what the denoiser should predict of it. Timesteps are whatever draw_timesteps gives."""
+
+    def draw_timesteps(self, seeds: Sequence[int], *, shape: Sequence[int], device: torch.device) -> Tensor:
+        """One timestep for each seed, (len(seeds),); shape: of each sample's latents."""
+
+    def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor: ...
+
+    def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor: ...
+
+    def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor: ...
 
 
 class DiffusionSchedule:
@@ -33,6 +49,9 @@ class DiffusionSchedule:
             raise TrainingError(
                 f"the base model predicts {self.prediction_type!r}; only epsilon and v_prediction can be trained"
             )
+
+    def draw_timesteps(self, seeds: Sequence[int], *, shape: Sequence[int], device: torch.device) -> Tensor:
+        return draw_timesteps(seeds, num_timesteps=self.num_timesteps, device=device)
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """x_t. latents, noise: (batch, channels, height, width) in fp32; timesteps: (batch,)."""
@@ -61,6 +80,75 @@ class DiffusionSchedule:
         return snr.clamp(max=snr_gamma) / (snr + 1)
 
 
+class FlowSchedule:
+    """Flow matching along straight lines (Lipman et al. 2023, arXiv:2210.02747; Liu et al. 2023, arXiv:2209.03003):
+    x = (1 - sigma) x_0 + sigma noise, and the denoiser predicts dx/dsigma = noise - x_0.
+
+    Its timesteps are sigmas from 0 to 1. They are drawn as the configuration says and then shifted towards noise, by a
+    constant or by what the scheduler says for the number of image tokens (Esser et al. 2024, arXiv:2403.03206).
+
+    patch: edge of what becomes one image token, in latents. levels: the only sigmas that are drawn, all alike and
+    unshifted, instead.
+    """
+
+    def __init__(
+        self,
+        scheduler_config: Mapping[str, Any],
+        *,
+        config: TrainingConfig,
+        patch: int,
+        levels: Sequence[float] | None = None,
+    ) -> None:
+        self._scheduler = FlowMatchEulerDiscreteScheduler.from_config(dict(scheduler_config))
+        self._patch = patch
+        self._levels = levels
+        self._draw = _level_draw(config)
+        self._shift = config.flow_schedule_shift or 1.0
+        self._is_shifted_by_size = config.flow_schedule_auto_shift
+
+    def draw_timesteps(self, seeds: Sequence[int], *, shape: Sequence[int], device: torch.device) -> Tensor:
+        if self._levels is not None:
+            drawn = torch.tensor([random.Random(seed).choice(self._levels) for seed in seeds])
+        else:
+            drawn = self._shifted(torch.tensor([self._draw(seed) for seed in seeds]), shape=shape)
+        return drawn.to(device, non_blocking=True)
+
+    def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        sigmas = _as_wide_as(latents, timesteps)
+        return (1 - sigmas) * latents + sigmas * noise
+
+    def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        return noise - latents
+
+    def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor:
+        """Ones: Min-SNR is about diffusion, and a flow weighs noise levels by how often they are drawn."""
+        return torch.ones(timesteps.shape, device=timesteps.device)
+
+    def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
+        if self._is_shifted_by_size:
+            return self._scheduler.time_shift(self._mu(shape), 1.0, sigmas)  # type: ignore[no-any-return]
+        return self._shift * sigmas / (1 + (self._shift - 1) * sigmas)
+
+    def _mu(self, shape: Sequence[int]) -> float:
+        known = self._scheduler.config
+        num_tokens = (shape[-2] // self._patch) * (shape[-1] // self._patch)
+        mu: float = calculate_shift(
+            num_tokens, known.base_image_seq_len, known.max_image_seq_len, known.base_shift, known.max_shift
+        )
+        return mu
+
+
+def _level_draw(config: TrainingConfig) -> Callable[[int], float]:
+    """How the sigma of a seed is drawn before it is shifted: uniform, beta, or the sigmoid of a normal number."""
+    if config.flow_use_uniform_schedule:
+        return lambda seed: random.Random(seed).random()
+    if config.flow_use_beta_schedule:
+        alpha, beta = config.flow_beta_schedule_alpha, config.flow_beta_schedule_beta
+        return lambda seed: random.Random(seed).betavariate(alpha, beta)
+    scale = config.flow_sigmoid_scale
+    return lambda seed: torch.sigmoid(scale * torch.randn((), generator=_generator(seed, "cpu"))).item()
+
+
 def draw_timesteps(seeds: Sequence[int], *, num_timesteps: int, device: torch.device) -> Tensor:
     """One uniform timestep for each seed, (len(seeds),)."""
     drawn = [torch.randint(num_timesteps, (1,), generator=_generator(seed, "cpu")) for seed in seeds]
@@ -80,6 +168,11 @@ def weighted_mse(prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Mean over the batch of each sample's mean squared error times its weight; weights: (batch,)."""
     errors = torch.nn.functional.mse_loss(prediction.float(), target.float(), reduction="none")
     return (errors.flatten(1).mean(1) * weights).mean()
+
+
+def _as_wide_as(latents: Tensor, timesteps: Tensor) -> Tensor:
+    """(batch,) as (batch, 1, ...), to be multiplied with latents."""
+    return timesteps.view(-1, *(1 for _ in latents.shape[1:]))
 
 
 def _generator(seed: int, device: torch.device | str) -> torch.Generator:

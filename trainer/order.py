@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.config.buckets import Geometry, Size, geometry_of
-from domain.config.checks import check_dataset, check_startable, check_training, flavour_of
+from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
@@ -43,6 +43,9 @@ class Order:
                 f"{len(uncaptioned)} of {len(self.samples)} pictures have no caption, for example "
                 f"{uncaptioned[0].path}; write it into a .txt of the same name"
             )
+        family = FAMILIES[self.config.model_family]
+        if self.config.snr_gamma is not None and family.objective == "flow_matching":
+            yield f"snr_gamma counts for diffusion only, and {family.name} is trained by flow matching"
         for dataset, geometry in zip(self.datasets, self.geometries, strict=True):
             if geometry.resolution_type != "area" and geometry.edge != geometry.resolution:
                 yield (
@@ -56,7 +59,7 @@ class Order:
 
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
-    config = check_training(spec.config, before={})
+    config = settled(check_training(spec.config, before={}))
     check_startable(config)
     datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
     if not datasets:

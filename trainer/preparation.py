@@ -157,14 +157,10 @@ def _newest_whole(order: Order, checkpoints: Checkpoints, *, journal: Journal) -
 
 def _load_family(order: Order, *, device: torch.device, dtype: torch.dtype) -> ModelFamily:
     config = order.config
-    if config.prediction_type == "sample" or config.prediction_type == "flow_matching":
-        raise TrainingError(f"prediction_type is {config.prediction_type}, which cannot be trained yet; leave it out")
     family = FAMILIES[config.model_family].load(
         BaseModel(
             source=order.base_model,
-            revision=config.revision,
-            variant=config.variant,
-            prediction_type=config.prediction_type,
+            config=config,
             device=device,
             dtype=dtype,
         )

@@ -92,6 +92,7 @@ def _drawings(config: TrainingConfig, *, edge: int) -> Iterator[Drawing]:
                 edge=edge,
                 num_inference_steps=config.validation_num_inference_steps,
                 guidance=config.validation_guidance,
+                guidance_real=config.validation_guidance_real,
             )
 
 

@@ -109,8 +109,11 @@ def frozen(config: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:
     """A checked configuration as a run keeps it: every option that the trainer acts on, with the value that counts.
 
     The rest would only suggest that it had a part in the result. What names a variable of the machine stays as it is
-    written: its value may differ from one launch to the next, and does not belong in an event.
+    written: its value may differ from one launch to the next, and does not belong in an event. What the weights switch on
+    by themselves is written out, too.
     """
+    if isinstance(config, TrainingConfig):
+        config = settled(config)
     dumped = config.model_dump(mode="json")
     keys = [option.key for option in offered_options(type(config))]
     return {key: written[key] if holds_variable(written.get(key)) else dumped[key] for key in keys}
@@ -127,6 +130,35 @@ def flavour_of(config: TrainingConfig) -> Flavour:
             path=("config", "model_flavour"),
         )
     return flavour
+
+
+def settled(config: TrainingConfig) -> TrainingConfig:
+    """The config with what family and flavour switch on by themselves, where nothing else was written."""
+    family = FAMILIES[config.model_family]
+    flavour = _named_flavour(config)
+    settings = (*family.settings, *(flavour.settings if flavour else ()))
+    open_settings = {
+        setting.key: setting.value
+        for setting in settings
+        if setting.key in TrainingConfig.model_fields and setting.key not in config.model_fields_set
+    }
+    return config.model_copy(update=open_settings)
+
+
+def num_tokens(config: TrainingConfig) -> int | None:
+    """How many tokens of a caption are read; None where the text encoder reads captions of any length."""
+    flavour = _named_flavour(config)
+    limit = (flavour and flavour.token_limit) or FAMILIES[config.model_family].token_limit
+    if limit is None:
+        return config.tokenizer_max_length
+    return min(config.tokenizer_max_length or limit.default, limit.largest)
+
+
+def _named_flavour(config: TrainingConfig) -> Flavour | None:
+    """The flavour that the weights are of; None for weights of one's own that nobody said it of."""
+    if config.pretrained_model_name_or_path is not None and config.model_flavour is None:
+        return None
+    return FAMILIES[config.model_family].flavour(config.model_flavour)
 
 
 def _check(

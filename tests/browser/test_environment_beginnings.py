@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.browser.doors import Doors, sign_in
 from tests.service.conftest import ADMIN, Script, Server
@@ -76,7 +76,7 @@ def test_text_of_no_format_is_told_so(page: Page) -> None:
 def test_picked_file_that_was_imported_before_is_known(page: Page, script: Script) -> None:
     page.goto("/environments/new/import")
     page.get_by_text("Files", exact=True).click()
-    cat = {"name": "cat.toml", "mimeType": "text/plain", "buffer": KOHYA.encode()}
+    cat: FilePayload = {"name": "cat.toml", "mimeType": "text/plain", "buffer": KOHYA.encode()}
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose files").click()
     chooser.value.set_files([cat])

@@ -39,6 +39,13 @@ def test_run_without_length_names_both_options() -> None:
     }
 
 
+def test_guidance_range_that_is_none_is_refused() -> None:
+    drawn = {"flux_guidance_mode": "random-range", "flux_guidance_min": 3, "flux_guidance_max": 2.5}
+    assert messages({"model_family": "flux", **drawn}) == {
+        "flux_guidance_min": "flux_guidance_min is 3 but flux_guidance_max is 2.5; write the smaller one first"
+    }
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast", None, 0, -1])
 def test_learning_rate_that_is_no_rate_is_refused(value: object) -> None:
     assert list(messages({"model_family": "sd1x", "learning_rate": value})) == ["learning_rate"]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.config.checks import check_startable, check_training, flavour_of
+from domain.config.checks import check_startable, check_training, flavour_of, num_tokens, settled
 from domain.config.options import options_of
 from domain.config.presets import MemoryPreset, memory_presets
 from domain.config.training import TrainingConfig
@@ -21,6 +21,7 @@ OF_EACH_FLAVOUR = pytest.mark.parametrize(
     ("family", "flavour"), FLAVOURS, ids=[f"{family.key}-{flavour.key}" for family, flavour in FLAVOURS]
 )
 UNTRAINABLE = [family for family in FAMILIES.values() if not family.capabilities]
+TRAINABLE = ", ".join(key for key, family in FAMILIES.items() if family.capabilities)
 
 
 def problems_of_start(**written: object) -> tuple[Problem, ...]:
@@ -163,26 +164,19 @@ def test_aggressive_preset_keeps_the_default_effective_batch_size(family: Family
 # ---- what can start
 
 
-def test_two_families_can_be_trained() -> None:
-    assert {family.key: family.capabilities for family in FAMILIES.values() if family.capabilities} == {
-        "sd1x": ("lora",),
-        "sd2x": ("lora",),
-    }
-
-
 @pytest.mark.parametrize("family", UNTRAINABLE, ids=lambda family: family.key)
 def test_family_that_cannot_be_trained_is_kept_and_not_started(family: Family) -> None:
     assert problems_of_start(model_family=family.key) == (
         Problem(
             f"{family.name} cannot be trained by this version yet; keep the configuration for a later one, "
-            "or set model_family to one of sd1x, sd2x",
+            f"or set model_family to one of {TRAINABLE}",
             ("config", "model_family"),
         ),
     )
 
 
 def test_weights_of_ones_own_do_not_make_a_family_trainable() -> None:
-    (problem,) = problems_of_start(model_family="flux", pretrained_model_name_or_path="/models/flux")
+    (problem,) = problems_of_start(model_family="ernie", pretrained_model_name_or_path="/models/ernie")
     assert problem.path == ("config", "model_family")
 
 
@@ -203,3 +197,42 @@ def test_flavour_does_not_matter_to_weights_of_ones_own() -> None:
 @pytest.mark.parametrize(("written", "found"), [(None, "klein-9b"), ("dev", "dev")])
 def test_flavour_of_a_config_is_the_default_or_the_named_one(written: str | None, found: str) -> None:
     assert flavour_of(check_training({"model_family": "flux2", "model_flavour": written})).key == found
+
+
+# ---- what families switch on, and how much of a caption they read
+
+
+@pytest.mark.parametrize(
+    ("written", "fast"),
+    [
+        ({"model_flavour": "schnell"}, True),
+        ({"model_flavour": "schnell", "flux_fast_schedule": False}, False),
+        ({"model_flavour": "schnell", "pretrained_model_name_or_path": "/models/mine"}, True),
+        ({"model_flavour": "dev"}, False),
+        ({"pretrained_model_name_or_path": "/models/mine"}, False),
+    ],
+)
+def test_flavour_switches_on_what_nobody_wrote(written: dict[str, object], fast: bool) -> None:
+    assert settled(check_training({"model_family": "flux", **written})).flux_fast_schedule is fast
+
+
+def test_family_switches_on_what_nobody_wrote() -> None:
+    own = {"model_family": "cosmos", "pretrained_model_name_or_path": "/models/mine"}
+    assert settled(check_training(own)).flow_schedule_shift == 1.0
+    assert settled(check_training({**own, "flow_schedule_shift": 2.0})).flow_schedule_shift == 2.0
+
+
+@pytest.mark.parametrize(
+    ("written", "tokens"),
+    [
+        ({"model_family": "flux"}, 512),
+        ({"model_family": "flux", "model_flavour": "schnell"}, 256),
+        ({"model_family": "flux", "model_flavour": "schnell", "tokenizer_max_length": 512}, 256),
+        ({"model_family": "flux", "tokenizer_max_length": 128}, 128),
+        ({"model_family": "flux", "pretrained_model_name_or_path": "/models/mine"}, 512),
+        ({"model_family": "ernie"}, None),
+        ({"model_family": "ernie", "tokenizer_max_length": 128}, 128),
+    ],
+)
+def test_captions_are_read_as_far_as_family_and_config_say(written: dict[str, object], tokens: int | None) -> None:
+    assert num_tokens(check_training(written)) == tokens

@@ -145,7 +145,7 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({"model_family": "flux"}, ("ERROR", "INVALID_CONFIG")),
+        ({"model_family": "stable_cascade", "mixed_precision": "no"}, ("ERROR", "INVALID_CONFIG")),
         ({"pretrained_model_name_or_path": "/nowhere"}, ("ERROR", "BASE_MODEL_MISSING")),
         ({"pretrained_model_name_or_path": str(ROOT)}, ("ERROR", "BASE_MODEL_INCOMPLETE")),
         ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),

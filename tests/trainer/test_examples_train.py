@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,18 +10,27 @@ from domain.config.checks import check_dataset, check_startable, check_training,
 from domain.families.registry import FAMILIES
 from service.examples import list_examples
 from tests.trainer.runs import ROOT, SMALL_MODEL, RunDirectory
+from tests.trainer.small_families import SMALL, save_small
 from trainer.wire import Planned, RunSpec, WeightsSaved, write_run_spec
 
 EXAMPLES = {example.key: example for example in list_examples(ROOT / "examples")}
-SMALL = {"pretrained_model_name_or_path": str(SMALL_MODEL), "resolution": 64}
 FEW = {"max_train_steps": 2, "lr_warmup_steps": 0, "train_batch_size": 2, "gradient_accumulation_steps": 1}
+
+
+def small_weights(family: str, folder: Path) -> dict[str, Any]:
+    """Options that put a small model in the place of the published one."""
+    small = SMALL.get(family)
+    path = save_small(family, folder) if small else SMALL_MODEL
+    options = small.options if small else {}
+    usual = {"resolution": 64, "validation_disable": True, "mixed_precision": "no", "gradient_checkpointing": False}
+    return {"pretrained_model_name_or_path": str(path), **usual, **options}
 
 
 @pytest.mark.parametrize("key", sorted(EXAMPLES))
 def test_example_is_trained(key: str, tmp_path: Path, train_here: Callable[[RunDirectory], int]) -> None:
     example = EXAMPLES[key]
     check_startable(check_training(example.config, before={}))
-    written = example.config | SMALL | FEW | {"validation_disable": True, "mixed_precision": "no"}
+    written = example.config | small_weights(example.family, tmp_path / "model") | FEW
     config = frozen(check_training(written), written)
     datasets = [
         frozen(check_dataset(entry, before={}), entry) | {"resolution": 64} for entry in example.datasets.values()

@@ -21,7 +21,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> EncodingCache:
     cache = EncodingCache(tmp_path_factory.mktemp("cache"))
     cache.write(NO_CAPTION_KEY, {"prompt_embeds": torch.full((3, 2), -1.0)})
     for number in range(NUM_SAMPLES):
-        cache.write(f"1{number:039}", {"latents": torch.full((4, 2, 2), float(number))})
+        picture = {"latents": torch.full((4, 2, 2), float(number)), "geometry": torch.full((6,), float(number))}
+        cache.write(f"1{number:039}", picture)
         for caption in range(2):
             cache.write(f"2{number:038}{caption}", {"prompt_embeds": torch.full((3, 2), number + caption / 2)})
     return cache

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-from trainer.objective import DiffusionSchedule, draw_noise, draw_timesteps, weighted_mse
+from trainer.objective import DiffusionSchedule, FlowSchedule, draw_noise, draw_timesteps, weighted_mse
 
 SCALED_LINEAR: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 ZERO_SNR = SCALED_LINEAR | {"rescale_betas_zero_snr": True}
@@ -132,3 +133,94 @@ def test_timesteps_are_uniform() -> None:
     assert drawn.min() >= 0
     assert drawn.max() <= 999
     assert (counts - 400).abs().max() < 4 * math.sqrt(400)
+
+
+# ---- flow matching
+
+TOKENS = (16, 128, 128)
+"""Latents of a picture of 1024 × 1024 pixels, which are 4096 tokens at a patch of 2."""
+
+
+def flow_of(*, dynamic: bool = False, levels: tuple[float, ...] | None = None, **options: Any) -> FlowSchedule:
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=dynamic)
+    config = TrainingConfig(model_family="flux", **options)
+    return FlowSchedule(scheduler.config, config=config, patch=2, levels=levels)
+
+
+def drawn(schedule: FlowSchedule, *, num: int = 4000, shape: tuple[int, ...] = TOKENS) -> Tensor:
+    return schedule.draw_timesteps(range(num), shape=shape, device=CPU)
+
+
+def test_flow_noises_as_the_scheduler_does() -> None:
+    latents, noise = latents_and_noise()
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    places = [0, 1, 250, 500, 998, 999]
+    expected = scheduler.scale_noise(latents, scheduler.timesteps[places], noise)
+    assert torch.allclose(flow_of().add_noise(latents, noise, scheduler.sigmas[places]), expected, atol=1e-6)
+
+
+def test_flow_target_leads_the_sampler_to_the_latents_in_one_step() -> None:
+    latents, noise = latents_and_noise()
+    scheduler = FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(sigmas=[0.7])
+    sigmas = torch.full((len(TIMESTEPS),), 0.7)
+    noisy = flow_of().add_noise(latents, noise, sigmas)
+    target = flow_of().target(latents, noise, sigmas)
+    assert torch.allclose(scheduler.step(target, scheduler.timesteps[0], noisy).prev_sample, latents, atol=1e-6)
+
+
+def test_flow_weighs_all_noise_levels_alike() -> None:
+    assert torch.equal(flow_of().loss_weights(torch.tensor([0.0, 0.5, 1.0]), snr_gamma=5.0), torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("options", "quartiles"),
+    [
+        # Of a standard normal number, a quarter lies below -0.6745.
+        ({}, [1 / (1 + math.exp(0.6745)), 0.5, 1 / (1 + math.exp(-0.6745))]),
+        ({"flow_sigmoid_scale": 2.0}, [1 / (1 + math.exp(2 * 0.6745)), 0.5, 1 / (1 + math.exp(-2 * 0.6745))]),
+        ({"flow_use_uniform_schedule": True}, [0.25, 0.5, 0.75]),
+        ({"flow_use_beta_schedule": True}, [0.3264, 0.5, 0.6736]),
+        # With a beta of 1, the distribution function is x^alpha.
+        (
+            {"flow_use_beta_schedule": True, "flow_beta_schedule_alpha": 3.0, "flow_beta_schedule_beta": 1.0},
+            [0.25 ** (1 / 3), 0.5 ** (1 / 3), 0.75 ** (1 / 3)],
+        ),
+    ],
+)
+def test_sigmas_are_distributed_as_the_options_say(options: dict[str, Any], quartiles: list[float]) -> None:
+    sigmas = drawn(flow_of(flow_schedule_shift=0, **options))
+    assert sigmas.quantile(torch.tensor([0.25, 0.5, 0.75])).tolist() == pytest.approx(quartiles, abs=0.03)
+    assert sigmas.min() >= 0
+    assert sigmas.max() <= 1
+
+
+def test_static_shift_equals_the_schedulers() -> None:
+    unshifted = drawn(flow_of(flow_schedule_shift=1.0), num=10)
+    expected = 3.0 * unshifted / (1 + 2.0 * unshifted)
+    assert torch.allclose(drawn(flow_of(), num=10), expected)
+
+
+def test_shift_by_size_equals_what_the_pipeline_samples_at() -> None:
+    """A thousand tokens lie between the base (256, 0.5) and the largest (4096, 1.15)."""
+    unshifted = drawn(flow_of(flow_schedule_shift=1.0), num=10)
+    shifted = drawn(flow_of(dynamic=True, flow_schedule_auto_shift=True), num=10, shape=(16, 64, 64))
+    mu = 0.5 + (1024 - 256) / (4096 - 256) * (1.15 - 0.5)
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    order = unshifted.argsort(descending=True)
+    scheduler.set_timesteps(sigmas=unshifted[order].tolist(), mu=mu)
+    assert torch.allclose(shifted[order], scheduler.sigmas[:-1], atol=1e-6)
+
+
+def test_given_levels_are_drawn_unshifted_and_alone() -> None:
+    sigmas = drawn(flow_of(levels=(1.0, 1.0, 1.0, 0.5)))
+    assert set(sigmas.tolist()) == {0.5, 1.0}
+    assert (sigmas == 1.0).float().mean().item() == pytest.approx(0.75, abs=0.03)
+
+
+@pytest.mark.parametrize("options", [{}, {"flow_use_uniform_schedule": True}, {"flow_use_beta_schedule": True}])
+def test_sigma_of_a_sample_depends_on_its_seed_alone(options: dict[str, Any]) -> None:
+    together = drawn(flow_of(**options), num=3)
+    torch.manual_seed(1)
+    alone = flow_of(**options).draw_timesteps([2], shape=TOKENS, device=CPU)
+    assert torch.equal(alone, together[2:])

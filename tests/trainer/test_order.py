@@ -45,6 +45,11 @@ def test_pictures_that_are_left_out_are_named_up_to_a_number(make_run: MakeRun, 
     assert more == "skipped: 2 more pictures, for such reasons"
 
 
+def test_min_snr_of_a_flow_is_remarked(make_run: MakeRun) -> None:
+    (remark,) = order_of(make_run(model_family="flux", snr_gamma=5.0)).remarks()
+    assert remark == "snr_gamma counts for diffusion only, and Flux.1 is trained by flow matching"
+
+
 def test_sizes_are_multiples_of_what_the_family_needs(make_run: MakeRun) -> None:
     order = order_of(make_run(resolution=61, validation_resolution=7 * 8 + 7))
     assert {sample.placement.target for sample in order.samples} == {Size(64, 64)}

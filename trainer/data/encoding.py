@@ -10,13 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from trainer.data.cache import EncodingCache, digest_of_file, key_of
-from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.pictures import UnreadablePicture, geometry_of, read_picture
 from trainer.data.sources import Sample
 from trainer.families.family import ModelFamily
 from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
 
-ENCODING_FORMAT = 1
+ENCODING_FORMAT = 2
 """Raised whenever this code would encode the same input differently."""
 
 CAPTIONS_AT_ONCE = 32
@@ -101,7 +101,7 @@ def _encode_chunk(family: ModelFamily, chunk: Sequence[Sample], cache: EncodingC
         return
     encoded = family.encode_pictures(torch.stack([to_pixels(picture) for picture in pictures.values()]))
     for sample, latents in zip(pictures, encoded, strict=True):
-        cache.write(keys[sample], {"latents": latents})
+        cache.write(keys[sample], {"latents": latents, "geometry": geometry_of(sample.placement)})
 
 
 def _text_key(family: ModelFamily, caption: str) -> str:

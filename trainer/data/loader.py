@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from domain.config.training import TrainingConfig
 from trainer.data.cache import EncodingCache
@@ -24,11 +25,13 @@ class EncodedSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """latents: (batch, channels, height/8, width/8). positions: of each sample in the step's effective batch."""
+    """latents: (batch, channels, height/8, width/8). geometry: (batch, 6), see trainer.data.pictures.geometry_of.
+    positions: of each sample in the step's effective batch."""
 
     step: int
     positions: tuple[int, ...]
     latents: Tensor
+    geometry: Tensor
     text_embeds: TextEmbeds
 
     def seeds(self, purpose: str, *, seed: int) -> list[int]:
@@ -62,7 +65,7 @@ class Loader:
         positions = self._positions(micro_step)
         places = self._order.samples_at(step)
         samples = [self._samples[places[position]] for position in positions]
-        latents = [self._cache.read(sample.latents_key)["latents"] for sample in samples]
+        pictures = [self._cache.read(sample.latents_key) for sample in samples]
         texts = [
             self._cache.read(self._text_key(sample, step=step, position=position))
             for sample, position in zip(samples, positions, strict=True)
@@ -70,12 +73,14 @@ class Loader:
         return Batch(
             step=step,
             positions=positions,
-            latents=torch.stack(latents).to(self._device, non_blocking=True),
-            text_embeds={
-                name: torch.stack([text[name] for text in texts]).to(self._device, non_blocking=True)
-                for name in texts[0]
-            },
+            latents=self._on_device([picture["latents"] for picture in pictures]),
+            geometry=self._on_device([picture["geometry"] for picture in pictures]),
+            text_embeds={name: self._on_device([text[name] for text in texts]) for name in texts[0]},
         )
+
+    def _on_device(self, tensors: Sequence[Tensor]) -> Tensor:
+        """All in one, the shorter ones filled up with zeros at the end of their first dimension."""
+        return pad_sequence(list(tensors), batch_first=True).to(self._device, non_blocking=True)
 
     def _positions(self, micro_step: int) -> tuple[int, ...]:
         size = self._config.train_batch_size

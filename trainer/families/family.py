@@ -11,10 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from trainer.objective import DiffusionSchedule, PredictionType
+from domain.config.training import TrainingConfig
+from trainer.objective import Schedule
 
 TextEmbeds = dict[str, Tensor]
-"""What the text encoders make of one caption, by name, without a batch dimension; or of a batch, with one."""
+"""What the text encoders make of one caption, by name, without a batch dimension; or of a batch, with one.
+
+Of captions with different numbers of tokens, the shorter ones are filled up with zeros at the end; a family that has such
+captions keeps a mask beside them, which is then zero there.
+"""
+
+Conditions = dict[str, Tensor]
+"""All that the denoiser is told besides noisy latents and timesteps, by name, with a batch dimension."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +30,18 @@ class BaseModel:
     """The pretrained weights a run starts from, and how to hold them."""
 
     source: str
-    revision: str | None
-    variant: str | None
-    prediction_type: PredictionType | None
+    config: TrainingConfig
     device: torch.device
     dtype: torch.dtype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """One validation image to make; edge in pixels."""
+    """One validation image to make; edge in pixels.
+
+    guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
+    1 is none.
+    """
 
     prompt: str
     negative_prompt: str
@@ -39,6 +49,12 @@ class Drawing:
     edge: int
     num_inference_steps: int
     guidance: float
+    guidance_real: float
+
+    @property
+    def guidance_by_second_pass(self) -> float:
+        """For models without distilled guidance: the strength that was given for a second pass, or else the usual one."""
+        return self.guidance_real if self.guidance_real > 1 else self.guidance
 
 
 class ModelFamily(ABC):
@@ -50,7 +66,7 @@ class ModelFamily(ABC):
 
     lora_targets: ClassVar[tuple[str, ...]]
     denoiser: nn.Module
-    schedule: DiffusionSchedule
+    schedule: Schedule
     text_identity: str
     latents_identity: str
 
@@ -66,9 +82,16 @@ class ModelFamily(ABC):
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         """pixels: (batch, 3, height, width) from -1 to 1. Returns latents as the denoiser takes them."""
 
+    def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
+        """What a batch is told to the denoiser: text embeds, and what some families add to them.
+
+        geometry: (batch, 6), see trainer.data.pictures.geometry_of. seeds: of each sample, for what is drawn at random.
+        """
+        return text_embeds
+
     @abstractmethod
-    def predict(self, noisy: Tensor, timesteps: Tensor, text_embeds: TextEmbeds) -> Tensor:
-        """What the denoiser says of noisy latents, (batch, channels, height/8, width/8); timesteps: (batch,)."""
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        """What the denoiser says of noisy latents, in their shape; timesteps: (batch,), as the schedule draws them."""
 
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:

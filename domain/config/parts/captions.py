@@ -58,7 +58,6 @@ class CaptionOptions(Part):
         None,
         label="Tokens",
         advanced=True,
-        later=True,
         ge=1,
         le=4096,
         aliases=["maximum_caption_length"],

@@ -117,7 +117,6 @@ class ValidationOptions(Part):
         1.0,
         label="Real guidance",
         advanced=True,
-        later=True,
         ge=0,
         le=100,
         families=["flux", "flux2", "chroma", "qwen_image", "z_image"],

@@ -1,0 +1,157 @@
+"""The loss of one batch as diffusers' own training examples compute it, or as the pipeline does where there is none.
+
+Written from what the examples publish, with the pipeline's parts alone: nothing of the trainer is called.
+"""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+from torch.nn.functional import mse_loss, pixel_unshuffle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added.
+
+    sizes: of the pictures before they were cut to centred squares, (width, height). noise: for latents of the given shape.
+    drawn: for each picture, what the generator of its seed gives. num_tokens: how many of a caption are read.
+    """
+
+    pixels: Tensor
+    captions: Sequence[str]
+    sizes: Sequence[tuple[int, int]]
+    noise: Callable[[Sequence[int]], Tensor]
+    drawn: Sequence[torch.Generator]
+    num_tokens: int
+
+    def timesteps(self, num_timesteps: int) -> Tensor:
+        return torch.cat([torch.randint(num_timesteps, (1,), generator=each) for each in self.drawn])
+
+    def sigmas(self, *, shift: float) -> Tensor:
+        """Sigmoids of normal numbers, shifted towards noise."""
+        sigmas = torch.sigmoid(torch.stack([torch.randn((), generator=each) for each in self.drawn]))
+        return shift * sigmas / (1 + (shift - 1) * sigmas)
+
+
+Recipe = Callable[[Any, Fixed], Tensor]
+
+
+def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_text_to_image_lora_sdxl.py."""
+    latents = _scaled_latents(pipe, fixed)
+    first = _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions)
+    second = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions)
+    # Pictures are scaled until the shorter edge is 64 and cut in the middle.
+    time_ids = [
+        [
+            height,
+            width,
+            (64 * height // min(width, height) - 64) // 2,
+            (64 * width // min(width, height) - 64) // 2,
+            64,
+            64,
+        ]
+        for width, height in fixed.sizes
+    ]
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    prediction = pipe.unet(
+        scheduler.add_noise(latents, noise, timesteps),
+        timesteps,
+        torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1),
+        added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": torch.tensor(time_ids)},
+    ).sample
+    return mse_loss(prediction, noise)
+
+
+def flux(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_flux.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size."""
+    guidance = torch.full((len(fixed.captions),), 3.5)
+    # 16 tokens, on the line from 0.5 at 256 to 1.15 at 4096.
+    shift = math.exp(0.5 + (16 - 256) / (4096 - 256) * (1.15 - 0.5))
+    return _flux(pipe, fixed, sigmas=fixed.sigmas(shift=shift), guidance=guidance)
+
+
+def flux_schnell(pipe: Any, fixed: Fixed) -> Tensor:
+    """The same without guidance; the sampler's four noise levels, the first one seven times as often."""
+    levels = [1.0] * 7 + [0.75, 0.5, 0.25]
+    sigmas = torch.tensor([random.Random(each.initial_seed()).choice(levels) for each in fixed.drawn])
+    return _flux(pipe, fixed, sigmas=sigmas, guidance=None)
+
+
+def _flux(pipe: Any, fixed: Fixed, *, sigmas: Tensor, guidance: Tensor | None) -> Tensor:
+    latents = _scaled_latents(pipe, fixed)
+    noise = fixed.noise(latents.shape[1:])
+    embeds = _t5(pipe.tokenizer_2, pipe.text_encoder_2, fixed)
+    prediction = pipe.transformer(
+        hidden_states=_packed(_noised(latents, noise, sigmas)),
+        timestep=sigmas,
+        guidance=guidance,
+        pooled_projections=_clip(pipe.tokenizer, pipe.text_encoder, fixed.captions).pooler_output,
+        encoder_hidden_states=embeds,
+        txt_ids=torch.zeros(fixed.num_tokens, 3),
+        img_ids=torch.tensor([[0.0, row, column] for row in range(4) for column in range(4)]),
+    ).sample
+    return mse_loss(prediction, _packed(noise - latents))
+
+
+def sd3(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_sd3.py, without its preconditioning of outputs."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    clips = [
+        _clip(tokenizer, encoder, fixed.captions)
+        for tokenizer, encoder in ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2))
+    ]
+    t5 = _t5(pipe.tokenizer_3, pipe.text_encoder_3, fixed)
+    layers = torch.cat([clip.hidden_states[-2] for clip in clips], dim=-1)
+    filled = torch.nn.functional.pad(layers, (0, t5.shape[-1] - layers.shape[-1]))
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas),
+        timestep=1000 * sigmas,
+        encoder_hidden_states=torch.cat([filled, t5], dim=1),
+        pooled_projections=torch.cat([clip.text_embeds for clip in clips], dim=-1),
+    ).sample
+    return mse_loss(prediction, noise - latents)
+
+
+# ---- text and latents
+
+
+def _clip(tokenizer: Any, encoder: Any, captions: Sequence[str]) -> Any:
+    ids = tokenizer(captions, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+    return encoder(ids, output_hidden_states=True)
+
+
+def _t5(tokenizer: Any, encoder: Any, fixed: Fixed) -> Tensor:
+    """Padding is read like text."""
+    ids = tokenizer(
+        fixed.captions, padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
+    ).input_ids
+    embeds: Tensor = encoder(ids)[0]
+    return embeds
+
+
+def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    latents: Tensor = pipe.vae.encode(fixed.pixels).latent_dist.mode()
+    scaled: Tensor = (latents - (pipe.vae.config.shift_factor or 0)) * pipe.vae.config.scaling_factor
+    return scaled
+
+
+def _noised(latents: Tensor, noise: Tensor, sigmas: Tensor) -> Tensor:
+    sigmas = sigmas.view(-1, *[1] * (latents.ndim - 1))
+    return (1 - sigmas) * latents + sigmas * noise
+
+
+def _packed(latents: Tensor) -> Tensor:
+    """Squares of 2 × 2 latents as tokens."""
+    return pixel_unshuffle(latents, 2).flatten(2).transpose(1, 2)
+
+
+RECIPES: dict[str, Recipe] = {"sdxl": sdxl, "flux": flux, "flux-schnell": flux_schnell, "sd3": sd3}

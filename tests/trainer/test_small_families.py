@@ -1,0 +1,174 @@
+"""Every family, made small and trained for real: the right loss, weights that diffusers loads, exact resume."""
+
+import logging
+import shutil
+import signal
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+from safetensors.torch import load_file
+
+from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.training import TrainingConfig
+from tests.trainer.recipes import RECIPES, Fixed
+from tests.trainer.runs import RunDirectory, write_run
+from tests.trainer.small_families import DRAWING, SMALL, save_small
+from trainer.__main__ import main
+from trainer.data.encoding import to_pixels
+from trainer.data.epochs import Bucket, EpochOrder
+from trainer.data.pictures import read_picture
+from trainer.families.family import BaseModel
+from trainer.families.flux import Flux
+from trainer.families.registry import FAMILIES
+from trainer.objective import draw_noise
+from trainer.randomness import seed_for
+from trainer.wire import ValidationImageSaved
+
+WEIGHTS = "pytorch_lora_weights.safetensors"
+SIZES = {"blue": (100, 64), "red": (64, 80)}
+CAPTIONS = {"blue": "a drawing of a blue square and a rose", "red": "red"}
+NUM_TOKENS = 24
+SEED = 42
+OPTIONS: dict[str, Any] = {
+    "seed": SEED,
+    "max_train_steps": 3,
+    "train_batch_size": 2,
+    "caption_dropout_probability": 0,
+    "learning_rate": 1e-2,
+    "checkpoint_step_interval": 1,
+    "tokenizer_max_length": NUM_TOKENS,
+    "validation_disable": False,
+    **DRAWING,
+    "validation_num_inference_steps": 2,
+    "validation_step_interval": 1000,
+}
+
+
+class Small:
+    """A small family's base model, two pictures, and runs on them."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.model = save_small(name, folder / "model")
+        self.folder = folder
+        self.pictures = folder / "pictures"
+        self.pictures.mkdir()
+        for turn, (name, size) in enumerate(SIZES.items()):
+            picture = Image.linear_gradient("L").rotate(90 * turn).resize(size).convert("RGB")
+            picture.save(self.pictures / f"{name}.png")
+            (self.pictures / f"{name}.txt").write_text(CAPTIONS[name])
+
+    def train(self, name: str, *, resume: bool = False) -> RunDirectory:
+        run = write_run(
+            self.folder / name,
+            folder=self.pictures,
+            resume=resume,
+            model_family=self.name.partition("-")[0],
+            pretrained_model_name_or_path=str(self.model),
+            **OPTIONS | SMALL[self.name].options,
+        )
+        assert main([str(run.path)]) == 0, run.ended()
+        return run
+
+    def pipeline(self, weights: Path | None = None) -> Any:
+        """As diffusers loads it."""
+        pipeline = DiffusionPipeline.from_pretrained(self.model)
+        pipeline.set_progress_bar_config(disable=True)
+        if weights is not None:
+            pipeline.load_lora_weights(weights)
+        return pipeline
+
+    def first_batch(self) -> Fixed:
+        """What the first step of a run sees."""
+        config = TrainingConfig(model_family="sdxl", train_batch_size=2, seed=SEED)
+        bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
+        shown = [sorted(SIZES)[sample] for sample in EpochOrder([bucket], config).samples_at(0)]
+        placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
+        pixels = [
+            to_pixels(read_picture(self.pictures / f"{name}.png", placement))
+            for name, placement in zip(shown, placed, strict=True)
+            if isinstance(placement, Placement)
+        ]
+        noise_seeds, timestep_seeds = (
+            [seed_for(purpose, SEED, 0, position) for position in range(2)] for purpose in ("noise", "timestep")
+        )
+        return Fixed(
+            pixels=torch.stack(pixels),
+            captions=[CAPTIONS[name] for name in shown],
+            sizes=[SIZES[name] for name in shown],
+            noise=lambda shape: draw_noise(noise_seeds, shape=shape, device=torch.device("cpu")),
+            drawn=[torch.Generator().manual_seed(seed) for seed in timestep_seeds],
+            num_tokens=NUM_TOKENS,
+        )
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with warnings.catch_warnings():
+        yield Small(request.param, tmp_path_factory.mktemp(request.param))
+    logging.disable(logging.NOTSET)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def run(small: Small) -> RunDirectory:
+    return small.train("run")
+
+
+@pytest.mark.parametrize("small", ["flux"], indirect=True)
+def test_drawn_guidance_lies_in_its_range_and_depends_on_the_seed_alone(small: Small) -> None:
+    config = TrainingConfig(
+        model_family="flux", flux_guidance_mode="random-range", flux_guidance_min=2.0, flux_guidance_max=3.0
+    )
+    base = BaseModel(source=str(small.model), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    family = Flux.load(base)
+    guidance = family.conditions({}, geometry=torch.zeros(100, 6), seeds=range(100))["guidance"]
+    assert 2.0 <= guidance.min() < 2.1 < 2.9 < guidance.max() <= 3.0
+    assert torch.equal(family.conditions({}, geometry=torch.zeros(1, 6), seeds=[7])["guidance"], guidance[7:8])
+
+
+def test_every_trained_family_has_a_recipe() -> None:
+    assert {name.partition("-")[0] for name in RECIPES} == set(FAMILIES) - {"sd1x", "sd2x"}
+
+
+def test_loss_of_a_batch_is_that_of_the_published_recipe(small: Small, run: RunDirectory) -> None:
+    """Before the first update the adapter adds nothing, so the base model alone gives the same loss."""
+    with torch.no_grad():
+        expected = RECIPES[small.name](small.pipeline(), small.first_batch())
+    assert run.losses()[1] == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("step", "weights"), [(0, None), (3, "."), (3, "checkpoint-3")])
+def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
+    small: Small, run: RunDirectory, step: int, weights: str | None
+) -> None:
+    (image,) = [image for image in run.of(ValidationImageSaved) if image.step == step]
+    pipeline = small.pipeline(run.path / weights if weights else None)
+    generator = torch.Generator().manual_seed(image.seed)
+    options = {"num_inference_steps": 2, "height": 64, "width": 64, "generator": generator}
+    with torch.no_grad():
+        drawn = SMALL[small.name].draw(pipeline, num_tokens=NUM_TOKENS, **options)
+    assert Image.open(run.path / image.path).tobytes() == drawn.images[0].tobytes()
+
+
+def test_training_changes_the_picture(run: RunDirectory) -> None:
+    before, after = (run.path / image.path for image in run.of(ValidationImageSaved))
+    assert Image.open(before).tobytes() != Image.open(after).tobytes()
+
+
+def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: RunDirectory) -> None:
+    resumed = small.folder / "resumed"
+    shutil.copytree(run.path / "checkpoint-1", resumed / "checkpoint-1")
+    losses = small.train("resumed", resume=True).losses()
+    assert losses == {step: loss for step, loss in run.losses().items() if step > 1}
+    weights, expected = load_file(resumed / WEIGHTS), load_file(run.path / WEIGHTS)
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)

@@ -1,0 +1,118 @@
+"""FLUX.1 (dev, Krea, schnell): a flow-matching transformer on packed latents, with CLIP and T5 as text encoders."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from diffusers import FluxPipeline
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from domain.config.training import TrainingConfig
+from trainer.adapters import load_transformer_lora, save_transformer_lora
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.latents import encode_scaled
+from trainer.families.pipelines import cut_captions_at_positions, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
+UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
+
+FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
+"""The sigmas of four steps; most often pure noise, where a model of few steps decides nearly everything."""
+
+
+class Flux(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: FluxPipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._config = base.config
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = FlowSchedule(
+            pipeline.scheduler.config,
+            config=base.config,
+            patch=2,
+            levels=FAST_LEVELS if base.config.flux_fast_schedule else None,
+        )
+        self.text_identity = text_identity(
+            (pipeline.tokenizer, pipeline.text_encoder),
+            (pipeline.tokenizer_2, pipeline.text_encoder_2),
+            num_tokens=self._num_tokens,
+        )
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        pipeline = load_pipeline(FluxPipeline, base, parts=PARTS, **UNUSED)
+        cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
+        return cls(pipeline, base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds by T5: (tokens, width), padding included; pooled by CLIP: (width,)."""
+        embeds, pooled, _ = self._pipeline.encode_prompt(
+            list(captions), device=self._device, max_sequence_length=self._num_tokens
+        )
+        return [
+            {"prompt_embeds": each, "pooled": each_pooled} for each, each_pooled in zip(embeds, pooled, strict=True)
+        ]
+
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        return encode_scaled(self._pipeline.vae, pixels)
+
+    def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
+        if not self._pipeline.transformer.config.guidance_embeds:
+            return text_embeds
+        guidance = torch.tensor([_guidance(self._config, seed) for seed in seeds])
+        return text_embeds | {"guidance": guidance.to(self._device, non_blocking=True)}
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        batch, channels, height, width = noisy.shape
+        packed = FluxPipeline._pack_latents(noisy.to(self._dtype), batch, channels, height, width)
+        embeds = conditions["prompt_embeds"]
+        prediction = self.denoiser(
+            hidden_states=packed,
+            timestep=timesteps,
+            guidance=conditions.get("guidance"),
+            pooled_projections=conditions["pooled"],
+            encoder_hidden_states=embeds,
+            txt_ids=torch.zeros(embeds.shape[1], 3, device=self._device, dtype=self._dtype),
+            img_ids=FluxPipeline._prepare_latent_image_ids(batch, height // 2, width // 2, self._device, self._dtype),
+            return_dict=False,
+        )[0]
+        scale = self._pipeline.vae_scale_factor
+        unpacked: Tensor = FluxPipeline._unpack_latents(prediction, height * scale, width * scale, scale)
+        return unpacked
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        image: Image.Image = self._pipeline(
+            drawing.prompt,
+            negative_prompt=drawing.negative_prompt,
+            height=drawing.edge,
+            width=drawing.edge,
+            num_inference_steps=drawing.num_inference_steps,
+            guidance_scale=drawing.guidance,
+            true_cfg_scale=drawing.guidance_real,
+            max_sequence_length=self._num_tokens,
+            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+        ).images[0]
+        return image
+
+    def save_adapter(self, folder: Path) -> Path:
+        return save_transformer_lora(FluxPipeline, self.denoiser, folder)
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)
+
+
+def _guidance(config: TrainingConfig, seed: int) -> float:
+    if config.flux_guidance_mode == "constant":
+        return config.flux_guidance_value
+    return random.Random(seed).uniform(config.flux_guidance_min, config.flux_guidance_max)

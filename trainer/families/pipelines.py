@@ -1,0 +1,88 @@
+"""A base model as the pipeline of diffusers that belongs to its family: loaded, checked, frozen, identified."""
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from diffusers import DiffusionPipeline
+from safetensors import SafetensorError
+from torch import nn
+
+from trainer.errors import TrainingError
+from trainer.families.family import BaseModel, digest_of
+from trainer.hub import explain_refusal
+from trainer.objective import PredictionType
+
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+"""What diffusers and transformers raise for weights that are missing, damaged or of another shape."""
+
+Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+
+
+def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Sequence[str], **options: Any) -> Pipeline:
+    """The pipeline on its device, with all its parts frozen.
+
+    parts: folders that it must have. options: for from_pretrained, such as parts that are not needed, as None.
+    Raises TrainingError when the weights are missing or of another family.
+    """
+    _check_folder(base, pipeline_class, parts)
+    try:
+        pipeline: Pipeline = pipeline_class.from_pretrained(
+            base.source, revision=base.config.revision, variant=base.config.variant, dtype=base.dtype, **options
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except LOADING_ERRORS as error:
+        refusal = explain_refusal(error, base.source)
+        if refusal is not None:
+            raise TrainingError(refusal) from error
+        reason = " ".join(str(error).split())[:300]
+        raise TrainingError(
+            f"the base model {base.source} cannot be loaded: {reason}; check pretrained_model_name_or_path"
+        ) from error
+    pipeline.set_progress_bar_config(disable=True)
+    for part in pipeline.components.values():
+        if isinstance(part, nn.Module):
+            part.requires_grad_(False).eval()
+    pipeline.to(base.device)
+    return pipeline
+
+
+def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:
+    """Let the pipeline's scheduler read predictions in another way than the base model says."""
+    if prediction_type is not None:
+        scheduler = pipeline.scheduler
+        pipeline.scheduler = type(scheduler).from_config(scheduler.config, prediction_type=prediction_type)
+
+
+def cut_captions_at_positions(tokenizer: Any, text_encoder: Any) -> None:
+    """Let a CLIP tokenizer make no more tokens than its text encoder has positions for."""
+    positions = text_encoder.config.max_position_embeddings
+    tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+
+
+def text_identity(*readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
+    """A digest of tokenizers, their text encoders, and the settings that shape text embeds too."""
+    words = [[tokenizer.model_max_length, sorted(tokenizer.get_vocab().items())] for tokenizer, _ in readers]
+    digests = [digest_of(text_encoder) for _, text_encoder in readers]
+    told = json.dumps([words, settings], sort_keys=True)
+    return "".join(digests) + blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def _check_folder(base: BaseModel, pipeline_class: type[DiffusionPipeline], parts: Sequence[str]) -> None:
+    """Refuse a local folder that holds the pipeline of another architecture, or lacks a part of this one."""
+    index = Path(base.source, "model_index.json")
+    if not index.is_file():
+        return
+    name = json.loads(index.read_text()).get("_class_name")
+    if name != pipeline_class.__name__:
+        raise TrainingError(
+            f"the base model in {base.source} is a {name}, but {base.config.model_family} needs a "
+            f"{pipeline_class.__name__}; choose the model_family that fits it"
+        )
+    missing = [part for part in parts if not Path(base.source, part).is_dir()]
+    if missing:
+        raise TrainingError(f"the base model in {base.source} has no folder {', '.join(missing)}; copy it again, whole")

@@ -1,0 +1,93 @@
+"""Stable Diffusion 3.x: a flow-matching transformer with two CLIP text encoders and T5."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from diffusers import StableDiffusion3Pipeline
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from trainer.adapters import load_transformer_lora, save_transformer_lora
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.latents import encode_scaled
+from trainer.families.pipelines import cut_captions_at_positions, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
+PARTS = ("scheduler", *TEXT_ENCODERS, *TOKENIZERS, "transformer", "vae")
+UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
+
+
+class StableDiffusion3(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: StableDiffusion3Pipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
+        self.text_identity = text_identity(
+            (pipeline.tokenizer, pipeline.text_encoder),
+            (pipeline.tokenizer_2, pipeline.text_encoder_2),
+            (pipeline.tokenizer_3, pipeline.text_encoder_3),
+            num_tokens=self._num_tokens,
+        )
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        pipeline = load_pipeline(StableDiffusion3Pipeline, base, parts=PARTS, **UNUSED)
+        cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
+        cut_captions_at_positions(pipeline.tokenizer_2, pipeline.text_encoder_2)
+        return cls(pipeline, base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens of CLIP and after them those of T5, width); pooled by both CLIPs: (widths,)."""
+        embeds, _, pooled, _ = self._pipeline.encode_prompt(
+            *(3 * [list(captions)]),
+            device=self._device,
+            do_classifier_free_guidance=False,
+            max_sequence_length=self._num_tokens,
+        )
+        return [
+            {"prompt_embeds": each, "pooled": each_pooled} for each, each_pooled in zip(embeds, pooled, strict=True)
+        ]
+
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        return encode_scaled(self._pipeline.vae, pixels)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        prediction: Tensor = self.denoiser(
+            hidden_states=noisy.to(self._dtype),
+            timestep=timesteps * self._pipeline.scheduler.config.num_train_timesteps,
+            encoder_hidden_states=conditions["prompt_embeds"],
+            pooled_projections=conditions["pooled"],
+            return_dict=False,
+        )[0]
+        return prediction
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        image: Image.Image = self._pipeline(
+            drawing.prompt,
+            negative_prompt=drawing.negative_prompt,
+            height=drawing.edge,
+            width=drawing.edge,
+            num_inference_steps=drawing.num_inference_steps,
+            guidance_scale=drawing.guidance_by_second_pass,
+            max_sequence_length=self._num_tokens,
+            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+        ).images[0]
+        return image
+
+    def save_adapter(self, folder: Path) -> Path:
+        return save_transformer_lora(StableDiffusion3Pipeline, self.denoiser, folder)
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)
