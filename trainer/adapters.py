@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.loaders import PeftAdapterMixin
 from diffusers.utils import convert_state_dict_to_diffusers, convert_unet_state_dict_to_peft
-from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,16 +24,18 @@ def add_lora(denoiser: nn.Module, config: TrainingConfig, *, default_targets: Se
     targets = config.peft_lora_target_modules or list(default_targets)
     denoiser.requires_grad_(False)
     torch.manual_seed(config.seed)
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha or config.lora_rank,
+        lora_dropout=config.lora_dropout,
+        init_lora_weights=True if config.lora_init_type == "default" else config.lora_init_type,
+        target_modules=targets,
+    )
     try:
-        denoiser.add_adapter(  # type: ignore[operator]
-            LoraConfig(
-                r=config.lora_rank,
-                lora_alpha=config.lora_alpha or config.lora_rank,
-                lora_dropout=config.lora_dropout,
-                init_lora_weights=True if config.lora_init_type == "default" else config.lora_init_type,
-                target_modules=targets,
-            )
-        )
+        if isinstance(denoiser, PeftAdapterMixin):
+            denoiser.add_adapter(lora)
+        else:
+            inject_adapter_in_model(lora, denoiser)
     except ValueError as error:
         raise TrainingError(
             f"no layer of the base model matches peft_lora_target_modules {targets}; leave it empty for the attention layers"

@@ -3,6 +3,7 @@
 Written from what the examples publish, with the pipeline's parts alone: nothing of the trainer is called.
 """
 
+import inspect
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -121,6 +122,131 @@ def sd3(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(prediction, noise - latents)
 
 
+def z_image(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_z_image.py, each caption alone and without padding."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    noisy = _noised(latents, noise, sigmas)
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        told = [{"role": "user", "content": caption}]
+        chat = pipe.tokenizer.apply_chat_template(
+            told, tokenize=False, add_generation_prompt=True, enable_thinking=True
+        )
+        ids = pipe.tokenizer(chat, return_tensors="pt").input_ids
+        embeds = pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-2][0]
+        time = (1000 - 1000 * sigmas[place : place + 1]) / 1000
+        (prediction,) = pipe.transformer([noisy[place].unsqueeze(1)], time, [embeds], return_dict=False)[0]
+        predictions.append(-prediction.squeeze(1))
+    return mse_loss(torch.stack(predictions), noise - latents)
+
+
+def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_qwen_image.py, each caption alone and without padding."""
+    config = pipe.vae.config
+    mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
+    latents = ((pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std).squeeze(2)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    packed = _packed(_noised(latents, noise, sigmas))
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        ids = pipe.tokenizer(pipe.prompt_template_encode.format(caption), return_tensors="pt").input_ids
+        embeds = pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-1][:, 34:]
+        predictions.append(
+            pipe.transformer(
+                hidden_states=packed[place : place + 1],
+                encoder_hidden_states=embeds,
+                encoder_hidden_states_mask=torch.ones(embeds.shape[:2]),
+                timestep=sigmas[place : place + 1],
+                img_shapes=[[(1, 4, 4)]],
+                return_dict=False,
+            )[0]
+        )
+    return mse_loss(torch.cat(predictions), _packed(noise - latents))
+
+
+def chroma(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    embeds, mask = _masked_t5(pipe, fixed)
+    seen = torch.nn.functional.pad(mask, (1, 0), value=1)[:, :-1]
+    prediction = pipe.transformer(
+        hidden_states=_packed(_noised(latents, noise, sigmas)),
+        timestep=sigmas,
+        encoder_hidden_states=embeds,
+        txt_ids=torch.zeros(fixed.num_tokens, 3),
+        img_ids=torch.tensor([[0.0, row, column] for row in range(4) for column in range(4)]),
+        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1),
+    ).sample
+    return mse_loss(prediction, _packed(noise - latents))
+
+
+def pixart(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts: noise, and a variance that is left out."""
+    latents = _scaled_latents(pipe, fixed)
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    embeds, mask = _masked_t5(pipe, fixed)
+    prediction = pipe.transformer(
+        scheduler.add_noise(latents, noise, timesteps),
+        encoder_hidden_states=embeds,
+        encoder_attention_mask=mask,
+        timestep=timesteps,
+        added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+    ).sample
+    return mse_loss(prediction.chunk(2, dim=1)[0], noise)
+
+
+def sana(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_sana.py, whose instruction is the default of the pipeline."""
+    latents = pipe.vae.encode(fixed.pixels).latent * pipe.vae.config.scaling_factor
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    instruction = inspect.signature(type(pipe).__call__).parameters["complex_human_instruction"].default
+    embeds, mask, _, _ = pipe.encode_prompt(
+        list(fixed.captions), max_sequence_length=fixed.num_tokens, complex_human_instruction=instruction
+    )
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas),
+        encoder_hidden_states=embeds,
+        encoder_attention_mask=mask,
+        timestep=1000 * sigmas,
+    ).sample
+    return mse_loss(prediction, noise - latents)
+
+
+def auraflow(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts: padding becomes zeros, and time runs from 0 to 1."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    embeds, mask = _masked_t5(pipe, fixed)
+    prediction = pipe.transformer(
+        _noised(latents, noise, sigmas), encoder_hidden_states=embeds * mask.unsqueeze(-1), timestep=sigmas
+    ).sample
+    return mse_loss(prediction, noise - latents)
+
+
+def lumina2(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_lumina2.py: the weight of the picture is its time, and it predicts latents minus noise."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, times = fixed.noise(latents.shape[1:]), 1 - fixed.sigmas(shift=3.0)
+    instruction = (
+        "You are an assistant designed to generate superior images with the superior degree of image-text alignment "
+        "based on textual prompts or user prompts."
+    )
+    embeds, mask, _, _ = pipe.encode_prompt(
+        list(fixed.captions), max_sequence_length=fixed.num_tokens, system_prompt=instruction
+    )
+    weights = times.view(-1, 1, 1, 1)
+    prediction = pipe.transformer(
+        hidden_states=weights * latents + (1 - weights) * noise,
+        encoder_hidden_states=embeds,
+        encoder_attention_mask=mask,
+        timestep=times,
+    ).sample
+    return mse_loss(prediction, latents - noise)
+
+
 # ---- text and latents
 
 
@@ -138,10 +264,19 @@ def _t5(tokenizer: Any, encoder: Any, fixed: Fixed) -> Tensor:
     return embeds
 
 
+def _masked_t5(pipe: Any, fixed: Fixed) -> tuple[Tensor, Tensor]:
+    """Padding is not read, and marked with zeros."""
+    told = pipe.tokenizer(
+        fixed.captions, padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
+    )
+    embeds: Tensor = pipe.text_encoder(told.input_ids, attention_mask=told.attention_mask)[0]
+    return embeds, told.attention_mask
+
+
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
-    latents: Tensor = pipe.vae.encode(fixed.pixels).latent_dist.mode()
-    scaled: Tensor = (latents - (pipe.vae.config.shift_factor or 0)) * pipe.vae.config.scaling_factor
-    return scaled
+    mode = pipe.vae.encode(fixed.pixels).latent_dist.mode()
+    latents: Tensor = (mode - (pipe.vae.config.shift_factor or 0)) * pipe.vae.config.scaling_factor
+    return latents
 
 
 def _noised(latents: Tensor, noise: Tensor, sigmas: Tensor) -> Tensor:
@@ -151,7 +286,20 @@ def _noised(latents: Tensor, noise: Tensor, sigmas: Tensor) -> Tensor:
 
 def _packed(latents: Tensor) -> Tensor:
     """Squares of 2 × 2 latents as tokens."""
-    return pixel_unshuffle(latents, 2).flatten(2).transpose(1, 2)
+    packed: Tensor = pixel_unshuffle(latents, 2)
+    return packed.flatten(2).transpose(1, 2)
 
 
-RECIPES: dict[str, Recipe] = {"sdxl": sdxl, "flux": flux, "flux-schnell": flux_schnell, "sd3": sd3}
+RECIPES: dict[str, Recipe] = {
+    "sdxl": sdxl,
+    "flux": flux,
+    "flux-schnell": flux_schnell,
+    "sd3": sd3,
+    "z_image": z_image,
+    "qwen_image": qwen_image,
+    "chroma": chroma,
+    "pixart": pixart,
+    "sana": sana,
+    "auraflow": auraflow,
+    "lumina2": lumina2,
+}

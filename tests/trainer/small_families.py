@@ -1,52 +1,72 @@
 """Each family made small from its own classes, with random weights that are the same every time."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import (
+    AuraFlowPipeline,
+    AuraFlowTransformer2DModel,
+    AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLQwenImage,
+    ChromaPipeline,
+    ChromaTransformer2DModel,
+    DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    Lumina2Pipeline,
+    Lumina2Transformer2DModel,
+    PixArtSigmaPipeline,
+    PixArtTransformer2DModel,
+    QwenImagePipeline,
+    QwenImageTransformer2DModel,
+    SanaPipeline,
+    SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
 )
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tokenizers import pre_tokenizers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    Gemma2Config,
+    Gemma2Model,
+    GemmaTokenizer,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3Model,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
+    UMT5Config,
+    UMT5EncoderModel,
 )
 
 SENTENCES = ["a red square", "a blue square", "a green square", "a yellow square", "a drawing of a cat and a rose"]
-NUM_TOKENS = 300
 
 
 def clip_tokenizer() -> CLIPTokenizer:
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=NUM_TOKENS,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        end_of_word_suffix="</w>",
-        special_tokens=["<|startoftext|>", "<|endoftext|>"],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    model = json.loads(tokenizer.to_str())["model"]
-    merges: Any = [tuple(merge) for merge in model["merges"]]
-    return CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=77)
+    """Letter by letter."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*alphabet, *(f"{letter}</w>" for letter in alphabet), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab=_numbered(tokens), merges=[], model_max_length=77)
 
 
 def clip_config(tokenizer: CLIPTokenizer, **options: Any) -> CLIPTextConfig:
@@ -83,6 +103,44 @@ def t5_encoder(tokenizer: T5Tokenizer, *, width: int = 32) -> T5EncoderModel:
         feed_forward_proj="gated-gelu",
     )
     return T5EncoderModel(config)
+
+
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """Letter by letter."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = _numbered([*alphabet, "<|endoftext|>"])
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], model_max_length=1024, chat_template=CHAT)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    return tokenizer
+
+
+def gemma_tokenizer() -> GemmaTokenizer:
+    """Letter by letter."""
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *map(chr, range(33, 127)), "\n"]
+    return GemmaTokenizer(vocab=_numbered(tokens), merges=[], model_max_length=4096)
+
+
+def gemma_model(tokenizer: GemmaTokenizer) -> Gemma2Model:
+    config = Gemma2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+    )
+    return Gemma2Model(config)
+
+
+def _numbered(tokens: Sequence[str]) -> dict[str, int]:
+    return {token: place for place, token in enumerate(tokens)}
 
 
 def image_vae(*, latent_channels: int, **options: Any) -> AutoencoderKL:
@@ -181,14 +239,225 @@ def sd3() -> StableDiffusion3Pipeline:
     )
 
 
+def z_image() -> ZImagePipeline:
+    tokenizer = qwen_tokenizer()
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=16,
+    )
+    return ZImagePipeline(
+        transformer=ZImageTransformer2DModel(
+            in_channels=4,
+            dim=32,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=32,
+            axes_dims=[8, 4, 4],
+            axes_lens=[256, 32, 32],
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=Qwen3Model(config),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def qwen_image() -> QwenImagePipeline:
+    tokenizer = qwen_tokenizer()
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+        },
+    )
+    return QwenImagePipeline(
+        transformer=QwenImageTransformer2DModel(
+            in_channels=16,
+            out_channels=4,
+            num_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=(8, 4, 4),
+        ),
+        vae=AutoencoderKLQwenImage(
+            base_dim=8,
+            z_dim=4,
+            dim_mult=[1, 1, 2, 2],
+            num_res_blocks=1,
+            temperal_downsample=[False, True, True],
+            latents_mean=[0.1, -0.2, 0.3, 0.4],
+            latents_std=[0.9, 1.1, 1.2, 0.8],
+        ),
+        text_encoder=Qwen2_5_VLForConditionalGeneration(config),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192),
+    )
+
+
+def chroma() -> ChromaPipeline:
+    tokenizer = t5_tokenizer()
+    return ChromaPipeline(
+        transformer=ChromaTransformer2DModel(
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            axes_dims_rope=(4, 4, 8),
+            approximator_num_channels=16,
+            approximator_hidden_dim=32,
+            approximator_layers=1,
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=t5_encoder(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+    )
+
+
+def pixart() -> PixArtSigmaPipeline:
+    tokenizer = t5_tokenizer()
+    return PixArtSigmaPipeline(
+        transformer=PixArtTransformer2DModel(
+            sample_size=8,
+            num_layers=2,
+            num_attention_heads=2,
+            attention_head_dim=16,
+            in_channels=4,
+            out_channels=8,
+            cross_attention_dim=32,
+            caption_channels=32,
+            use_additional_conditions=False,
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.13025),
+        text_encoder=t5_encoder(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=DPMSolverMultistepScheduler(),
+    )
+
+
+def sana() -> SanaPipeline:
+    tokenizer = gemma_tokenizer()
+    return SanaPipeline(
+        transformer=SanaTransformer2DModel(
+            in_channels=4,
+            out_channels=4,
+            num_layers=1,
+            num_attention_heads=2,
+            attention_head_dim=16,
+            num_cross_attention_heads=2,
+            cross_attention_head_dim=16,
+            cross_attention_dim=32,
+            caption_channels=32,
+            sample_size=8,
+        ),
+        vae=AutoencoderDC(
+            latent_channels=4,
+            attention_head_dim=2,
+            encoder_block_types=("ResBlock", "ResBlock", "ResBlock", "EfficientViTBlock"),
+            decoder_block_types=("ResBlock", "ResBlock", "ResBlock", "EfficientViTBlock"),
+            encoder_block_out_channels=(8, 8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8, 8),
+            encoder_qkv_multiscales=((), (), (), (5,)),
+            decoder_qkv_multiscales=((), (), (), (5,)),
+            encoder_layers_per_block=(1, 1, 1, 1),
+            decoder_layers_per_block=(1, 1, 1, 1),
+            downsample_block_type="conv",
+            upsample_block_type="interpolate",
+            decoder_norm_types="rms_norm",
+            decoder_act_fns="silu",
+            scaling_factor=0.41407,
+        ),
+        text_encoder=gemma_model(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def auraflow() -> AuraFlowPipeline:
+    tokenizer = t5_tokenizer()
+    config = UMT5Config(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=8,
+        d_ff=37,
+        num_layers=2,
+        num_heads=2,
+        feed_forward_proj="gated-gelu",
+    )
+    return AuraFlowPipeline(
+        transformer=AuraFlowTransformer2DModel(
+            sample_size=8,
+            in_channels=4,
+            num_mmdit_layers=1,
+            num_single_dit_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            caption_projection_dim=32,
+            out_channels=4,
+            pos_embed_max_size=64,
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.13025),
+        text_encoder=UMT5EncoderModel(config),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.73),
+    )
+
+
+def lumina2() -> Lumina2Pipeline:
+    tokenizer = gemma_tokenizer()
+    return Lumina2Pipeline(
+        transformer=Lumina2Transformer2DModel(
+            sample_size=8,
+            in_channels=4,
+            hidden_size=24,
+            num_layers=1,
+            num_refiner_layers=1,
+            num_attention_heads=3,
+            num_kv_heads=1,
+            multiple_of=2,
+            axes_dim_rope=(4, 2, 2),
+            axes_lens=(512, 32, 32),
+            cap_feat_dim=32,
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=gemma_model(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=6.0),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFamily:
     """build: its pipeline. draw: how a person calls that for what DRAWING says in the options of a run. options: more of
-    them."""
+    them. load: how a person puts an adapter from a folder into the pipeline."""
 
     build: Callable[[], Any]
     draw: Callable[..., Any]
     options: dict[str, Any] = field(default_factory=dict)
+    load: Callable[[Any, Path], None] = lambda pipeline, folder: pipeline.load_lora_weights(folder)
 
 
 DRAWING = {"validation_prompt": "a red square", "validation_negative_prompt": "a cat", "validation_guidance": 3.0}
@@ -206,6 +475,29 @@ def with_real_guidance(pipeline: Any, *, num_tokens: int, **options: Any) -> Any
     return with_guidance_and_tokens(pipeline, num_tokens=num_tokens, true_cfg_scale=2.0, **options)
 
 
+def with_second_pass(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    return pipeline(
+        "a red square", negative_prompt="a cat", true_cfg_scale=3.0, max_sequence_length=num_tokens, **options
+    )
+
+
+def at_its_size(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    return with_guidance_and_tokens(pipeline, num_tokens=num_tokens, use_resolution_binning=False, **options)
+
+
+def by_peft(pipeline: Any, folder: Path) -> None:
+    """From the adapter's file alone, which says with what settings it was made."""
+    path = folder / "pytorch_lora_weights.safetensors"
+    with safe_open(path, framework="pt") as file:
+        settings = json.loads(file.metadata()["lora_adapter_metadata"])
+    inject_adapter_in_model(
+        LoraConfig(**{key.removeprefix("transformer."): value for key, value in settings.items()}), pipeline.transformer
+    )
+    weights = {key.removeprefix("transformer."): value for key, value in load_file(path).items()}
+    misfits = set_peft_model_state_dict(pipeline.transformer, weights)
+    assert not misfits.unexpected_keys
+
+
 SMALL = {
     "sdxl": SmallFamily(build=sdxl, draw=with_guidance),
     "flux": SmallFamily(
@@ -217,13 +509,28 @@ SMALL = {
         build=flux_schnell, draw=with_guidance_and_tokens, options={"model_flavour": "schnell"}
     ),
     "sd3": SmallFamily(build=sd3, draw=with_guidance_and_tokens),
+    "z_image": SmallFamily(build=z_image, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 96}),
+    "qwen_image": SmallFamily(build=qwen_image, draw=with_second_pass, options={"tokenizer_max_length": 512}),
+    "chroma": SmallFamily(build=chroma, draw=with_guidance_and_tokens),
+    "pixart": SmallFamily(build=pixart, draw=at_its_size, load=by_peft),
+    "sana": SmallFamily(build=sana, draw=at_its_size),
+    "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
+    "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),
 }
 """By the family's key, and after a dash what is special."""
 
 
 def save_small(name: str, folder: Path) -> Path:
-    """The small pipeline in diffusers format; returns the folder."""
+    """The small pipeline in diffusers format; returns the folder.
+
+    Its denoiser's weights are larger than usual, so that what it is told makes a difference.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        SMALL[name].build().save_pretrained(folder)
+        pipeline = SMALL[name].build()
+        denoiser = pipeline.components.get("unet") or pipeline.transformer
+        with torch.no_grad():
+            for parameter in denoiser.parameters():
+                parameter.mul_(2)
+        pipeline.save_pretrained(folder)
     return folder

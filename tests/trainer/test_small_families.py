@@ -33,7 +33,6 @@ from trainer.wire import ValidationImageSaved
 WEIGHTS = "pytorch_lora_weights.safetensors"
 SIZES = {"blue": (100, 64), "red": (64, 80)}
 CAPTIONS = {"blue": "a drawing of a blue square and a rose", "red": "red"}
-NUM_TOKENS = 24
 SEED = 42
 OPTIONS: dict[str, Any] = {
     "seed": SEED,
@@ -42,7 +41,7 @@ OPTIONS: dict[str, Any] = {
     "caption_dropout_probability": 0,
     "learning_rate": 1e-2,
     "checkpoint_step_interval": 1,
-    "tokenizer_max_length": NUM_TOKENS,
+    "tokenizer_max_length": 24,
     "validation_disable": False,
     **DRAWING,
     "validation_num_inference_steps": 2,
@@ -55,6 +54,7 @@ class Small:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
+        self.options = OPTIONS | SMALL[name].options
         self.model = save_small(name, folder / "model")
         self.folder = folder
         self.pictures = folder / "pictures"
@@ -71,7 +71,7 @@ class Small:
             resume=resume,
             model_family=self.name.partition("-")[0],
             pretrained_model_name_or_path=str(self.model),
-            **OPTIONS | SMALL[self.name].options,
+            **self.options,
         )
         assert main([str(run.path)]) == 0, run.ended()
         return run
@@ -81,7 +81,7 @@ class Small:
         pipeline = DiffusionPipeline.from_pretrained(self.model)
         pipeline.set_progress_bar_config(disable=True)
         if weights is not None:
-            pipeline.load_lora_weights(weights)
+            SMALL[self.name].load(pipeline, weights)
         return pipeline
 
     def first_batch(self) -> Fixed:
@@ -104,7 +104,7 @@ class Small:
             sizes=[SIZES[name] for name in shown],
             noise=lambda shape: draw_noise(noise_seeds, shape=shape, device=torch.device("cpu")),
             drawn=[torch.Generator().manual_seed(seed) for seed in timestep_seeds],
-            num_tokens=NUM_TOKENS,
+            num_tokens=self.options["tokenizer_max_length"],
         )
 
 
@@ -155,7 +155,7 @@ def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
     generator = torch.Generator().manual_seed(image.seed)
     options = {"num_inference_steps": 2, "height": 64, "width": 64, "generator": generator}
     with torch.no_grad():
-        drawn = SMALL[small.name].draw(pipeline, num_tokens=NUM_TOKENS, **options)
+        drawn = SMALL[small.name].draw(pipeline, num_tokens=small.options["tokenizer_max_length"], **options)
     assert Image.open(run.path / image.path).tobytes() == drawn.images[0].tobytes()
 
 

@@ -16,3 +16,17 @@ def encode_scaled(vae: Any, pixels: Tensor) -> Tensor:
     shift: float = vae.config.shift_factor or 0.0
     scale: float = vae.config.scaling_factor
     return (latents.float() - shift) * scale
+
+
+@torch.no_grad()
+def encode_frame(vae: Any, pixels: Tensor) -> Tensor:
+    """One frame of a video autoencoder, normalised channel by channel as its configuration says, in fp32.
+
+    pixels: (batch, 3, height, width) from -1 to 1. Returns (batch, channels, height/8, width/8).
+    """
+    latents: Tensor = vae.encode(pixels.to(vae.device, vae.dtype).unsqueeze(2)).latent_dist.mode().squeeze(2).float()
+    mean, std = (
+        torch.tensor(each, device=latents.device).view(1, -1, 1, 1)
+        for each in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    return (latents - mean) / std

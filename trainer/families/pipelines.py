@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 import torch
 from diffusers import DiffusionPipeline
+from PIL import Image
 from safetensors import SafetensorError
 from torch import nn
 
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, digest_of
+from trainer.families.family import BaseModel, Drawing, digest_of
 from trainer.hub import explain_refusal
 from trainer.objective import PredictionType
 
@@ -47,8 +48,22 @@ def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Seq
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             part.requires_grad_(False).eval()
-    pipeline.to(base.device)
-    return pipeline
+    on_device: Pipeline = pipeline.to(base.device)
+    return on_device
+
+
+def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
+    """What the pipeline makes of a drawing; options: what pipelines name differently, such as the guidance."""
+    image: Image.Image = pipeline(
+        prompt=drawing.prompt,
+        negative_prompt=drawing.negative_prompt,
+        height=drawing.edge,
+        width=drawing.edge,
+        num_inference_steps=drawing.num_inference_steps,
+        generator=torch.Generator("cpu").manual_seed(drawing.seed),
+        **options,
+    ).images[0]
+    return image
 
 
 def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:

@@ -1,16 +1,30 @@
 """Which class trains which family."""
 
 from domain.config.training import ModelFamily as FamilyKey
+from trainer.families.auraflow import AuraFlow
+from trainer.families.chroma import Chroma
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
+from trainer.families.lumina2 import Lumina2
+from trainer.families.pixart import PixArtSigma
+from trainer.families.qwen_image import QwenImage
+from trainer.families.sana import Sana
 from trainer.families.sd3 import StableDiffusion3
 from trainer.families.sdxl import StableDiffusionXL
 from trainer.families.stable_diffusion import StableDiffusion
+from trainer.families.z_image import ZImage
 
 FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sdxl": StableDiffusionXL,
     "flux": Flux,
     "sd3": StableDiffusion3,
+    "z_image": ZImage,
+    "qwen_image": QwenImage,
+    "chroma": Chroma,
+    "pixart": PixArtSigma,
+    "sana": Sana,
+    "auraflow": AuraFlow,
+    "lumina2": Lumina2,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
 }

@@ -13,7 +13,7 @@ from domain.config.checks import num_tokens
 from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
-from trainer.families.pipelines import cut_captions_at_positions, load_pipeline, text_identity
+from trainer.families.pipelines import cut_captions_at_positions, draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
@@ -74,17 +74,12 @@ class StableDiffusion3(ModelFamily):
         return prediction
 
     def draw(self, drawing: Drawing) -> Image.Image:
-        image: Image.Image = self._pipeline(
-            drawing.prompt,
-            negative_prompt=drawing.negative_prompt,
-            height=drawing.edge,
-            width=drawing.edge,
-            num_inference_steps=drawing.num_inference_steps,
+        return draw_with(
+            self._pipeline,
+            drawing,
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
-            generator=torch.Generator("cpu").manual_seed(drawing.seed),
-        ).images[0]
-        return image
+        )
 
     def save_adapter(self, folder: Path) -> Path:
         return save_transformer_lora(StableDiffusion3Pipeline, self.denoiser, folder)

@@ -12,7 +12,13 @@ from torch import Tensor
 from trainer.adapters import load_unet_lora, save_unet_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
-from trainer.families.pipelines import cut_captions_at_positions, load_pipeline, text_identity, use_prediction_type
+from trainer.families.pipelines import (
+    cut_captions_at_positions,
+    draw_with,
+    load_pipeline,
+    text_identity,
+    use_prediction_type,
+)
 from trainer.objective import DiffusionSchedule
 
 PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
@@ -76,16 +82,11 @@ class StableDiffusionXL(ModelFamily):
         return prediction
 
     def draw(self, drawing: Drawing) -> Image.Image:
-        image: Image.Image = self._pipeline(
-            drawing.prompt,
-            negative_prompt=drawing.negative_prompt,
-            height=drawing.edge,
-            width=drawing.edge,
-            num_inference_steps=drawing.num_inference_steps,
+        return draw_with(
+            self._pipeline,
+            drawing,
             guidance_scale=drawing.guidance,
-            generator=torch.Generator("cpu").manual_seed(drawing.seed),
-        ).images[0]
-        return image
+        )
 
     def save_adapter(self, folder: Path) -> Path:
         return save_unet_lora(StableDiffusionXLPipeline, self.denoiser, folder)

@@ -1,0 +1,76 @@
+"""Lumina-Image 2: a flow-matching transformer that reads an instruction and captions with Gemma 2."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from diffusers import Lumina2Pipeline
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from trainer.adapters import load_transformer_lora, save_transformer_lora
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.latents import encode_scaled
+from trainer.families.pipelines import draw_with, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+
+class Lumina2(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: Lumina2Pipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        return cls(load_pipeline(Lumina2Pipeline, base, parts=PARTS), base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens of the pipeline's instruction and the caption, width); prompt_mask: (tokens,)."""
+        embeds, mask, *_ = self._pipeline.encode_prompt(
+            list(captions),
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+        )
+        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        return encode_scaled(self._pipeline.vae, pixels)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        """Its time runs from noise to pictures, and so does what it predicts."""
+        prediction: Tensor = self.denoiser(
+            hidden_states=noisy.to(self._dtype),
+            timestep=1 - timesteps,
+            encoder_hidden_states=conditions["prompt_embeds"],
+            encoder_attention_mask=conditions["prompt_mask"],
+            return_dict=False,
+        )[0]
+        return -prediction
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        return draw_with(
+            self._pipeline,
+            drawing,
+            guidance_scale=drawing.guidance_by_second_pass,
+            max_sequence_length=self._num_tokens,
+        )
+
+    def save_adapter(self, folder: Path) -> Path:
+        return save_transformer_lora(Lumina2Pipeline, self.denoiser, folder)
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)

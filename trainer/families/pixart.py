@@ -1,0 +1,89 @@
+"""PixArt Sigma: a small transformer that predicts noise, with T5 for captions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from diffusers import PixArtSigmaPipeline
+from diffusers.loaders.lora_base import LoraBaseMixin
+from peft import get_peft_model_state_dict
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from trainer.adapters import ADAPTER_FILE, adapter_metadata, load_transformer_lora
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.latents import encode_scaled
+from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_prediction_type
+from trainer.objective import DiffusionSchedule
+
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+
+class PixArtSigma(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: PixArtSigmaPipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = DiffusionSchedule(pipeline.scheduler.config, prediction_type=base.config.prediction_type)
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        pipeline = load_pipeline(PixArtSigmaPipeline, base, parts=PARTS)
+        use_prediction_type(pipeline, base.config.prediction_type)
+        return cls(pipeline, base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens, width); prompt_mask: (tokens,)."""
+        embeds, mask, *_ = self._pipeline.encode_prompt(
+            list(captions),
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+        )
+        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        return encode_scaled(self._pipeline.vae, pixels)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        """The noise; a variance that it may predict as well is left out, as the sampler does."""
+        prediction: Tensor = self.denoiser(
+            noisy.to(self._dtype),
+            encoder_hidden_states=conditions["prompt_embeds"],
+            encoder_attention_mask=conditions["prompt_mask"],
+            timestep=timesteps,
+            added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+            return_dict=False,
+        )[0]
+        return prediction[:, : noisy.shape[1]]
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        return draw_with(
+            self._pipeline,
+            drawing,
+            guidance_scale=drawing.guidance,
+            max_sequence_length=self._num_tokens,
+            clean_caption=False,
+            use_resolution_binning=False,
+        )
+
+    def save_adapter(self, folder: Path) -> Path:
+        """As for other transformers; diffusers has no loader for this one, but peft reads it."""
+        LoraBaseMixin._save_lora_weights(
+            folder,
+            {"transformer": get_peft_model_state_dict(self.denoiser)},
+            {"transformer": adapter_metadata(self.denoiser)},
+        )
+        return folder / ADAPTER_FILE
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)

@@ -1,0 +1,88 @@
+"""Sana: a linear-attention transformer over a deep-compression autoencoder, with Gemma 2 for captions."""
+
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Self
+
+import torch
+from diffusers import SanaPipeline
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from trainer.adapters import load_transformer_lora, save_transformer_lora
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.pipelines import draw_with, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+INSTRUCTION: list[str] = signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default
+"""What the pipeline tells Gemma to make of a prompt, unless it is called otherwise."""
+
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+
+class Sana(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: SanaPipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = FlowSchedule(
+            pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
+        )
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        return cls(load_pipeline(SanaPipeline, base, parts=PARTS), base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens, width); prompt_mask: (tokens,). Read after the instruction that the pipeline gives."""
+        embeds, mask, *_ = self._pipeline.encode_prompt(
+            list(captions),
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+            complex_human_instruction=INSTRUCTION,
+        )
+        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+
+    @torch.no_grad()
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, height/32, width/32), in fp32; this autoencoder has no posterior."""
+        vae = self._pipeline.vae
+        latents: Tensor = vae.encode(pixels.to(self._device, vae.dtype)).latent
+        scale: float = vae.config.scaling_factor
+        return latents.float() * scale
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        num_timesteps = self._pipeline.scheduler.config.num_train_timesteps
+        prediction: Tensor = self.denoiser(
+            noisy.to(self._dtype),
+            encoder_hidden_states=conditions["prompt_embeds"],
+            encoder_attention_mask=conditions["prompt_mask"],
+            timestep=timesteps * num_timesteps * self._pipeline.transformer.config.timestep_scale,
+            return_dict=False,
+        )[0]
+        return prediction
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        return draw_with(
+            self._pipeline,
+            drawing,
+            guidance_scale=drawing.guidance_by_second_pass,
+            max_sequence_length=self._num_tokens,
+            use_resolution_binning=False,
+        )
+
+    def save_adapter(self, folder: Path) -> Path:
+        return save_transformer_lora(SanaPipeline, self.denoiser, folder)
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)
