@@ -170,7 +170,10 @@ def start_environment(parts: Parts, name: str) -> None:
     if environment is None:
         log.error("environment=%s there is no such environment; nothing was started", name)
         return
+    from service.preflight import findings, preflight  # noqa: PLC0415  slow import
+
     try:
+        findings.raise_errors(preflight.look(parts, environment, devices=(), user_id=None).findings)
         parts.application.request_run(
             COMMAND_LINE,
             environment_id=environment.id,

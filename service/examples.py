@@ -24,12 +24,16 @@ class Example:
     datasets: dict[str, dict[str, Any]]
 
     @property
+    def brings_model(self) -> bool:
+        return "pretrained_model_name_or_path" in self.config
+
+    @property
     def family(self) -> str:
         return str(self.config.get("model_family", ""))
 
 
 def list_examples(examples: Path) -> list[Example]:
-    """Those that can be read; the others are said in the log."""
+    """Those that can be read, first the ones that bring their base model along; the others are said in the log."""
     folder = examples / ENVIRONMENTS
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -38,7 +42,7 @@ def list_examples(examples: Path) -> list[Example]:
                 found.append(read_example(path))
             except InvalidInput as error:
                 log.error("example=%s %s", path.name, error)
-    return found
+    return sorted(found, key=lambda example: not example.brings_model)
 
 
 def find_example(examples: Path, key: str) -> Example:
