@@ -165,3 +165,8 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
 def test_dataset_that_cannot_be_read_yet_is_valid_and_refused_at_a_start(entry: dict[str, object]) -> None:
     config = check_dataset(entry)
     assert any("cannot do yet" in problem.message for problem in unusable_choices(config))
+
+
+@MODELS
+def test_no_group_is_called_like_an_option(model: type[Part]) -> None:
+    assert {group.label for group in groups_of(model)} & {option.label for option in offered_options(model)} == set()

@@ -11,7 +11,7 @@ class DatasetCaptionOptions(Part):
 
     caption_strategy: CaptionStrategy = option(
         "textfile",
-        label="Captions",
+        label="Source of captions",
         usable=["textfile", "filename", "instanceprompt"],
         spellings={"instance_prompt": "instanceprompt"},
         help="textfile: a .txt beside each picture. filename: the file's name. instanceprompt: one prompt for all.",

@@ -8,7 +8,7 @@ from domain.config.options import Group, Part, option
 class DeviceOptions(Part):
     group = Group("devices", "Devices", "How many devices train together, how they share, and what is compiled.")
 
-    num_processes: int = option(1, label="Devices", advanced=True, ge=1, le=64, help="How many GPUs train together.")
+    num_processes: int = option(1, label="GPUs", advanced=True, ge=1, le=64, help="How many GPUs train together.")
     num_machines: int = option(
         1, label="Machines", advanced=True, later=True, ge=1, help="How many machines train together."
     )

@@ -6,7 +6,7 @@ from domain.config.options import Group, Part, option
 
 
 class LearningRateOptions(Part):
-    group = Group("learning_rate", "Learning rate", "Size of the updates, and how it changes over the run.")
+    group = Group("learning", "Learning", "Size of the updates, and how it changes over the run.")
 
     learning_rate: float = option(
         1e-4,
