@@ -15,7 +15,7 @@ from trainer.data.encoding import to_pixels
 from trainer.data.pictures import UnreadablePicture, read_picture, size_of
 
 SIZE = Size(32, 32)
-DAMAGED_BYTES = {"AVIF": slice(140, 200), "DDS": slice(76, 104)}
+DAMAGED_BYTES = {"AVIF": slice(149, 153), "DDS": slice(76, 104)}
 RED, WHITE, BLACK, BLUE = (255, 0, 0), (255, 255, 255), (0, 0, 0), (0, 0, 255)
 
 
