@@ -18,12 +18,14 @@ from service.preflight.remarks import problems_of_plan
 from service.read_models.environment import EnvironmentRow
 from tests.service import test_preflight
 from tests.service.conftest import Script, Server, free_port
+from tests.service.people import Household
 from tests.service.test_preflight import MODEL, START, Make, apply, codes, look, pictures
 
 make = test_preflight.make
 
 PUBLISHED = {"pretrained_model_name_or_path": None, "model_flavour": "1.5"}
 REPOSITORY = "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
+CREATE_RULE = "mutation ($i: CreateAccessRuleInput!) { createAccessRule(input: $i) { errors { message } } }"
 MIB = 2**20
 
 
@@ -166,6 +168,24 @@ def test_weights_in_several_files_need_all_of_them(script: Script, make: Make, t
     assert codes(look(script, environment_id)) == []
     whole.with_name("diffusion_pytorch_model-00002-of-00002.safetensors").unlink()
     assert codes(look(script, environment_id)) == [("ERROR", "BASE_MODEL_INCOMPLETE")]
+
+
+# ---- what somebody may not see
+
+
+def test_hidden_dataset_is_in_no_message(server: Server, script: Script, make: Make, tmp_path: Path) -> None:
+    reader = Household(server).new_person("reader", ["researcher"])
+    for pattern, action, priority in (("*", "ALLOW", 0), ("*of nobody*", "DENY", 1)):
+        rule = {"name": pattern, "level": "researcher", "kind": "DATASET", "pattern": pattern}
+        given = rule | {"action": action, "priority": priority}
+        assert script.ask(CREATE_RULE, i=given)["createAccessRule"]["errors"] == []
+    folder = pictures(tmp_path / "private", (80, 80))
+    for number, config in enumerate(({}, {"allow_dataset_oversubscription": True}, {"allow_bucket_pruning": True})):
+        environment_id = make(folder, tmp_path / "gone", name=f"of nobody {number}", **config)
+        answer = reader.key.post(test_preflight.ASK, id=environment_id).text
+        answer += reader.key.post(START, i={"environmentId": environment_id}).text
+        assert "a dataset that you may not see" in answer
+        assert [word for word in ("of nobody", "private", "gone") if word in answer] == []
 
 
 # ---- without a machine
