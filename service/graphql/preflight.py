@@ -5,9 +5,10 @@ from enum import Enum
 from typing import Any, cast
 
 import strawberry
+from sqlalchemy.orm import Session
 from strawberry.scalars import JSON
 
-from domain.access import ResourceKind
+from domain.access import ResourceKind, Rights
 from domain.config import memory
 from service.graphql.context import Info, signed_in
 from service.graphql.dataset import Dataset
@@ -16,7 +17,7 @@ from service.graphql.rules import Does
 from service.graphql.scalars import decode_id, encode_id
 from service.preflight import findings, needs, preflight
 from service.read_models.dataset import find_datasets
-from service.read_models.environment import find_environment
+from service.read_models.environment import EnvironmentRow, find_environment
 
 
 @strawberry.enum(description="How much a problem matters.")
@@ -42,18 +43,13 @@ class PreflightProblem:
         return self.suggestions[0] if self.suggestions else None
 
     @classmethod
-    def of(cls, finding: findings.Finding, *, hidden: frozenset[str]) -> "PreflightProblem":
-        """hidden: names of datasets that the viewer may not see."""
-        message, path = finding.message, finding.path
-        if any(repr(name) in message or name in path for name in hidden):
-            message, path = "something is wrong with a dataset that you may not see; ask its owner", path[:1]
-        seen = [each for each in finding.suggestions if each.target != "dataset" or not hidden]
+    def of(cls, finding: findings.Finding) -> "PreflightProblem":
         return cls(
             severity=ProblemSeverity(finding.severity.value),
             code=finding.code,
-            message=message,
-            path=list(path),
-            suggestions=[cast(JSON, _suggestion(each)) for each in seen],
+            message=finding.message,
+            path=list(finding.path),
+            suggestions=[cast(JSON, _suggestion(each)) for each in finding.suggestions],
         )
 
 
@@ -136,6 +132,7 @@ class Preflight:
 
     @classmethod
     def of(cls, found: preflight.Preflight, *, hidden: frozenset[str]) -> "Preflight":
+        """hidden: names of datasets that the viewer may not see."""
         return cls(
             ok=found.is_ok,
             total_steps=found.total_steps,
@@ -147,8 +144,14 @@ class Preflight:
             memory=PreflightMemory.of(found.memory, found.available_bytes) if found.memory else None,
             disk=PreflightDisk.of(found.disk) if found.disk else None,
             buckets=_buckets(found, hidden),
-            problems=[PreflightProblem.of(finding, hidden=hidden) for finding in found.findings],
+            problems=[PreflightProblem.of(findings.withhold(each, hidden=hidden)) for each in found.findings],
         )
+
+
+def hidden_datasets(session: Session, environment: EnvironmentRow, rights: Rights) -> frozenset[str]:
+    """Names of those of its datasets that somebody may not see."""
+    rows = find_datasets(session, environment.dataset_ids)
+    return frozenset(row.name for row in rows if not rights.may_see(Dataset.of(row).resource))
 
 
 def _buckets(found: preflight.Preflight, hidden: frozenset[str]) -> list[PreflightBucket]:
@@ -194,8 +197,7 @@ class PreflightQuery:
             key = decode_id("Environment", environment_id, path="environmentId")
             with parts.database.reading() as session:
                 environment = existing(find_environment(session, key), "environment", path="environmentId")
-                datasets = find_datasets(session, environment.dataset_ids)
-            hidden = frozenset(row.name for row in datasets if not viewer.rights.may_see(Dataset.of(row).resource))
+                hidden = hidden_datasets(session, environment, viewer.rights)
             found = preflight.look(parts, environment, devices=devices or (), user_id=viewer.user.id)
             return Preflight.of(found, hidden=hidden)
 

@@ -23,6 +23,7 @@ from service.graphql.errors import UserError
 from service.graphql.inputs import existing
 from service.graphql.node import Node
 from service.graphql.payloads import no_errors
+from service.graphql.preflight import hidden_datasets
 from service.graphql.rules import Does, Lists, Shows
 from service.graphql.run_parts import Checkpoint, LogLine, MetricSeries, Phase, ValidationImage
 from service.graphql.scalars import Cursor, decode_id, encode_id
@@ -303,8 +304,9 @@ class RunMutation:
                 environment = existing(find_environment(session, environment_id), "environment", path="environmentId")
                 number = num_runs_of(session, environment_id) + 1
                 default = find_default_environment(session)
+                hidden = hidden_datasets(session, environment, viewer.rights)
             found = preflight.look(parts, environment, devices=input.devices or (), user_id=viewer.user.id)
-            findings.raise_errors(found.findings)
+            findings.raise_errors(findings.withhold(each, hidden=hidden) for each in found.findings)
             return parts.application.request_run(
                 viewer.actor,
                 environment_id=environment_id,

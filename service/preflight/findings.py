@@ -1,7 +1,7 @@
 """What a pre-flight has to say: problems, each with ways out that can be taken with one click."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
@@ -45,6 +45,17 @@ def refused(refusal: InvalidInput, *, code: str) -> list[Finding]:
         Finding(severity=Severity.ERROR, code=code, message=problem.message, path=problem.path)
         for problem in refusal.problems
     ]
+
+
+def withhold(finding: Finding, *, hidden: frozenset[str]) -> Finding:
+    """The finding as somebody may see it to whom datasets of these names do not exist."""
+    if not hidden:
+        return finding
+    suggestions = tuple(each for each in finding.suggestions if each.target != "dataset")
+    if any(repr(name) in finding.message or name in finding.path for name in hidden):
+        message = "something is wrong with a dataset that you may not see; ask its owner"
+        return replace(finding, message=message, path=finding.path[:1], suggestions=suggestions)
+    return replace(finding, suggestions=suggestions)
 
 
 def raise_errors(findings: Iterable[Finding]) -> None:

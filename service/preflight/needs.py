@@ -20,10 +20,20 @@ GB = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """needed_bytes: of checkpoints, weights and caches together. free_bytes: None when that is not known."""
+    """num_checkpoints: how many lie there at once. free_bytes: None when that is not known."""
 
-    needed_bytes: int
+    checkpoint_bytes: int
+    cache_bytes: int
+    num_checkpoints: int
     free_bytes: int | None
+
+    @property
+    def needed_bytes(self) -> int:
+        return self.checkpoint_bytes * self.num_checkpoints + self.cache_bytes
+
+    @property
+    def num_fitting_checkpoints(self) -> int:
+        return max(0, (self.free_bytes or 0) - self.cache_bytes) // max(1, self.checkpoint_bytes)
 
 
 def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int) -> MemoryEstimate | None:
@@ -50,28 +60,37 @@ def disk_of(
     if checkpoint is None or cached is None or not _is_known(config, family):
         return None
     # One more than are kept: the oldest goes when the newest is whole.
-    needed = checkpoint * (config.checkpoints_total_limit + 1) + cached * num_images
-    return Disk(needed, machine.free_disk_bytes(runs))
+    return Disk(
+        checkpoint_bytes=checkpoint,
+        cache_bytes=cached * num_images,
+        num_checkpoints=config.checkpoints_total_limit + 1,
+        free_bytes=machine.free_disk_bytes(runs),
+    )
 
 
 def problems_of_needs(
     environment: EnvironmentRow,
     config: TrainingConfig,
-    family: Family,
     *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
+        presets = _presets_that_fit(
+            environment, config, family=family, flavour=flavour, pixels=pixels, available_bytes=available_bytes
+        )
         yield Finding(
             severity=Severity.WARNING,
             code="MEMORY",
             message=f"{phase.phase.replace('_', ' ')} needs about {phase.bytes / GB:.1f} GB of memory, and there are "
             f"{available_bytes / GB:.1f} GB; take a memory preset, smaller pictures or a smaller batch",
             path=("config", "train_batch_size"),
-            suggestions=tuple(_presets(environment, config, family)),
+            suggestions=tuple(presets),
         )
     if disk is not None and disk.free_bytes is not None and disk.needed_bytes > disk.free_bytes:
         yield Finding(
@@ -80,24 +99,25 @@ def problems_of_needs(
             message=f"checkpoints and caches need about {disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB "
             "are free; make room, or keep fewer checkpoints",
             path=("config", "checkpoints_total_limit"),
-            suggestions=(
-                Suggestion(
-                    label="Keep one checkpoint",
-                    target="environment",
-                    id=environment.id,
-                    expected_version=environment.revision,
-                    set={"checkpoints_total_limit": 1},
-                ),
-            ),
+            suggestions=tuple(_fewer_checkpoints(environment, disk)),
         )
 
 
-def _presets(environment: EnvironmentRow, config: TrainingConfig, family: Family) -> Iterator[Suggestion]:
-    """Those that change something."""
+def _presets_that_fit(
+    environment: EnvironmentRow,
+    config: TrainingConfig,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    available_bytes: int,
+) -> Iterator[Suggestion]:
+    """From the gentlest, each with what it would change."""
     effective = config.model_dump()
     for preset in memory_presets(family):
         changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
-        if changes:
+        memory = memory_of(config.model_copy(update=changes), family=family, flavour=flavour, pixels=pixels)
+        if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
                 label=f"Memory preset {preset.name}",
                 target="environment",
@@ -105,6 +125,19 @@ def _presets(environment: EnvironmentRow, config: TrainingConfig, family: Family
                 expected_version=environment.revision,
                 set=changes,
             )
+
+
+def _fewer_checkpoints(environment: EnvironmentRow, disk: Disk) -> Iterator[Suggestion]:
+    """As many as there is room for; nothing where not even one is kept beside the next."""
+    limit = disk.num_fitting_checkpoints - 1
+    if limit >= 1:
+        yield Suggestion(
+            label="Keep one checkpoint" if limit == 1 else f"Keep {limit} checkpoints",
+            target="environment",
+            id=environment.id,
+            expected_version=environment.revision,
+            set={"checkpoints_total_limit": limit},
+        )
 
 
 def _is_known(config: TrainingConfig, family: Family) -> bool:

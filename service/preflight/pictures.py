@@ -4,6 +4,8 @@ A folder of a hundred thousand pictures takes minutes the first time and a secon
 the given time: then the sizes that are known stand for all.
 """
 
+import stat
+import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from domain.config.buckets import Geometry, LeftOut, Size, picture_seed, place
 from domain.config.dataset import DatasetConfig
@@ -21,7 +25,10 @@ from service.preflight.known_sizes import picture_sizes
 
 ORIENTATION = 0x0112
 ON_ITS_SIDE = frozenset({5, 6, 7, 8})
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+DECODING_ERRORS = (
+    *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error),
+    Image.DecompressionBombError,
+)
 """What Pillow raises for files that are no pictures, cut short or damaged."""
 
 CHUNK = 500
@@ -128,7 +135,9 @@ def _sizes_of(database: Database, paths: list[Path], *, until: float) -> dict[Pa
             sizes[path] = None
             continue
         row = remembered.get(_key(path))
-        if row is not None and (row.changed_ns, row.num_bytes) == (status.st_mtime_ns, status.st_size):
+        if not stat.S_ISREG(status.st_mode):
+            sizes[path] = None  # opening a pipe would wait for somebody to write into it
+        elif row is not None and (row.changed_ns, row.num_bytes) == (status.st_mtime_ns, status.st_size):
             sizes[path] = None if row.width is None else Size(row.width, row.height)
         elif time.monotonic() < until:
             size = sizes[path] = size_of(path)
@@ -143,9 +152,19 @@ def _sizes_of(database: Database, paths: list[Path], *, until: float) -> dict[Pa
             )
     if fresh:
         with database.writing() as session:
-            session.execute(delete(picture_sizes).where(picture_sizes.c.path.in_([row["path"] for row in fresh])))
-            session.execute(insert(picture_sizes), fresh)
+            _remember(session, fresh)
     return sizes
+
+
+def _remember(session: Session, fresh: list[dict[str, str | int | None]]) -> None:
+    """In the order of their paths, so that two who look at the same folder do not wait for each other in a circle."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(picture_sizes)
+    newest = {name: statement.excluded[name] for name in ("changed_ns", "num_bytes", "width", "height")}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["path"], set_=newest),
+        sorted(fresh, key=lambda row: str(row["path"])),
+    )
 
 
 def _key(path: Path) -> str:

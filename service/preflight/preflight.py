@@ -24,7 +24,7 @@ from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
-from service.preflight.findings import Finding, Severity, refused
+from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
@@ -82,6 +82,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         return Preflight(findings=tuple(refused(refusal, code="INVALID_CONFIG")))
     family = FAMILIES[config.model_family]
     flavour = None if config.pretrained_model_name_or_path else flavour_of(config)
+    gpus = machine.gpu_bytes()
     findings = [
         *problems_of_weights(
             config.pretrained_model_name_or_path,
@@ -90,14 +91,23 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
-        *_problems_of_devices(config, devices),
+        *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, rows, parts)
     findings += more
     if not datasets:
         return Preflight(findings=tuple(findings))
+    chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
-        parts, environment, config, written, findings, datasets=datasets, family=family, flavour=flavour
+        parts,
+        environment,
+        config,
+        written,
+        findings,
+        datasets=datasets,
+        family=family,
+        flavour=flavour,
+        available=min(chosen, default=machine.ram_bytes()),
     )
 
 
@@ -111,14 +121,17 @@ def _look_at_pictures(
     datasets: Sequence[tuple[DatasetRow, DatasetConfig]],
     family: Family,
     flavour: Flavour | None,
+    available: int | None,
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
     sizes: list[Size] = []
     folders: list[Folder] = []
-    for row, dataset in datasets:
+    for place, (row, dataset) in enumerate(datasets):
+        # What the ones before leave is shared, so that something is known of each.
+        share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
-        folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=until)
+        folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=time.monotonic() + share)
         folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
         for size, count in sorted(folder.scaled().items()):
@@ -130,16 +143,27 @@ def _look_at_pictures(
         oversubscribes=config.allow_dataset_oversubscription,
         prunes=config.allow_bucket_pruning,
     )
-    findings += problems_of_plan(plan, environment, [row for row, _ in datasets], config=config)
+    is_estimate = any(folder.num_unknown for folder in folders)
+    findings += problems_of_plan(
+        plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
+    )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
     total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
     largest = max((size.width * size.height for size in sizes), default=geometry_edge(config) ** 2)
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
-    available = min(machine.gpu_bytes(), default=machine.ram_bytes())
     disk = disk_of(
         config, family=family, flavour=flavour, pixels=largest, num_images=num_images, runs=parts.settings.runs
     )
-    findings += problems_of_needs(environment, config, family, memory=memory, available_bytes=available, disk=disk)
+    findings += problems_of_needs(
+        environment,
+        config,
+        family=family,
+        flavour=flavour,
+        pixels=largest,
+        memory=memory,
+        available_bytes=available,
+        disk=disk,
+    )
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
     return Preflight(
         findings=tuple(findings),
@@ -151,7 +175,7 @@ def _look_at_pictures(
         memory=memory,
         available_bytes=available,
         disk=disk,
-        is_estimate=any(folder.num_unknown for folder in folders),
+        is_estimate=is_estimate,
     )
 
 
@@ -190,8 +214,18 @@ def _checked(
     return good, findings
 
 
-def _problems_of_devices(config: TrainingConfig, devices: Sequence[int]) -> Iterator[Finding]:
-    num_devices = len(devices) or len(machine.gpu_bytes())
+def _problems_of_devices(
+    environment: EnvironmentRow, config: TrainingConfig, devices: Sequence[int], *, num_gpus: int
+) -> Iterator[Finding]:
+    """Where no GPU answers, as when there is none, any index is taken."""
+    unknown = [device for device in devices if device < 0 or 0 < num_gpus <= device]
+    if unknown or len(set(devices)) < len(devices):
+        wrong = f"there is no GPU {unknown[0]}" if unknown else "a GPU is chosen twice"
+        known = f"; there are GPUs 0 to {num_gpus - 1}" if num_gpus else ""
+        message = f"devices are {', '.join(map(str, devices))}, but {wrong}{known}; choose others"
+        yield Finding(severity=Severity.ERROR, code="UNKNOWN_DEVICE", message=message, path=("devices",))
+        return
+    num_devices = len(devices) or num_gpus
     if num_devices and config.num_processes > num_devices:
         yield Finding(
             severity=Severity.ERROR,
@@ -199,4 +233,13 @@ def _problems_of_devices(config: TrainingConfig, devices: Sequence[int]) -> Iter
             message=f"num_processes is {config.num_processes} but there "
             f"{'is 1 GPU' if num_devices == 1 else f'are {num_devices} GPUs'} for it; lower num_processes",
             path=("config", "num_processes"),
+            suggestions=(
+                Suggestion(
+                    label="Train on 1 GPU" if num_devices == 1 else f"Train on {num_devices} GPUs",
+                    target="environment",
+                    id=environment.id,
+                    expected_version=environment.revision,
+                    set={"num_processes": num_devices},
+                ),
+            ),
         )

@@ -68,12 +68,20 @@ def problems_of_folder(
 
 
 def problems_of_plan(
-    plan: EpochPlan, environment: EnvironmentRow, rows: Sequence[DatasetRow], *, config: TrainingConfig
+    plan: EpochPlan,
+    environment: EnvironmentRow,
+    rows: Sequence[DatasetRow],
+    *,
+    config: TrainingConfig,
+    is_estimate: bool,
 ) -> Iterator[Finding]:
-    """Buckets that cannot fill an effective batch, with the ways out: smaller batch, repeats, filling up, leaving out."""
+    """Buckets that cannot fill an effective batch, with the ways out: smaller batch, repeats, filling up, leaving out.
+
+    is_estimate: no run is refused for numbers that are not known; the trainer has the last word on those.
+    """
     if plan.undersized:
         yield Finding(
-            severity=Severity.ERROR,
+            severity=Severity.WARNING if is_estimate else Severity.ERROR,
             code="BUCKET_TOO_SMALL",
             message="; ".join(plan.explain()[:MAX_LISTED])
             + ("; and more" if len(plan.undersized) > MAX_LISTED else ""),
@@ -112,21 +120,23 @@ def remarks_on(
             path=("config", "validation_prompt"),
         )
     if total_steps and config.checkpoint_step_interval > total_steps:
-        yield Finding(
-            severity=Severity.INFO,
+        yield _longer_than_run(
+            environment,
+            "checkpoint_step_interval",
+            config.checkpoint_step_interval,
             code="NO_CHECKPOINT_BETWEEN",
-            message=f"checkpoint_step_interval is {config.checkpoint_step_interval} and the run has {total_steps} steps: the "
-            "only checkpoint is at the end, and an interruption loses everything",
-            path=("config", "checkpoint_step_interval"),
-            suggestions=(
-                Suggestion(
-                    label=f"Every {max(1, total_steps // 10)} steps",
-                    target="environment",
-                    id=environment.id,
-                    expected_version=environment.revision,
-                    set={"checkpoint_step_interval": max(1, total_steps // 10)},
-                ),
-            ),
+            total_steps=total_steps,
+            consequence="the only checkpoint is at the end, and an interruption loses everything",
+        )
+    is_validating = not config.validation_disable and bool(config.validation_prompts)
+    if total_steps and is_validating and config.validation_step_interval > total_steps:
+        yield _longer_than_run(
+            environment,
+            "validation_step_interval",
+            config.validation_step_interval,
+            code="NO_VALIDATION_BETWEEN",
+            total_steps=total_steps,
+            consequence="validation images are made only before the first step and after the last",
         )
     if unused:
         listed = ", ".join(each.key for each in unused[:MAX_LISTED])
@@ -137,6 +147,27 @@ def remarks_on(
             message=f"kept, but not used by this version: {listed}{more}",
             path=("config", unused[0].key),
         )
+
+
+def _longer_than_run(
+    environment: EnvironmentRow, key: str, interval: int, *, code: str, total_steps: int, consequence: str
+) -> Finding:
+    shorter = max(1, total_steps // 10)
+    return Finding(
+        severity=Severity.INFO,
+        code=code,
+        message=f"{key} is {interval} and the run has {total_steps} steps: {consequence}",
+        path=("config", key),
+        suggestions=(
+            Suggestion(
+                label=f"Every {shorter} steps",
+                target="environment",
+                id=environment.id,
+                expected_version=environment.revision,
+                set={key: shorter},
+            ),
+        ),
+    )
 
 
 def _ways_out(
@@ -175,7 +206,7 @@ def _fitting_batch(config: TrainingConfig, smallest: int) -> dict[str, int] | No
 
 
 def _named(bucket: PlannedBucket) -> str:
-    return f"{bucket.count.bucket} of {bucket.count.dataset}"
+    return f"{bucket.count.bucket} of {bucket.count.dataset!r}"
 
 
 def _listed(names: Sequence[str], total: int) -> str:

@@ -1,5 +1,8 @@
 """Whether the weights of a base model are on this machine, or can be had."""
 
+import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,6 +11,12 @@ from service.access.config_rights import is_meant_as_path
 from service.preflight.findings import Finding, Severity
 
 INDEX = "model_index.json"
+NETWORKS = ("unet", "transformer", "prior", "decoder", "vae", "vqgan", "text_encoder")
+"""What the names of parts with weights begin with."""
+
+NEEDED = (*NETWORKS, "tokenizer", "scheduler")
+WEIGHT_ENDINGS = (".safetensors", ".bin")
+SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.\w+")
 BASE_MODEL = ("config", "pretrained_model_name_or_path")
 FLAVOUR = ("config", "model_flavour")
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
@@ -26,7 +35,7 @@ def problems_of_weights(
     if repository is None or _is_cached(repository, environment):
         return
     path = BASE_MODEL if written else FLAVOUR
-    if environment.get("HF_HUB_OFFLINE", "").lower() in TRUE_WORDS:
+    if _is_offline(environment):
         yield Finding(
             severity=Severity.ERROR,
             code="WEIGHTS_MISSING",
@@ -76,12 +85,49 @@ def _problems_of_folder(folder: Path) -> Iterator[Finding]:
             "format or a name on the Hugging Face Hub",
             path=BASE_MODEL,
         )
+    elif missing := missing_parts(folder):
+        yield Finding(
+            severity=Severity.ERROR,
+            code="BASE_MODEL_INCOMPLETE",
+            message=f"the base model {folder} lacks {', '.join(missing)}; copy it again, whole",
+            path=BASE_MODEL,
+        )
+
+
+def missing_parts(folder: Path) -> list[str]:
+    """What its index names and is not there whole; of parts that inference can do without, nothing is said."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        index = None
+    if not isinstance(index, dict):
+        return [f"a readable {INDEX}"]
+    parts = [part for part, made_of in index.items() if part.startswith(NEEDED) and isinstance(made_of, list)]
+    used = [part for part in parts if index[part] and index[part][0]]
+    missing = [f"the folder {part}" for part in used if not (folder / part).is_dir()]
+    present = [part for part in used if part.startswith(NETWORKS) and (folder / part).is_dir()]
+    return missing + [f"the weights in {part}" for part in present if not _holds_weights(folder / part)]
+
+
+def _holds_weights(folder: Path) -> bool:
+    """One whole file, or all the files that weights are split into."""
+    names = [path.name for path in folder.iterdir() if path.suffix in WEIGHT_ENDINGS and path.is_file()]
+    shards = [SHARD.fullmatch(name) for name in names]
+    if None in shards:
+        return True
+    present = Counter(shard.groups() for shard in shards if shard)
+    return any(count == int(total) for (_, total), count in present.items())
+
+
+def _is_offline(environment: Mapping[str, str]) -> bool:
+    """As huggingface_hub decides it."""
+    return (environment.get("HF_HUB_OFFLINE") or environment.get("TRANSFORMERS_OFFLINE", "")).lower() in TRUE_WORDS
 
 
 def _is_cached(repository: str, environment: Mapping[str, str]) -> bool:
     """By the layout of huggingface_hub's cache, without asking anybody."""
     snapshots = _cache(environment) / f"models--{repository.replace('/', '--')}" / "snapshots"
-    return any(snapshots.glob(f"*/{INDEX}"))
+    return any(not missing_parts(index.parent) for index in snapshots.glob(f"*/{INDEX}"))
 
 
 def _cache(environment: Mapping[str, str]) -> Path:

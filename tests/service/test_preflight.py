@@ -40,8 +40,9 @@ def make(script: Script, request: pytest.FixtureRequest) -> Make:
     """Creates an environment on folders, each a dataset; returns its id."""
     number = iter(range(100))
 
-    def create(*folders: Path, datasets: dict[str, Any] | None = None, **config: Any) -> str:
-        name = f"{request.node.name}-{next(number)}"[-90:].replace("[", "(").replace("]", ")").replace("/", "-")
+    def create(*folders: Path, datasets: dict[str, Any] | None = None, name: str = "", **config: Any) -> str:
+        given = name or f"{request.node.name}-{next(number)}"
+        name = given[-90:].replace("[", "(").replace("]", ")").replace("/", "-")
         ids = []
         for place, folder in enumerate(folders):
             made = script.ask(
@@ -57,6 +58,7 @@ def make(script: Script, request: pytest.FixtureRequest) -> Make:
             "train_batch_size": 2,
             "max_train_steps": 10,
             "checkpoint_step_interval": 5,
+            "validation_step_interval": 5,
             "validation_prompt": "a cat",
         }
         made = script.ask(
@@ -151,6 +153,7 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
+        ({"validation_step_interval": 500}, ("INFO", "NO_VALIDATION_BETWEEN")),
         ({"use_ema": True}, ("INFO", "UNUSED_OPTIONS")),
         ({"seed": "{env:NOT_OPEN}"}, ("ERROR", "INVALID_CONFIG")),
     ],

@@ -1,6 +1,7 @@
 """Every kind of file that people have becomes an upright square in RGB, or is named as unreadable."""
 
 import math
+import os
 import random
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from trainer.data.encoding import to_pixels
 from trainer.data.pictures import UnreadablePicture, read_picture, size_of
 
 SIZE = Size(32, 32)
+DAMAGED_BYTES = {"AVIF": slice(149, 153), "DDS": slice(76, 104)}
 RED, WHITE, BLACK, BLUE = (255, 0, 0), (255, 255, 255), (0, 0, 0), (0, 0, 255)
 
 
@@ -182,6 +184,24 @@ def test_file_that_is_no_picture_is_named(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     with pytest.raises(UnreadablePicture, match=r"broken\.png"):
         read_square(path, edge=64)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "DDS"])
+def test_damaged_file_of_another_kind_is_named(tmp_path: Path, kind: str) -> None:
+    """Browsers save such files under the endings of pictures that count."""
+    path = tmp_path / "saved.jpg"
+    Image.new("RGB", SIZE).save(path, kind)
+    damaged = bytearray(path.read_bytes())
+    damaged[DAMAGED_BYTES[kind]] = bytes(len(damaged[DAMAGED_BYTES[kind]]))
+    path.write_bytes(damaged)
+    with pytest.raises(UnreadablePicture, match=r"saved\.jpg"):
+        size_of(path)
+
+
+def test_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadablePicture, match="no file"):
+        size_of(tmp_path / "pipe.png")
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

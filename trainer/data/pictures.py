@@ -9,7 +9,10 @@ from torch import Tensor
 
 from domain.config.buckets import Placement, Size
 
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, struct.error)
+DECODING_ERRORS = (
+    *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error),
+    Image.DecompressionBombError,
+)
 """What Pillow raises for files that are no pictures, cut short or damaged."""
 
 ORIENTATION = 0x0112
@@ -33,6 +36,8 @@ class UnreadablePicture(Exception):
 
 def size_of(path: Path) -> Size:
     """Of the upright picture, from the beginning of the file. Raises UnreadablePicture."""
+    if not path.is_file():  # opening a pipe would wait for somebody to write into it
+        raise UnreadablePicture(f"{path} cannot be read as a picture: it is no file")
     try:
         with Image.open(path) as file:
             width, height = file.size

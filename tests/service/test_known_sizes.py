@@ -1,0 +1,59 @@
+"""Sizes of pictures are read once and remembered, on both databases, whoever else looks at the same moment."""
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+from PIL import Image
+
+from domain.config.buckets import Geometry
+from domain.config.checks import check_dataset
+from service.database import Database
+from service.preflight import known_sizes  # noqa: F401  its table belongs to the metadata
+from service.preflight.pictures import Folder, look_at
+
+NUM_LOOKING = 6
+
+
+def look(database: Database, folder: Path, *, seconds: float = 60) -> Folder:
+    dataset = check_dataset({"id": "pictures", "instance_data_dir": str(folder)})
+    return look_at(database, dataset, Geometry(resolution=64), seed=1, until=time.monotonic() + seconds)
+
+
+def save(folder: Path, names: Sequence[str], *, edge: int = 64) -> None:
+    for name in names:
+        Image.new("RGB", (edge, edge)).save(folder / name)
+
+
+def test_several_look_at_one_folder_at_once(database: Database, tmp_path: Path) -> None:
+    save(tmp_path, [f"{number}.png" for number in range(100)])
+    begin = Barrier(NUM_LOOKING)
+
+    def begin_together(_: int) -> int:
+        begin.wait()
+        return look(database, tmp_path).buckets.total()
+
+    with ThreadPoolExecutor(NUM_LOOKING) as pool:
+        assert list(pool.map(begin_together, range(NUM_LOOKING))) == [100] * NUM_LOOKING
+
+
+def test_known_sizes_need_no_time_and_changed_pictures_are_read_again(database: Database, tmp_path: Path) -> None:
+    save(tmp_path, ["a.png", "b.png"])
+    assert look(database, tmp_path, seconds=-1).num_unknown == 2
+    assert look(database, tmp_path).num_left_out == 0
+    assert look(database, tmp_path, seconds=-1).num_unknown == 0
+    save(tmp_path, ["b.png"], edge=8)
+    assert look(database, tmp_path, seconds=-1).num_unknown == 1
+    assert look(database, tmp_path).left_out == ["b.png is 8×8, too small for 64×64 without enlarging it"]
+
+
+def test_what_is_no_file_or_no_picture_is_unreadable(database: Database, tmp_path: Path) -> None:
+    save(tmp_path, ["good.png"])
+    os.mkfifo(tmp_path / "a pipe.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"no picture")
+    found = look(database, tmp_path)
+    assert (found.num_images, found.num_unreadable, found.buckets.total()) == (4, 3, 1)
