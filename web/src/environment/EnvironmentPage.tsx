@@ -18,6 +18,7 @@ import { ConfigEditor } from './editor/ConfigEditor'
 import { useDraft, type Environment } from './editor/useDraft'
 import { useLeaveGuard } from './editor/useLeaveGuard'
 import { EnvironmentMenu } from './EnvironmentMenu'
+import { PreflightPanel } from './preflight/PreflightPanel'
 import { useNewest } from './useNewest'
 import { VersionsTab } from './versions/VersionsTab'
 
@@ -126,6 +127,7 @@ function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentVi
           <Tabs.Tab value="versions">{words.tabs.versions}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="config">
+          <PreflightPanel draft={draft} isReadOnly={isReadOnly} />
           <ConfigEditor draft={draft} isReadOnly={isReadOnly} />
         </Tabs.Panel>
         <Tabs.Panel value="versions">

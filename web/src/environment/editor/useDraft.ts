@@ -54,6 +54,8 @@ export interface Draft {
   /** Keep one's own value of some contested options, and take those of the others for the rest. */
   settle: (mine: readonly string[]) => void
   dismissNews: () => void
+  /** Take in what one saved beside the form, which replaces unsaved changes of the same options. */
+  adopt: (newest: Environment, keys: readonly string[]) => void
   /** True once it is saved. */
   save: () => Promise<boolean>
 }
@@ -96,11 +98,15 @@ export function useDraft(queried: Environment, refresh: () => void): Draft {
       return false
     }
     const newest = payload.environment
-    setAnswered(newest)
+    accept(newest)
     // What was typed in the meantime was typed over one's own values.
     setKept((before) => keepMine(before, toConfig(newest), Object.keys(sent)))
-    setSeen((before) => ({ ...before, own: [...before.own, newest.version] }))
     return true
+  }
+
+  function accept(newest: Environment) {
+    setAnswered(newest)
+    setSeen((before) => ({ ...before, own: [...before.own, newest.version] }))
   }
 
   return {
@@ -127,6 +133,10 @@ export function useDraft(queried: Environment, refresh: () => void): Draft {
         const theirs = contested(before, saved).filter((key) => !mine.includes(key))
         return keepMine(withoutEdits(before, theirs), saved, mine)
       }),
+    adopt: (newest, keys) => {
+      accept(newest)
+      setKept((before) => withoutEdits(before, keys))
+    },
     dismissNews: () => setSeen((before) => ({ ...before, version: environment.version })),
     save,
   }

@@ -1,0 +1,42 @@
+import { formatCount } from '../../app/format'
+import { messages } from '../../app/messages'
+import { isOpenAtFirst, sortBuckets, type Bucket } from './preflight'
+import classes from './PreflightPanel.module.css'
+
+const words = messages.preflight
+const columns = words.bucketColumns
+
+/** How many pictures are trained on in which size. */
+export function BucketTable({ buckets }: { buckets: readonly Bucket[] }) {
+  const title = words.buckets(formatCount(buckets.length))
+  return (
+    <details className={classes.buckets} open={isOpenAtFirst(buckets)}>
+      <summary>{title}</summary>
+      <table aria-label={title}>
+        <thead>
+          <tr>
+            <th scope="col">{columns.dataset}</th>
+            <th scope="col">{columns.size}</th>
+            <th scope="col">{columns.pictures}</th>
+            <th scope="col">{columns.scheduled}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {sortBuckets(buckets).map(({ dataset, width, height, numImages, scheduled, smallestRepeats, usable }) => (
+            <tr key={`${dataset} ${width} ${height}`}>
+              <th scope="row">{dataset === '' ? words.hiddenDataset : dataset}</th>
+              <td>
+                {width} × {height}
+              </td>
+              <td>{formatCount(numImages)}</td>
+              <td>
+                {formatCount(scheduled)}
+                {!usable && <small>{words.tooSmall(formatCount(smallestRepeats))}</small>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  )
+}
