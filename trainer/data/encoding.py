@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from domain.config.buckets import Placement
 from trainer.data.cache import EncodingCache, digest_of_file, key_of
-from trainer.data.pictures import UnreadablePicture, geometry_of, read_picture
+from trainer.data.pictures import UnreadablePicture, read_picture
 from trainer.data.sources import Sample
 from trainer.families.family import ModelFamily
 from trainer.inbox import Inbox
@@ -88,6 +89,17 @@ def to_pixels(picture: Image.Image) -> Tensor:
     """(3, height, width) from -1 to 1."""
     values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return values.view(picture.height, picture.width, 3).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def geometry_of(placement: Placement) -> Tensor:
+    """Where a picture that is trained on comes from, as SDXL is told it (Podell et al. 2023, arXiv:2307.01952).
+
+    (6,): height and width of the upright picture, top and left of the cut in the picture scaled to cover it, height and
+    width of the cut; all in pixels.
+    """
+    original, target = placement.original, placement.target
+    cut = (placement.crop_top, placement.crop_left)
+    return torch.tensor([original.height, original.width, *cut, target.height, target.width], dtype=torch.float32)
 
 
 def _encode_chunk(family: ModelFamily, chunk: Sequence[Sample], cache: EncodingCache, keys: dict[Sample, str]) -> None:

@@ -25,7 +25,7 @@ class EncodedSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """latents: (batch, channels, height/8, width/8). geometry: (batch, 6), see trainer.data.pictures.geometry_of.
+    """latents: (batch, channels, height/8, width/8). geometry: (batch, 6), see trainer.data.encoding.geometry_of.
     positions: of each sample in the step's effective batch."""
 
     step: int

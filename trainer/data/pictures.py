@@ -3,9 +3,7 @@
 import struct
 from pathlib import Path
 
-import torch
 from PIL import Image
-from torch import Tensor
 
 from domain.config.buckets import Placement, Size
 
@@ -44,17 +42,6 @@ def size_of(path: Path) -> Size:
             return Size(height, width) if _orientation(file) in ON_ITS_SIDE else Size(width, height)
     except DECODING_ERRORS as error:
         raise _unreadable(path, error) from error
-
-
-def geometry_of(placement: Placement) -> Tensor:
-    """Where a picture that is trained on comes from, as SDXL is told it (Podell et al. 2023, arXiv:2307.01952).
-
-    (6,): height and width of the upright picture, top and left of the cut in the picture scaled to cover it, height and
-    width of the cut; all in pixels.
-    """
-    original, target = placement.original, placement.target
-    cut = (placement.crop_top, placement.crop_left)
-    return torch.tensor([original.height, original.width, *cut, target.height, target.width], dtype=torch.float32)
 
 
 def read_picture(path: Path, placement: Placement) -> Image.Image:

@@ -85,7 +85,7 @@ class ModelFamily(ABC):
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
         """What a batch is told to the denoiser: text embeds, and what some families add to them.
 
-        geometry: (batch, 6), see trainer.data.pictures.geometry_of. seeds: of each sample, for what is drawn at random.
+        geometry: (batch, 6), see trainer.data.encoding.geometry_of. seeds: of each sample, for what is drawn at random.
         """
         return text_embeds
 
