@@ -4,7 +4,6 @@ Their options are ours, so values are kept exactly as they are written. What a f
 well be a file of ours; where theirs differs, the result says so.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,9 +20,8 @@ from service.importers.rules import flag, is_blank, is_off
 from service.importers.shell import read_script, split_flags
 from service.importers.source import Names, Source, legal_name
 
-CONFIG_FILE = "config.json"
 DATASETS_FILE = "multidatabackend.json"
-INLINE = {"lycoris_config": "lycoris_config.json", "user_prompt_library": "user_prompt_library.json"}
+INLINE = frozenset({"lycoris_config", "user_prompt_library"})
 """Options that name a file of their own; they are kept with its content."""
 
 RENAMED = {
@@ -239,6 +237,9 @@ def _map_dataset_file(source: Source, options: Section) -> None:
         options.unmap(key, f"{companion.name} cannot be read: {error}")
         options.ledger.say(f"{companion.name}: {error}")
         return
+    if tree in ([], {"datasets": []}):
+        options.drop(key, f"{companion.name} lists no dataset")
+        return
     if not recognises_datasets(tree):
         options.unmap(key, f"{companion.name} is no list of datasets")
         return
@@ -312,21 +313,3 @@ def _read_entry(source: Source, entry: Section, taken: Names) -> dict[str, Any]:
     if str(made.get("type")) == "aws":
         entry.ledger.say(f"{name}: the keys of its bucket are secrets; enter them under secrets")
     return {"id": name, **made}
-
-
-def folder_files(imported: Imported) -> dict[str, str]:
-    """The files of an environment's folder, by name, as the existing command line reads them."""
-    config = dict(imported.config)
-    files: dict[str, str] = {}
-    for key, file_name in INLINE.items():
-        if isinstance(config.get(key), Mapping):
-            files[file_name] = _written(config[key])
-            config[key] = file_name
-    if imported.datasets:
-        files[DATASETS_FILE] = _written([dict(each) for each in imported.datasets])
-        config["data_backend_config"] = DATASETS_FILE
-    return {CONFIG_FILE: _written(config), **files}
-
-
-def _written(tree: Any) -> str:
-    return json.dumps(tree, indent=2, ensure_ascii=False, default=dict) + "\n"

@@ -127,10 +127,12 @@ def _look_at_pictures(
     counts: list[BucketCount] = []
     sizes: list[Size] = []
     folders: list[Folder] = []
+    squares: list[int] = []
     for place, (row, dataset) in enumerate(datasets):
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
+        squares.append(geometry.edge**2)
         folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=time.monotonic() + share)
         folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
@@ -149,7 +151,7 @@ def _look_at_pictures(
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
     total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
-    largest = max((size.width * size.height for size in sizes), default=geometry_edge(config) ** 2)
+    largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
         config, family=family, flavour=flavour, pixels=largest, num_images=num_images, runs=parts.settings.runs
@@ -177,11 +179,6 @@ def _look_at_pictures(
         disk=disk,
         is_estimate=is_estimate,
     )
-
-
-def geometry_edge(config: TrainingConfig) -> int:
-    """In pixels; resolution may be megapixels."""
-    return int(math.sqrt(config.resolution * 1e6)) if config.resolution_type == "area" else int(config.resolution)
 
 
 def _checked(

@@ -1,12 +1,14 @@
 """What was imported, written as a folder of the existing command line, is imported as the same."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from service.environment_folder import DATASETS_FILE, EnvironmentFolder, rendered, write_environment_folder
 from service.importers.findings import Imported
-from service.importers.simpletuner import folder_files
+from service.importers.simpletuner import INLINE
 from tests.service.importers.reading import FIXTURES, import_folder
 
 
@@ -16,10 +18,21 @@ def fixtures() -> list[Imported]:
 
 
 def written(imported: Imported, parent: Path) -> Path:
+    """By the service's own writer; datasets alone have no config.json."""
     folder = parent / imported.name
-    folder.mkdir()
-    for name, content in folder_files(imported).items():
-        (folder / name).write_text(content)
+    options = dict(imported.config)
+    held = {key: options.pop(key) for key in INLINE if isinstance(options.get(key), Mapping)}
+    content = EnvironmentFolder(
+        config=options,
+        datasets=[dict(each) for each in imported.datasets],
+        lycoris=held.get("lycoris_config"),
+        prompts=held.get("user_prompt_library"),
+    )
+    if imported.config:
+        write_environment_folder(folder, content)
+    else:
+        folder.mkdir()
+        (folder / DATASETS_FILE).write_text(rendered(folder, content)[DATASETS_FILE])
     return folder
 
 
