@@ -10,7 +10,7 @@ from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
-from trainer.data.captions import NO_CAPTION
+from trainer.data.captions import NO_CAPTION, read_caption_rules
 from trainer.data.epochs import Bucket, plan_buckets
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
@@ -67,7 +67,13 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     found = [
-        read_samples(dataset, number=number, geometry=geometries[number], seed=config.seed)
+        read_samples(
+            dataset,
+            number=number,
+            geometry=geometries[number],
+            captions=read_caption_rules(dataset, config),
+            seed=config.seed,
+        )
         for number, dataset in enumerate(datasets)
     ]
     samples = [sample for each in found for sample in each.samples]

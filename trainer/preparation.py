@@ -190,7 +190,9 @@ def _load_data(
     loader = Loader(
         [
             EncodedSample(
-                latents_key=latents_keys[sample], text_keys=tuple(text_keys[caption] for caption in sample.captions)
+                latents_key=latents_keys[sample],
+                text_keys=tuple(text_keys[caption] for caption in sample.captions),
+                caption_dropout=sample.caption_dropout,
             )
             for sample in samples
         ],

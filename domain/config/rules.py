@@ -5,7 +5,9 @@ A combination with a clear meaning is no problem, even a clumsy one: files of ot
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
+from domain.config.captions import filters_of, read_filters
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
@@ -28,11 +30,16 @@ def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozen
 
 
 def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
-    if config.caption_strategy == "instanceprompt" and not config.instance_prompt and "instance_prompt" not in unknown:
+    filters = config.caption_filter_list
+    if isinstance(filters, str) and not PurePath(filters).is_absolute() and "caption_filter_list" not in unknown:
         yield Problem(
-            "caption_strategy is instanceprompt but instance_prompt is empty; write the caption for all pictures there",
-            ("config", "instance_prompt"),
+            f"caption_filter_list is {filters!r:.80}; write a JSON list, or the absolute path of a file",
+            ("config", "caption_filter_list"),
         )
+    try:
+        read_filters(filters_of(config))
+    except ValueError as error:
+        yield Problem(str(error), ("config", "caption_filter_list"))
 
 
 def _offloaders(config: TrainingConfig) -> list[str]:

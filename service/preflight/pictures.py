@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from domain.config.buckets import Geometry, LeftOut, Size, picture_seed, place
+from domain.config.captions import JSON_ENDING, METADATA_FILES, TEXT_ENDINGS, CaptionRules
 from domain.config.dataset import DatasetConfig
 from service.database import Database
 from service.folders import walk_pictures
@@ -58,15 +59,18 @@ class Folder:
         return {size: max(1, round(count * self.num_images / known)) for size, count in self.buckets.items()}
 
 
-def look_at(database: Database, dataset: DatasetConfig, geometry: Geometry, *, seed: int, until: float) -> Folder:
+def look_at(
+    database: Database, dataset: DatasetConfig, geometry: Geometry, *, captions: CaptionRules, seed: int, until: float
+) -> Folder:
     """until: on the monotonic clock."""
     root = Path(dataset.instance_data_dir)
     found = Folder()
+    captioned: dict[Path, bool] = {}
     for chunk in _chunks(walk_pictures(root)):
         sizes = _sizes_of(database, chunk, until=until)
         for path in chunk:
             found.num_images += 1
-            if dataset.caption_strategy == "textfile" and not path.with_suffix(".txt").is_file():
+            if _wants_caption(captions) and not _has_caption(path, root, captioned):
                 found.num_uncaptioned += 1
                 _name(found.uncaptioned, path, root)
             if path not in sizes:
@@ -85,6 +89,21 @@ def size_of(path: Path) -> Size | None:
     except DECODING_ERRORS:
         return None
     return Size(height, width) if is_on_its_side else Size(width, height)
+
+
+def _wants_caption(captions: CaptionRules) -> bool:
+    return captions.reads_captions and captions.strategy == "textfile" and not captions.instance_prompts
+
+
+def _has_caption(path: Path, root: Path, captioned: dict[Path, bool]) -> bool:
+    """Whether there is a file for it; captioned: the folders with a table of captions, as far as they are known."""
+    if any(path.with_suffix(ending).is_file() for ending in (*TEXT_ENDINGS, JSON_ENDING)):
+        return True
+    folder = path.parent
+    if folder not in captioned:
+        above = [each for each in (folder, *folder.parents) if each.is_relative_to(root)]
+        captioned[folder] = any((each / name).is_file() for each in above for name in METADATA_FILES)
+    return captioned[folder]
 
 
 def _sort_in(

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
 from domain.config.buckets import Size, geometry_of
+from domain.config.captions import caption_problems, caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
@@ -93,7 +94,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         ),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
-    datasets, more = _checked(environment, rows, parts)
+    datasets, more = _checked(environment, config, rows, parts)
     findings += more
     if not datasets:
         return Preflight(findings=tuple(findings))
@@ -133,7 +134,14 @@ def _look_at_pictures(
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
         squares.append(geometry.edge**2)
-        folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=time.monotonic() + share)
+        folder = look_at(
+            parts.database,
+            dataset,
+            geometry,
+            captions=caption_rules_of(dataset, config, filters=filters_of(dataset)),
+            seed=config.seed,
+            until=time.monotonic() + share,
+        )
         folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
         for size, count in sorted(folder.scaled().items()):
@@ -182,7 +190,7 @@ def _look_at_pictures(
 
 
 def _checked(
-    environment: EnvironmentRow, rows: Sequence[DatasetRow], parts: Parts
+    environment: EnvironmentRow, config: TrainingConfig, rows: Sequence[DatasetRow], parts: Parts
 ) -> tuple[list[tuple[DatasetRow, DatasetConfig]], list[Finding]]:
     """The datasets that pictures can be looked for in, and what is wrong with the others."""
     if not rows:
@@ -193,7 +201,7 @@ def _checked(
     for row in rows:
         try:
             dataset = check_dataset(resolve_variables(row.config, parts.settings.config_variables))
-            problems = tuple(unusable_choices(dataset))
+            problems = tuple(unusable_choices(dataset)) or tuple(caption_problems(dataset, config))
             if problems:
                 raise InvalidInput.from_problems(problems)
         except InvalidInput as refusal:

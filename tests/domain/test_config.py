@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.config.checks import check_dataset, check_training
+from domain.config.checks import check_training
 from domain.config.dataset import DatasetConfig, is_picture
 from domain.config.forms import normalise_keys
 from domain.config.options import offered_options, options_of, path_options
@@ -56,11 +56,6 @@ def test_keys_may_have_dashes_and_a_wrapper() -> None:
     assert normalise_keys(written) == {"seed": 1, "resolution": 64}
 
 
-def test_instance_prompt_strategy_wants_the_prompt() -> None:
-    with pytest.raises(InvalidInput, match="instance_prompt is empty"):
-        check_dataset({"id": "cats", "instance_data_dir": "/cats", "caption_strategy": "instanceprompt"})
-
-
 def test_prompts_keep_their_order() -> None:
     config = check_training(
         {"model_family": "sd1x", "validation_prompt": "first", "user_prompt_library": {"b": "second", "a": "third"}}
@@ -79,7 +74,8 @@ def test_paths_are_known() -> None:
     offered = {option.key for option in offered_options(TrainingConfig)}
     assert path_options(TrainingConfig) & offered == {"pretrained_model_name_or_path", "user_prompt_library"}
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
-        "instance_data_dir"
+        "instance_data_dir",
+        "caption_filter_list",
     }
 
 

@@ -19,12 +19,14 @@ READERS = {
         "trainer/**/*.py",
         "domain/config/training.py",
         "domain/config/buckets.py",
+        "domain/config/captions.py",
         "domain/config/checks.py",
     ),
     DatasetConfig: (
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
+        "domain/config/captions.py",
         "domain/config/rules.py",
     ),
 }

@@ -31,7 +31,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> EncodingCache:
 def loader_of(cache: EncodingCache, *, process_index: int = 0, **options: Any) -> Loader:
     config = TrainingConfig(model_family="sd1x", seed=5, **options)
     samples = [
-        EncodedSample(latents_key=f"1{number:039}", text_keys=(f"2{number:038}0", f"2{number:038}1"))
+        EncodedSample(
+            latents_key=f"1{number:039}",
+            text_keys=(f"2{number:038}0", f"2{number:038}1"),
+            caption_dropout=config.caption_dropout_probability,
+        )
         for number in range(NUM_SAMPLES)
     ]
     bucket = Bucket(dataset="a", size=Size(16, 16), samples=tuple(range(NUM_SAMPLES)), repeats=0)

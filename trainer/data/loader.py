@@ -17,10 +17,14 @@ from trainer.randomness import seed_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedSample:
-    """Where the cache has a picture's latents and the text embeds of each of its captions."""
+    """Where the cache has a picture's latents and the text embeds of each of its captions.
+
+    caption_dropout: how often it is shown without any.
+    """
 
     latents_key: str
     text_keys: tuple[str, ...]
+    caption_dropout: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,6 @@ class Loader:
 
     def _text_key(self, sample: EncodedSample, *, step: int, position: int) -> str:
         draw = random.Random(seed_for("caption", self._config.seed, step, position))
-        if draw.random() < self._config.caption_dropout_probability:
+        if draw.random() < sample.caption_dropout:
             return self._no_caption_key
         return draw.choice(sample.text_keys)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.config.buckets import Geometry, LeftOut, Placement, picture_seed, place
+from domain.config.captions import CaptionRules
 from domain.config.dataset import PICTURE_ENDINGS, DatasetConfig
 from trainer.data.captions import NO_CAPTION, captions_of
 from trainer.data.pictures import UnreadablePicture, size_of
@@ -14,10 +15,14 @@ from trainer.errors import TrainingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One picture with the captions it may be shown with, and its size and cut. dataset: its place."""
+    """One picture with the captions it may be shown with, and its size and cut. dataset: its place.
+
+    caption_dropout: how often it is shown without any.
+    """
 
     picture: Picture
     captions: tuple[str, ...]
+    caption_dropout: float
     placement: Placement
     dataset: int
 
@@ -30,7 +35,9 @@ class Found:
     left_out: tuple[str, ...]
 
 
-def read_samples(dataset: DatasetConfig, *, number: int, geometry: Geometry, seed: int) -> Found:
+def read_samples(
+    dataset: DatasetConfig, *, number: int, geometry: Geometry, captions: CaptionRules, seed: int
+) -> Found:
     """number: the dataset's place. Raises TrainingError when its source is missing or holds nothing to train on."""
     source = source_of(dataset)
     pictures = list(source.pictures())
@@ -44,12 +51,20 @@ def read_samples(dataset: DatasetConfig, *, number: int, geometry: Geometry, see
     for picture in pictures:
         placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
         if isinstance(placed, Placement):
-            captions = captions_of(picture, dataset) or (NO_CAPTION,)
-            samples.append(Sample(picture=picture, captions=captions, placement=placed, dataset=number))
+            samples.append(
+                Sample(
+                    picture=picture,
+                    captions=captions_of(picture, captions) or (NO_CAPTION,),
+                    caption_dropout=captions.dropout,
+                    placement=placed,
+                    dataset=number,
+                )
+            )
         else:
             left_out.append(placed)
     if not samples:
         raise TrainingError(nothing_left(dataset, left_out))
+    left_out += source.left_out()
     return Found(tuple(samples), tuple(left_out))
 
 

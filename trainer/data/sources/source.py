@@ -1,9 +1,9 @@
 """The seam between a dataset and where its pictures lie: everything that differs between folders, buckets and tables."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from domain.config.buckets import Size
 
@@ -24,7 +24,11 @@ class Source(ABC):
         """The file that has a picture's name with another ending, such as .txt; None when there is none."""
 
     def captions_of(self, name: str) -> tuple[str, ...]:
-        """What the source itself says of a picture, as a column of a table does."""
+        """What the source itself says of a picture, as a column of a table does. Raises TrainingError for a broken table."""
+        return ()
+
+    def left_out(self) -> Sequence[str]:
+        """What it names and cannot give, each with the reason; known when all pictures and captions were asked for."""
         return ()
 
     @abstractmethod
@@ -50,3 +54,9 @@ class Picture:
 
     def __str__(self) -> str:
         return self.source.place_of(self.name)
+
+
+def captions_in(value: Any) -> tuple[str, ...]:
+    """What a field of a table or of JSON says: a caption, or a list of them."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    return tuple(each.strip() for each in listed if isinstance(each, str) and each.strip())
