@@ -7,6 +7,7 @@ from pathlib import Path
 from domain.config.buckets import Geometry, Size, geometry_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
 from domain.config.dataset import DatasetConfig
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
@@ -64,6 +65,10 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
     if not datasets:
         raise TrainingError("the run has no dataset; add one with pictures to the environment")
+    for dataset in datasets:
+        problems = tuple(start_problems(dataset, config))
+        if problems:
+            raise TrainingError(f"dataset {dataset.id!r}: {problems[0].message}")
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     found = [

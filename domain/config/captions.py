@@ -12,7 +12,7 @@ Dropping captions comes last and is not done here: it is drawn each time a pictu
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -20,7 +20,6 @@ from domain.config.dataset import DatasetConfig
 from domain.config.parts.captions import CaptionStrategy
 from domain.config.parts.dataset_captions import CaptionShuffle
 from domain.config.training import TrainingConfig
-from domain.errors import Problem
 
 TEXT_ENDINGS = (".txt", ".caption")
 """Of the file beside a picture with its captions, in the order in which they count."""
@@ -91,14 +90,6 @@ def caption_rules_of(dataset: DatasetConfig, config: TrainingConfig, *, filters:
         )
         raise ValueError(f"instance_prompt is empty but {reason}; write the caption for all pictures there")
     return rules
-
-
-def caption_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
-    """Why the dataset has no captions in this environment."""
-    try:
-        caption_rules_of(dataset, config)
-    except ValueError as error:
-        yield Problem(str(error), ("config", "instance_prompt"))
 
 
 def filters_of(dataset: DatasetConfig) -> tuple[str, ...]:

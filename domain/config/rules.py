@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from domain.config.captions import filters_of, read_filters
+from domain.config.captions import caption_rules_of, filters_of, read_filters
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
@@ -20,6 +20,18 @@ class Rule:
     keys: tuple[str, ...]
     is_broken: Callable[[TrainingConfig], bool]
     message: Callable[[TrainingConfig], str]
+
+
+REQUIRED_KEYS = {"csv": ("csv_file", "csv_cache_dir")}
+"""Without which a source cannot be read, by its type."""
+
+SOURCE_STRATEGIES = {
+    "parquet": "fill in parquet",
+    "csv": "set type to csv",
+    "huggingface": "set type to huggingface",
+    "webshart": "set type to webshart",
+}
+"""Strategies that take captions from the source itself, and what makes a dataset have such a one."""
 
 
 def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
@@ -40,6 +52,45 @@ def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozens
         read_filters(filters_of(config))
     except ValueError as error:
         yield Problem(str(error), ("config", "caption_filter_list"))
+
+
+def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
+    """What keeps a run from starting with a dataset in this environment, although both can be kept."""
+    yield from _relative_paths(dataset)
+    for key in REQUIRED_KEYS.get(dataset.type, ()):
+        if not getattr(dataset, key):
+            yield Problem(f"{key} is empty but type is {dataset.type}; fill it in", ("config", key))
+    try:
+        strategy = caption_rules_of(dataset, config).strategy
+    except ValueError as error:
+        yield Problem(str(error), ("config", "instance_prompt"))
+        return
+    there = {"local", "parquet"} if dataset.parquet else {dataset.type}
+    if strategy in SOURCE_STRATEGIES and strategy not in there:
+        yield Problem(
+            f"caption_strategy is {strategy}, but the dataset has no captions of that kind; set it to textfile or "
+            f"filename, or {SOURCE_STRATEGIES[strategy]}",
+            ("config", "caption_strategy"),
+        )
+    backend = dataset.metadata_backend
+    if backend not in ("discovery", "json", *there):
+        yield Problem(
+            f"metadata_backend is {backend}, but the dataset has no such list; set it to discovery"
+            + (", or fill in parquet" if backend == "parquet" else ""),
+            ("config", "metadata_backend"),
+        )
+
+
+def _relative_paths(dataset: DatasetConfig) -> Iterator[Problem]:
+    """Nobody knows where they would begin."""
+    named = {
+        "csv_file": dataset.csv_file,
+        "csv_cache_dir": dataset.csv_cache_dir,
+        "parquet": dataset.parquet.path if dataset.parquet else None,
+    }
+    for key, value in named.items():
+        if value and not PurePath(value).is_absolute():
+            yield Problem(f"{key} names {value!r:.200}; write the whole path, from / on", ("config", key))
 
 
 def _offloaders(config: TrainingConfig) -> list[str]:

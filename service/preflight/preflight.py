@@ -12,11 +12,12 @@ from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
 from domain.config.buckets import Size, geometry_of
-from domain.config.captions import caption_problems, caption_rules_of, filters_of
+from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
 from domain.config.variables import resolve_variables
@@ -28,7 +29,7 @@ from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
-from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
+from service.preflight.remarks import not_looked_at, problems_of_folder, problems_of_plan, remarks_on
 from service.preflight.weights import has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
@@ -134,6 +135,9 @@ def _look_at_pictures(
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
         squares.append(geometry.edge**2)
+        if dataset.type != "local":
+            findings.append(not_looked_at(row, dataset))
+            continue
         folder = look_at(
             parts.database,
             dataset,
@@ -153,12 +157,15 @@ def _look_at_pictures(
         oversubscribes=config.allow_dataset_oversubscription,
         prunes=config.allow_bucket_pruning,
     )
-    is_estimate = any(folder.num_unknown for folder in folders)
+    unseen = len(datasets) - len(folders)
+    is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
     findings += problems_of_plan(
         plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
-    total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
+    total_steps = (
+        config.max_train_steps or (config.num_train_epochs * plan.steps_per_epoch if not unseen else 0) or None
+    )
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
@@ -177,7 +184,7 @@ def _look_at_pictures(
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
     return Preflight(
         findings=tuple(findings),
-        plan=plan,
+        plan=plan if folders else None,
         sizes=tuple(sizes),
         num_images=num_images,
         total_steps=total_steps,
@@ -201,7 +208,7 @@ def _checked(
     for row in rows:
         try:
             dataset = check_dataset(resolve_variables(row.config, parts.settings.config_variables))
-            problems = tuple(unusable_choices(dataset)) or tuple(caption_problems(dataset, config))
+            problems = tuple(unusable_choices(dataset)) or tuple(start_problems(dataset, config))
             if problems:
                 raise InvalidInput.from_problems(problems)
         except InvalidInput as refusal:

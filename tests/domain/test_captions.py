@@ -6,7 +6,6 @@ import pytest
 
 from domain.config.captions import (
     CaptionRules,
-    caption_problems,
     caption_rules_of,
     captions_from,
     filters_of,
@@ -16,6 +15,7 @@ from domain.config.captions import (
 from domain.config.checks import check_dataset
 from domain.config.dataset import DatasetConfig
 from domain.config.parts.dataset_captions import CaptionShuffle
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput
 
@@ -99,9 +99,9 @@ def test_missing_instance_prompt_is_a_problem_unless_the_environment_has_one(
     options: dict[str, Any], reason: str
 ) -> None:
     dataset = DatasetConfig(id="ink", instance_data_dir="/ink", **options)
-    (problem,) = caption_problems(dataset, TrainingConfig(model_family="sd1x"))
+    (problem,) = start_problems(dataset, TrainingConfig(model_family="sd1x"))
     assert problem.message == f"instance_prompt is empty but {reason}; write the caption for all pictures there"
-    assert list(caption_problems(dataset, TrainingConfig(model_family="sd1x", instance_prompt="zorp"))) == []
+    assert list(start_problems(dataset, TrainingConfig(model_family="sd1x", instance_prompt="zorp"))) == []
 
 
 # ---- filters

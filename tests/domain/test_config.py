@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from domain.config.checks import check_training
+from domain.config.checks import check_dataset, check_training
 from domain.config.dataset import DatasetConfig, is_picture
 from domain.config.forms import normalise_keys
 from domain.config.options import offered_options, options_of, path_options
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput
 
@@ -76,6 +77,8 @@ def test_paths_are_known() -> None:
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
         "instance_data_dir",
         "caption_filter_list",
+        "csv_cache_dir",
+        "csv_file",
     }
 
 
@@ -84,3 +87,42 @@ def test_paths_are_known() -> None:
 )
 def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
     assert is_picture(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"type": "csv", "csv_cache_dir": "/kept"}, ["csv_file is empty but type is csv; fill it in"]),
+        (
+            {"type": "csv", "csv_file": "list.csv", "csv_cache_dir": "/kept"},
+            ["csv_file names 'list.csv'; write the whole path, from / on"],
+        ),
+        (
+            {"parquet": {"path": "a.parquet", "filename_column": "f"}},
+            ["parquet names 'a.parquet'; write the whole path, from / on"],
+        ),
+        (
+            {"caption_strategy": "parquet"},
+            [
+                "caption_strategy is parquet, but the dataset has no captions of that kind; set it to textfile or filename, "
+                "or fill in parquet"
+            ],
+        ),
+        (
+            {"metadata_backend": "parquet"},
+            ["metadata_backend is parquet, but the dataset has no such list; set it to discovery, or fill in parquet"],
+        ),
+        (
+            {"metadata_backend": "csv"},
+            ["metadata_backend is csv, but the dataset has no such list; set it to discovery"],
+        ),
+        ({"type": "csv", "csv_file": "/a.csv", "csv_cache_dir": "/kept", "metadata_backend": "csv"}, []),
+        ({"parquet": {"path": "/a.csv", "filename_column": "f"}, "metadata_backend": "parquet"}, []),
+    ],
+)
+def test_dataset_without_what_its_source_needs_cannot_be_started_with(
+    entry: dict[str, Any], expected: list[str]
+) -> None:
+    dataset = check_dataset({"id": "a", "instance_data_dir": "/a", **entry})
+    config = check_training({"model_family": "sd1x"})
+    assert [problem.message for problem in start_problems(dataset, config)] == expected

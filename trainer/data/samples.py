@@ -9,7 +9,7 @@ from domain.config.dataset import PICTURE_ENDINGS, DatasetConfig
 from trainer.data.captions import NO_CAPTION, captions_of
 from trainer.data.pictures import UnreadablePicture, size_of
 from trainer.data.sources.registry import source_of
-from trainer.data.sources.source import Picture
+from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
 
 
@@ -42,11 +42,7 @@ def read_samples(
     source = source_of(dataset)
     pictures = list(source.pictures())
     if not pictures:
-        endings = ", ".join(sorted(PICTURE_ENDINGS))
-        raise TrainingError(
-            f"the folder {dataset.instance_data_dir} of dataset {dataset.id!r} has no pictures ({endings}); "
-            "put some there"
-        )
+        raise TrainingError(_nothing_found(dataset, source))
     samples, left_out = [], []
     for picture in pictures:
         placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
@@ -68,11 +64,16 @@ def read_samples(
     return Found(tuple(samples), tuple(left_out))
 
 
+def _nothing_found(dataset: DatasetConfig, source: Source) -> str:
+    reasons = source.left_out()
+    if reasons:
+        return f"dataset {dataset.id!r} has no pictures: {len(reasons)} are left out; first: {reasons[0]}"
+    endings = ", ".join(sorted(PICTURE_ENDINGS))
+    return f"{source} of dataset {dataset.id!r} has no pictures ({endings}); put some there"
+
+
 def nothing_left(dataset: DatasetConfig, left_out: Sequence[str]) -> str:
-    return (
-        f"none of the {len(left_out)} pictures of dataset {dataset.id!r} in {dataset.instance_data_dir} "
-        f"can be used; first: {left_out[0]}"
-    )
+    return f"none of the {len(left_out)} pictures of dataset {dataset.id!r} can be used; first: {left_out[0]}"
 
 
 def _place(picture: Picture, geometry: Geometry, *, seed: int) -> Placement | str:

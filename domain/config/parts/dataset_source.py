@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from domain.config.options import Group, Part, option
 
 SourceType = Literal["local", "aws", "csv", "huggingface", "webshart", "memory"]
@@ -18,8 +20,28 @@ DatasetType = Literal[
     "video",
     "audio",
 ]
+USABLE_SOURCES = ("local", "csv")
 EMBED_TYPES = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds", "distillation_cache"})
 """Entries that say where encodings are kept, not what is trained on. Here each run keeps its own."""
+
+
+class PictureTable(BaseModel):
+    """A table with a row for each picture of a folder: .parquet, .jsonl or .csv.
+
+    filename_column: which names the pictures from the folder on, without their endings unless
+    identifier_includes_extension is set. width_column, height_column: sizes of the upright pictures.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(min_length=1)
+    filename_column: str = Field(min_length=1)
+    caption_column: str | tuple[str, ...] | None = None
+    fallback_caption_column: str | None = None
+    width_column: str | None = None
+    height_column: str | None = None
+    identifier_includes_extension: bool = False
+    bbox_column: str | None = None
 
 
 class SourceOptions(Part):
@@ -27,7 +49,10 @@ class SourceOptions(Part):
 
     id: str = option(label="Name", min_length=1, help="Unique name of the dataset.")
     type: SourceType = option(
-        "local", label="Where", usable=["local"], help="local: a folder on the machine that trains."
+        "local",
+        label="Where",
+        usable=USABLE_SOURCES,
+        help="local: a folder on the machine that trains. csv: addresses in a table.",
     )
     dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
     instance_data_dir: str = option(
@@ -50,11 +75,19 @@ class SourceOptions(Part):
         "discovery",
         label="List of pictures",
         advanced=True,
-        later=True,
+        usable=["discovery", "json", "parquet", "csv"],
         help="How the pictures and their sizes are found: by looking, or from a table that has them.",
     )
-    parquet: dict[str, Any] | None = option(
-        None, label="Table", advanced=True, later=True, help="The file with one row for each picture, and its columns."
+    parquet: PictureTable | None = option(
+        None,
+        label="Table of pictures",
+        kind="json",
+        advanced=True,
+        requires={"type": "local"},
+        paths_within=["path"],
+        help="A .parquet, .jsonl or .csv with a row for each picture of the folder, as a JSON object: path, "
+        "filename_column, and caption_column, fallback_caption_column, width_column, height_column and "
+        "identifier_includes_extension where they are needed.",
     )
     aws_bucket_name: str | None = option(
         None, label="Bucket", later=True, requires={"type": "aws"}, help="Name of the S3 bucket."
@@ -103,23 +136,21 @@ class SourceOptions(Part):
         None,
         label="Table",
         kind="path",
-        later=True,
         requires={"type": "csv"},
-        help="Has a picture's address in each row.",
+        help="A .csv, .jsonl or .parquet with a picture's address in each row, or its path from the table on.",
     )
     csv_cache_dir: str | None = option(
         None,
         label="Downloads",
         kind="path",
-        later=True,
         requires={"type": "csv"},
-        help="Where the pictures of the table are kept.",
+        help="The folder in which downloaded pictures are kept, also for other runs.",
     )
     csv_url_column: str = option(
-        "url", label="Address column", later=True, requires={"type": "csv"}, help="Which column has the addresses."
+        "url", label="Address column", requires={"type": "csv"}, help="Which column has the addresses."
     )
     csv_caption_column: str | None = option(
-        None, label="Caption column", later=True, requires={"type": "csv"}, help="Which column has the captions."
+        None, label="Caption column", requires={"type": "csv"}, help="Which column has the captions."
     )
     shorten_filenames: bool = option(
         False, label="Short names", advanced=True, later=True, help="Give downloaded pictures short names."

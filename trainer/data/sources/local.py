@@ -20,6 +20,9 @@ class LocalFolder(Source):
         self._dataset = dataset
         self._metadata: Metadata | None = None
 
+    def __str__(self) -> str:
+        return f"the folder {self._folder}"
+
     def pictures(self) -> Iterator[Picture]:
         if not self._folder.is_dir():
             raise TrainingError(

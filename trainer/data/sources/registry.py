@@ -1,5 +1,6 @@
-"""Which source a dataset has."""
+"""Which source a dataset has. What a source needs is only loaded when there is such a dataset."""
 
+import os
 from pathlib import Path
 
 from domain.config.dataset import DatasetConfig
@@ -7,11 +8,34 @@ from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Source
 from trainer.errors import TrainingError
 
+PRIVATE_HOSTS = "SIMPLETUNER_PRIVATE_HOSTS"
+"""The variable of the machine that lists what may be downloaded from although it is not public."""
+
 
 def source_of(dataset: DatasetConfig) -> Source:
     """Raises TrainingError for a kind of source that cannot be read."""
     match dataset.type:
+        case "local" if dataset.parquet is not None:
+            from trainer.data.sources.listed import ListedFolder  # noqa: PLC0415
+
+            return ListedFolder(
+                LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id),
+                dataset.parquet,
+                lists_all=dataset.metadata_backend == "parquet",
+                dataset=dataset.id,
+            )
         case "local":
             return LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id)
+        case "csv":
+            from trainer.data.sources.addresses import AddressList  # noqa: PLC0415
+
+            return AddressList(
+                Path(dataset.csv_file or ""),
+                Path(dataset.csv_cache_dir or ""),
+                address_column=dataset.csv_url_column,
+                caption_column=dataset.csv_caption_column,
+                private_hosts=os.environ.get(PRIVATE_HOSTS, ""),
+                dataset=dataset.id,
+            )
         case other:
             raise TrainingError(f"dataset {dataset.id!r}: pictures cannot come from {other} yet; copy them to a folder")

@@ -9,7 +9,13 @@ from domain.config.buckets import Size
 
 
 class Source(ABC):
-    """Names are unique in a source, written with slashes, and always the same for the same picture."""
+    """Names are unique in a source, written with slashes, and always the same for the same picture.
+
+    As text, a source says where it is.
+    """
+
+    @abstractmethod
+    def __str__(self) -> str: ...
 
     @abstractmethod
     def pictures(self) -> Iterator["Picture"]:

@@ -6,7 +6,8 @@ import json
 import posixpath
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from trainer.errors import TrainingError
@@ -18,6 +19,19 @@ MAX_FIELD = 1 << 20
 """Characters in a field of a .csv."""
 
 ROWS_AT_ONCE = 1024
+
+
+@contextmanager
+def open_table(path: str, *, option: str, dataset: str) -> Iterator[BinaryIO]:
+    """option: which names the table. Raises TrainingError when it is not there."""
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below, and what reading it raises is not for here
+    except OSError as error:
+        raise TrainingError(
+            f"dataset {dataset!r}: the table {path} cannot be read ({error.strerror}); correct {option}"
+        ) from error
+    with file:
+        yield file
 
 
 def read_rows(file: BinaryIO, place: str, *, columns: Sequence[str] | None = None) -> Iterator[Row]:
@@ -34,6 +48,17 @@ def read_rows(file: BinaryIO, place: str, *, columns: Sequence[str] | None = Non
             return _parquet_rows(file, place, columns)
         case other:
             raise TrainingError(f"{place} is no table that can be read: it ends in {other!r}, not {_endings()}")
+
+
+def check_columns(row: Row, columns: Sequence[str], place: str, *, dataset: str) -> None:
+    """Raises TrainingError for the first that the table does not have; row: its first.
+
+    Objects of .jsonl may leave out what they do not have, but for the first of the columns.
+    """
+    for column in columns[:1] if PurePosixPath(place).suffix.lower() not in (".csv", ".parquet") else columns:
+        if column not in row:
+            there = ", ".join(map(str, row)) or "none"
+            raise TrainingError(f"dataset {dataset!r}: {place} has no column {column!r}; it has {there:.500}")
 
 
 def name_in(folder: str, written: str) -> str | None:
