@@ -3,6 +3,7 @@
 A combination with a clear meaning is no problem, even a clumsy one: files of other tools are full of them.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -22,7 +23,8 @@ class Rule:
     message: Callable[[TrainingConfig], str]
 
 
-REQUIRED_KEYS = {"csv": ("csv_file", "csv_cache_dir")}
+HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+REQUIRED_KEYS = {"csv": ("csv_file", "csv_cache_dir"), "huggingface": ("dataset_name",)}
 """Without which a source cannot be read, by its type."""
 
 SOURCE_STRATEGIES = {
@@ -60,6 +62,7 @@ def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[P
     for key in REQUIRED_KEYS.get(dataset.type, ()):
         if not getattr(dataset, key):
             yield Problem(f"{key} is empty but type is {dataset.type}; fill it in", ("config", key))
+    yield from _hub_problems(dataset)
     try:
         strategy = caption_rules_of(dataset, config).strategy
     except ValueError as error:
@@ -81,12 +84,31 @@ def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[P
         )
 
 
+def _hub_problems(dataset: DatasetConfig) -> Iterator[Problem]:
+    if dataset.type != "huggingface" or not dataset.dataset_name:
+        return
+    if not PurePath(dataset.dataset_name).is_absolute() and not HUB_NAME.fullmatch(dataset.dataset_name):
+        yield Problem(
+            f"dataset_name is {dataset.dataset_name!r:.200}; write owner/name as on the Hugging Face Hub, or the whole "
+            "path of a folder",
+            ("config", "dataset_name"),
+        )
+    if dataset.huggingface and (dataset.huggingface.composite_image_config or {}).get("enabled"):
+        yield Problem(
+            "huggingface.composite_image_config is enabled, and this version cannot cut pictures out of others yet; "
+            "leave it out",
+            ("config", "huggingface"),
+        )
+
+
 def _relative_paths(dataset: DatasetConfig) -> Iterator[Problem]:
     """Nobody knows where they would begin."""
     named = {
         "csv_file": dataset.csv_file,
         "csv_cache_dir": dataset.csv_cache_dir,
         "parquet": dataset.parquet.path if dataset.parquet else None,
+        "cache_dir": dataset.cache_dir if dataset.type == "huggingface" else None,
+        "huggingface": dataset.huggingface.cache_dir if dataset.huggingface else None,
     }
     for key, value in named.items():
         if value and not PurePath(value).is_absolute():

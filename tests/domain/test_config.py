@@ -77,8 +77,10 @@ def test_paths_are_known() -> None:
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
         "instance_data_dir",
         "caption_filter_list",
+        "cache_dir",
         "csv_cache_dir",
         "csv_file",
+        "dataset_name",
     }
 
 
@@ -117,6 +119,13 @@ def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
             ["metadata_backend is csv, but the dataset has no such list; set it to discovery"],
         ),
         ({"type": "csv", "csv_file": "/a.csv", "csv_cache_dir": "/kept", "metadata_backend": "csv"}, []),
+        ({"type": "huggingface"}, ["dataset_name is empty but type is huggingface; fill it in"]),
+        ({"type": "huggingface", "dataset_name": "owner/name", "caption_strategy": "huggingface"}, []),
+        ({"type": "huggingface", "dataset_name": "/copy", "metadata_backend": "huggingface"}, []),
+        (
+            {"type": "huggingface", "dataset_name": "../copy"},
+            ["dataset_name is '../copy'; write owner/name as on the Hugging Face Hub, or the whole path of a folder"],
+        ),
         ({"parquet": {"path": "/a.csv", "filename_column": "f"}, "metadata_backend": "parquet"}, []),
     ],
 )

@@ -158,7 +158,6 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
     "entry",
     [
         {"id": "a", "type": "aws", "aws_bucket_name": "pictures"},
-        {"id": "a", "type": "huggingface", "dataset_name": "owner/name", "caption_strategy": "huggingface"},
         {"id": "a", "dataset_type": "conditioning", "conditioning_type": "mask"},
         {"id": "a", "instance_data_dir": "/a", "crop_style": "face"},
     ],

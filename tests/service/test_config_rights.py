@@ -16,6 +16,9 @@ from service.settings import Settings
     ("key", "config"),
     [
         ("instance_data_dir", {"instance_data_dir": "PATH"}),
+        ("dataset_name", {"dataset_name": "PATH"}),
+        ("cache_dir", {"cache_dir": "PATH"}),
+        ("huggingface.cache_dir", {"huggingface": {"cache_dir": "PATH"}}),
         ("csv_file", {"csv_file": "PATH"}),
         ("csv_cache_dir", {"csv_cache_dir": "PATH"}),
         ("caption_filter_list", {"caption_filter_list": "PATH"}),

@@ -20,7 +20,7 @@ DatasetType = Literal[
     "video",
     "audio",
 ]
-USABLE_SOURCES = ("local", "csv")
+USABLE_SOURCES = ("local", "csv", "huggingface")
 EMBED_TYPES = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds", "distillation_cache"})
 """Entries that say where encodings are kept, not what is trained on. Here each run keeps its own."""
 
@@ -44,6 +44,36 @@ class PictureTable(BaseModel):
     bbox_column: str | None = None
 
 
+class HubFilter(BaseModel):
+    """Which rows are trained on: those of a collection, with values that reach the thresholds, of at least that size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    collection: str | tuple[str, ...] | None = None
+    quality_thresholds: dict[str, float] | None = None
+    quality_column: str = "quality_assessment"
+    min_width: int | None = None
+    min_height: int | None = None
+
+
+class HubSettings(BaseModel):
+    """Of a dataset on the Hub. What only steers how the existing tool downloads is kept, and does nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    caption_column: str | tuple[str, ...] | None = None
+    fallback_caption_column: str | None = None
+    description_column: str | None = None
+    width_column: str | None = None
+    height_column: str | None = None
+    filter_func: HubFilter | None = None
+    cache_dir: str | None = None
+    streaming: bool = False
+    num_proc: int | None = None
+    auto_load: bool | None = None
+    composite_image_config: dict[str, Any] | None = None
+
+
 class SourceOptions(Part):
     group = Group("source", "Source", "Where the pictures are, and what they are for.")
 
@@ -52,7 +82,8 @@ class SourceOptions(Part):
         "local",
         label="Where",
         usable=USABLE_SOURCES,
-        help="local: a folder on the machine that trains. csv: addresses in a table.",
+        help="local: a folder on the machine that trains. csv: addresses in a table. huggingface: a dataset "
+        "of the Hub, or a copy of one.",
     )
     dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
     instance_data_dir: str = option(
@@ -75,7 +106,7 @@ class SourceOptions(Part):
         "discovery",
         label="List of pictures",
         advanced=True,
-        usable=["discovery", "json", "parquet", "csv"],
+        usable=["discovery", "json", "parquet", "csv", "huggingface"],
         help="How the pictures and their sizes are found: by looking, or from a table that has them.",
     )
     parquet: PictureTable | None = option(
@@ -156,16 +187,17 @@ class SourceOptions(Part):
         False, label="Short names", advanced=True, later=True, help="Give downloaded pictures short names."
     )
     dataset_name: str | None = option(
-        None, label="Dataset", later=True, requires={"type": "huggingface"}, help="Its name on the Hugging Face Hub."
+        None,
+        label="Dataset",
+        kind="path",
+        requires={"type": "huggingface"},
+        help="owner/name on the Hugging Face Hub, or the folder of a copy: saved to disk, or with .parquet files.",
     )
-    split: str = option(
-        "train", label="Split", later=True, requires={"type": "huggingface"}, help="Which part of it is used."
-    )
+    split: str = option("train", label="Split", requires={"type": "huggingface"}, help="Which part of it is used.")
     revision: str | None = option(
         None,
         label="Revision",
         advanced=True,
-        later=True,
         requires={"type": "huggingface"},
         help="Branch, tag or commit of the dataset.",
     )
@@ -173,12 +205,11 @@ class SourceOptions(Part):
         None,
         label="Configuration",
         advanced=True,
-        later=True,
         requires={"type": "huggingface"},
         help="Which of the dataset's configurations is used.",
     )
     image_column: str = option(
-        "image", label="Picture column", later=True, requires={"type": "huggingface"}, help="Which column has pictures."
+        "image", label="Picture column", requires={"type": "huggingface"}, help="Which column has pictures."
     )
     video_column: str = option(
         "video",
@@ -188,11 +219,22 @@ class SourceOptions(Part):
         requires={"type": "huggingface"},
         help="Which column has videos.",
     )
-    caption_column: str | list[str] | None = option(
-        None, label="Caption column", kind="json", later=True, help="Which column, or columns, have captions."
+    caption_column: str | tuple[str, ...] | None = option(
+        None,
+        label="Captions in",
+        kind="json",
+        requires={"type": "huggingface"},
+        help="Which column, or columns, have captions; with dots a field in a column.",
     )
-    huggingface: dict[str, Any] | None = option(
-        None, label="Further settings", advanced=True, later=True, help="Of a dataset on the Hub, as a JSON object."
+    huggingface: HubSettings | None = option(
+        None,
+        label="Further settings",
+        kind="json",
+        advanced=True,
+        requires={"type": "huggingface"},
+        paths_within=["cache_dir"],
+        help="Of a dataset on the Hub, as a JSON object: fallback_caption_column, width_column, height_column and "
+        "filter_func with collection, quality_thresholds, min_width and min_height.",
     )
     source: str | None = option(
         None, label="Shards", later=True, requires={"type": "webshart"}, help="Where the archives of pictures are."

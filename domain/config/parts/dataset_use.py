@@ -117,8 +117,8 @@ class DatasetCacheOptions(Part):
         label="Cache",
         kind="path",
         advanced=True,
-        later=True,
-        help="Where downloads or encodings are kept; here each run keeps its own.",
+        requires={"type": "huggingface"},
+        help="Where a dataset of the Hub is downloaded to. Empty: where its library keeps them. Encodings are in the run.",
     )
     cache_dir_vae: str | None = option(
         None,

@@ -4,13 +4,13 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from domain.config.buckets import Size
 from domain.config.dataset import PICTURE_ENDINGS
 from domain.config.parts.dataset_source import PictureTable
 from trainer.data.sources.local import LocalFolder
-from trainer.data.sources.source import Picture, Source, captions_in
+from trainer.data.sources.source import Picture, Source, captions_in, listed, whole_number
 from trainer.data.sources.tables import Row, check_columns, name_in, open_table, read_rows, same_name
 
 
@@ -73,7 +73,7 @@ class ListedFolder(Source):
 
     def _read(self) -> Iterator[tuple[str, Entry]]:
         table = self._table
-        captions = _columns_of(table.caption_column)
+        captions = listed(table.caption_column)
         columns = [
             table.filename_column,
             *captions,
@@ -98,10 +98,6 @@ class ListedFolder(Source):
         return same_name(stem if is_picture and not self._table.identifier_includes_extension else name)
 
 
-def _columns_of(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (written,) if isinstance(written, str) else written or ()
-
-
 def _captions_in(row: Row, columns: Sequence[str], table: PictureTable) -> tuple[str, ...]:
     """Of all columns together; the fallback's only when they have none."""
     found = tuple(caption for column in columns for caption in captions_in(row.get(column)))
@@ -109,13 +105,5 @@ def _captions_in(row: Row, columns: Sequence[str], table: PictureTable) -> tuple
 
 
 def _size_in(row: Row, table: PictureTable) -> Size | None:
-    width, height = (_whole(row.get(column or "")) for column in (table.width_column, table.height_column))
+    width, height = (whole_number(row.get(column or "")) for column in (table.width_column, table.height_column))
     return Size(width, height) if width and height else None
-
-
-def _whole(value: Any) -> int | None:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if number > 0 else None

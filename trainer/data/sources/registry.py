@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from domain.config.dataset import DatasetConfig
+from domain.config.parts.dataset_source import HubSettings
 from trainer.data.sources.local import LocalFolder
-from trainer.data.sources.source import Source
+from trainer.data.sources.source import Source, listed
 from trainer.errors import TrainingError
 
 PRIVATE_HOSTS = "SIMPLETUNER_PRIVATE_HOSTS"
@@ -35,6 +36,21 @@ def source_of(dataset: DatasetConfig) -> Source:
                 address_column=dataset.csv_url_column,
                 caption_column=dataset.csv_caption_column,
                 private_hosts=os.environ.get(PRIVATE_HOSTS, ""),
+                dataset=dataset.id,
+            )
+        case "huggingface":
+            from trainer.data.sources.hub_dataset import HubDataset  # noqa: PLC0415
+
+            settings = dataset.huggingface or HubSettings()
+            return HubDataset(
+                dataset.dataset_name or "",
+                split=dataset.split,
+                revision=dataset.revision,
+                config_name=dataset.dataset_config,
+                image_column=dataset.image_column,
+                caption_columns=listed(dataset.caption_column) or listed(settings.caption_column),
+                settings=settings,
+                cache_dir=settings.cache_dir or dataset.cache_dir,
                 dataset=dataset.id,
             )
         case other:

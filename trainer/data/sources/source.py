@@ -66,3 +66,17 @@ def captions_in(value: Any) -> tuple[str, ...]:
     """What a field of a table or of JSON says: a caption, or a list of them."""
     listed = value if isinstance(value, list | tuple) else [value]
     return tuple(each.strip() for each in listed if isinstance(each, str) and each.strip())
+
+
+def whole_number(value: Any) -> int | None:
+    """Above 0, as a table has it in whatever form; None for anything else."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number > 0 else None
+
+
+def listed(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Names that are written as one, as several or not at all."""
+    return (written,) if isinstance(written, str) else written or ()
