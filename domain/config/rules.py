@@ -24,7 +24,7 @@ class Rule:
 
 
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-REQUIRED_KEYS = {"csv": ("csv_file", "csv_cache_dir"), "huggingface": ("dataset_name",)}
+REQUIRED_KEYS = {"aws": ("aws_bucket_name",), "csv": ("csv_file", "csv_cache_dir"), "huggingface": ("dataset_name",)}
 """Without which a source cannot be read, by its type."""
 
 SOURCE_STRATEGIES = {
@@ -63,6 +63,9 @@ def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[P
         if not getattr(dataset, key):
             yield Problem(f"{key} is empty but type is {dataset.type}; fill it in", ("config", key))
     yield from _hub_problems(dataset)
+    if dataset.type == "aws" and bool(dataset.aws_access_key_id) != bool(dataset.aws_secret_access_key):
+        missing = "aws_secret_access_key" if dataset.aws_access_key_id else "aws_access_key_id"
+        yield Problem(f"{missing} is empty, but the other key is given; fill in both or neither", ("config", missing))
     try:
         strategy = caption_rules_of(dataset, config).strategy
     except ValueError as error:

@@ -119,6 +119,12 @@ def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
             ["metadata_backend is csv, but the dataset has no such list; set it to discovery"],
         ),
         ({"type": "csv", "csv_file": "/a.csv", "csv_cache_dir": "/kept", "metadata_backend": "csv"}, []),
+        ({"type": "aws"}, ["aws_bucket_name is empty but type is aws; fill it in"]),
+        ({"type": "aws", "aws_bucket_name": "b"}, []),
+        (
+            {"type": "aws", "aws_bucket_name": "b", "aws_access_key_id": "{secret:S3_KEY}"},
+            ["aws_secret_access_key is empty, but the other key is given; fill in both or neither"],
+        ),
         ({"type": "huggingface"}, ["dataset_name is empty but type is huggingface; fill it in"]),
         ({"type": "huggingface", "dataset_name": "owner/name", "caption_strategy": "huggingface"}, []),
         ({"type": "huggingface", "dataset_name": "/copy", "metadata_backend": "huggingface"}, []),

@@ -157,7 +157,6 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"id": "a", "type": "aws", "aws_bucket_name": "pictures"},
         {"id": "a", "dataset_type": "conditioning", "conditioning_type": "mask"},
         {"id": "a", "instance_data_dir": "/a", "crop_style": "face"},
     ],

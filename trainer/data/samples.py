@@ -40,11 +40,8 @@ def read_samples(
 ) -> Found:
     """number: the dataset's place. Raises TrainingError when its source is missing or holds nothing to train on."""
     source = source_of(dataset)
-    pictures = list(source.pictures())
-    if not pictures:
-        raise TrainingError(_nothing_found(dataset, source))
     samples, left_out = [], []
-    for picture in pictures:
+    for picture in source.pictures():
         placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
         if isinstance(placed, Placement):
             samples.append(
@@ -59,7 +56,7 @@ def read_samples(
         else:
             left_out.append(placed)
     if not samples:
-        raise TrainingError(nothing_left(dataset, left_out))
+        raise TrainingError(nothing_left(dataset, left_out) if left_out else _nothing_found(dataset, source))
     left_out += source.left_out()
     return Found(tuple(samples), tuple(left_out))
 

@@ -20,7 +20,7 @@ DatasetType = Literal[
     "video",
     "audio",
 ]
-USABLE_SOURCES = ("local", "csv", "huggingface")
+USABLE_SOURCES = ("local", "aws", "csv", "huggingface")
 EMBED_TYPES = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds", "distillation_cache"})
 """Entries that say where encodings are kept, not what is trained on. Here each run keeps its own."""
 
@@ -82,7 +82,7 @@ class SourceOptions(Part):
         "local",
         label="Where",
         usable=USABLE_SOURCES,
-        help="local: a folder on the machine that trains. csv: addresses in a table. huggingface: a dataset "
+        help="local: a folder on the machine that trains. aws: a bucket that speaks S3. csv: addresses in a table. huggingface: a dataset "
         "of the Hub, or a copy of one.",
     )
     dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
@@ -120,29 +120,28 @@ class SourceOptions(Part):
         "filename_column, and caption_column, fallback_caption_column, width_column, height_column and "
         "identifier_includes_extension where they are needed.",
     )
-    aws_bucket_name: str | None = option(
-        None, label="Bucket", later=True, requires={"type": "aws"}, help="Name of the S3 bucket."
-    )
+    aws_bucket_name: str | None = option(None, label="Bucket", requires={"type": "aws"}, help="Name of the S3 bucket.")
     aws_endpoint_url: str | None = option(
-        None, label="Address", later=True, requires={"type": "aws"}, help="Of the S3 service that keeps the bucket."
+        None,
+        label="Address",
+        requires={"type": "aws"},
+        help="Of the S3 service that keeps the bucket, such as https://s3.example.org. Empty: Amazon's own.",
     )
     aws_region_name: str | None = option(
-        None, label="Region", advanced=True, later=True, requires={"type": "aws"}, help="Where the bucket lies."
+        None, label="Region", advanced=True, requires={"type": "aws"}, help="Where the bucket lies."
     )
     aws_data_prefix: str = option(
-        "", label="Folder in it", later=True, requires={"type": "aws"}, help="Only what begins so is used."
+        "", label="Folder in it", requires={"type": "aws"}, help="Only what is in this folder of the bucket is used."
     )
     aws_access_key_id: str | None = option(
         None,
         label="Key id",
-        later=True,
         requires={"type": "aws"},
         help="Names a stored secret as {secret:NAME}; the key itself does not belong here.",
     )
     aws_secret_access_key: str | None = option(
         None,
         label="Secret key",
-        later=True,
         requires={"type": "aws"},
         help="Names a stored secret as {secret:NAME}; the key itself does not belong here.",
     )
@@ -150,7 +149,6 @@ class SourceOptions(Part):
         None,
         label="Session token",
         advanced=True,
-        later=True,
         requires={"type": "aws"},
         help="Names a stored secret as {secret:NAME}; the token itself does not belong here.",
     )
@@ -158,7 +156,6 @@ class SourceOptions(Part):
         128,
         label="Connections",
         advanced=True,
-        later=True,
         ge=1,
         requires={"type": "aws"},
         help="How many are open to the bucket at once.",

@@ -27,6 +27,10 @@ def source_of(dataset: DatasetConfig) -> Source:
             )
         case "local":
             return LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id)
+        case "aws":
+            from trainer.data.sources.bucket import Bucket, BucketFolder  # noqa: PLC0415
+
+            return BucketFolder(Bucket(dataset, prefix=dataset.aws_data_prefix))
         case "csv":
             from trainer.data.sources.addresses import AddressList  # noqa: PLC0415
 
