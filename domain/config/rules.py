@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from domain.config.captions import caption_rules_of, filters_of, read_filters
 from domain.config.dataset import DatasetConfig
+from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
 
@@ -24,7 +25,12 @@ class Rule:
 
 
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-REQUIRED_KEYS = {"aws": ("aws_bucket_name",), "csv": ("csv_file", "csv_cache_dir"), "huggingface": ("dataset_name",)}
+REQUIRED_KEYS = {
+    "aws": ("aws_bucket_name",),
+    "csv": ("csv_file", "csv_cache_dir"),
+    "huggingface": ("dataset_name",),
+    "webshart": ("source",),
+}
 """Without which a source cannot be read, by its type."""
 
 SOURCE_STRATEGIES = {
@@ -110,6 +116,7 @@ def _relative_paths(dataset: DatasetConfig) -> Iterator[Problem]:
         "csv_file": dataset.csv_file,
         "csv_cache_dir": dataset.csv_cache_dir,
         "parquet": dataset.parquet.path if dataset.parquet else None,
+        "source": None if (dataset.source or "").startswith(BUCKET_SCHEME) else dataset.source,
         "cache_dir": dataset.cache_dir if dataset.type == "huggingface" else None,
         "huggingface": dataset.huggingface.cache_dir if dataset.huggingface else None,
     }

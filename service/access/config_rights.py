@@ -12,6 +12,7 @@ from domain.config.changes import apply_changes, changes_between
 from domain.config.dataset import DatasetConfig
 from domain.config.forms import normalise_dataset, normalise_keys
 from domain.config.options import PATH_KIND, options_by_key, path_options, paths_within, script_options
+from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.config.variables import holds_variable
 from domain.errors import NotAllowed
@@ -64,7 +65,7 @@ def _names_file(model: type[BaseModel], key: str, value: str) -> bool:
     """Text in an option that holds either a file's name or something else only counts when it looks like one."""
     if options_by_key(model)[key].kind != PATH_KIND:
         return "/" in value or "\\" in value or value.endswith(".json")
-    return bool(value) and is_meant_as_path(value)
+    return bool(value) and not value.startswith(BUCKET_SCHEME) and is_meant_as_path(value)
 
 
 def check_path(rights: Rights, allowed: Iterable[Path], written: str, *, key: str) -> None:

@@ -81,6 +81,7 @@ def test_paths_are_known() -> None:
         "csv_cache_dir",
         "csv_file",
         "dataset_name",
+        "source",
     }
 
 
@@ -119,6 +120,11 @@ def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
             ["metadata_backend is csv, but the dataset has no such list; set it to discovery"],
         ),
         ({"type": "csv", "csv_file": "/a.csv", "csv_cache_dir": "/kept", "metadata_backend": "csv"}, []),
+        ({"type": "webshart", "source": "s3://bucket/folder", "caption_strategy": "webshart"}, []),
+        (
+            {"type": "webshart", "source": "shards"},
+            ["source names 'shards'; write the whole path, from / on"],
+        ),
         ({"type": "aws"}, ["aws_bucket_name is empty but type is aws; fill it in"]),
         ({"type": "aws", "aws_bucket_name": "b"}, []),
         (

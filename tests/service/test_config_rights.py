@@ -12,10 +12,22 @@ from service.access.config_rights import check_dataset_rights
 from service.settings import Settings
 
 
+def settings_in(tmp_path: Path) -> Settings:
+    return Settings(
+        workspace=tmp_path,
+        database_url="sqlite://",
+        configs=tmp_path / "configs",
+        examples=tmp_path / "examples",
+        client=tmp_path / "client",
+        environment={},
+    )
+
+
 @pytest.mark.parametrize(
     ("key", "config"),
     [
         ("instance_data_dir", {"instance_data_dir": "PATH"}),
+        ("source", {"source": "PATH"}),
         ("dataset_name", {"dataset_name": "PATH"}),
         ("cache_dir", {"cache_dir": "PATH"}),
         ("huggingface.cache_dir", {"huggingface": {"cache_dir": "PATH"}}),
@@ -26,14 +38,7 @@ from service.settings import Settings
     ],
 )
 def test_path_of_a_dataset_stays_where_everybody_may_look(tmp_path: Path, key: str, config: dict[str, Any]) -> None:
-    settings = Settings(
-        workspace=tmp_path,
-        database_url="sqlite://",
-        configs=tmp_path / "configs",
-        examples=tmp_path / "examples",
-        client=tmp_path / "client",
-        environment={},
-    )
+    settings = settings_in(tmp_path)
     rights = Rights(user_id=uuid4(), permissions=frozenset({"config.edit.all"}))
     check_dataset_rights(rights, settings, {}, _with(config, str(tmp_path / "datasets" / "mine")))
     for outside in ("/etc/passwd", str(tmp_path / "datasets" / ".." / "audit.key"), "{env:HOME}/x"):
@@ -42,6 +47,11 @@ def test_path_of_a_dataset_stays_where_everybody_may_look(tmp_path: Path, key: s
         assert [problem.path for problem in refusal.value.problems] == [(key,)]
         everywhere = Rights(user_id=rights.user_id, permissions=rights.permissions | {"paths.any"})
         check_dataset_rights(everywhere, settings, {}, _with(config, outside))
+
+
+def test_bucket_is_no_path_of_this_machine(tmp_path: Path) -> None:
+    rights = Rights(user_id=uuid4(), permissions=frozenset({"config.edit.all"}))
+    check_dataset_rights(rights, settings_in(tmp_path), {}, {"source": "s3://bucket/folder"})
 
 
 def _with(config: dict[str, Any], path: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.providers.bucket import KEY, NAME, RunningBucket, running_bucket
 from trainer.data.captions import read_caption_rules
 from trainer.data.pictures import read_picture
 from trainer.data.samples import Found, read_samples
-from trainer.data.sources.bucket import HEAD_BYTES
+from trainer.data.sources.ranges import HEAD_BYTES
 from trainer.errors import TrainingError
 
 CONFIG = TrainingConfig(model_family="sd1x")

@@ -32,7 +32,7 @@ def captions_of(picture: Picture, rules: CaptionRules) -> tuple[str, ...]:
 def _written(picture: Picture, rules: CaptionRules) -> tuple[str, ...]:
     """textfile: what is beside it, and otherwise what the source says of it. filename: its name, underscores read as spaces."""
     match rules.strategy:
-        case "textfile":
+        case "textfile" | "webshart":
             return _beside(picture, rules) or picture.source.captions_of(picture.name)
         case "filename":
             return (" ".join(PurePosixPath(picture.name).stem.replace("_", " ").split()),)

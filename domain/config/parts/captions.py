@@ -6,7 +6,7 @@ from domain.config.options import Group, Part, option
 
 CaptionStrategy = Literal["filename", "textfile", "instanceprompt", "parquet", "csv", "huggingface", "webshart"]
 
-USABLE_STRATEGIES = ("textfile", "filename", "instanceprompt", "parquet", "csv", "huggingface")
+USABLE_STRATEGIES = ("textfile", "filename", "instanceprompt", "parquet", "csv", "huggingface", "webshart")
 
 
 class CaptionOptions(Part):

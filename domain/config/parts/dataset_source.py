@@ -20,7 +20,8 @@ DatasetType = Literal[
     "video",
     "audio",
 ]
-USABLE_SOURCES = ("local", "aws", "csv", "huggingface")
+USABLE_SOURCES = ("local", "aws", "csv", "huggingface", "webshart")
+BUCKET_SCHEME = "s3://"
 EMBED_TYPES = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds", "distillation_cache"})
 """Entries that say where encodings are kept, not what is trained on. Here each run keeps its own."""
 
@@ -83,7 +84,7 @@ class SourceOptions(Part):
         label="Where",
         usable=USABLE_SOURCES,
         help="local: a folder on the machine that trains. aws: a bucket that speaks S3. csv: addresses in a table. huggingface: a dataset "
-        "of the Hub, or a copy of one.",
+        "of the Hub, or a copy of one. webshart: .tar archives, as WebDataset has them.",
     )
     dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
     instance_data_dir: str = option(
@@ -106,7 +107,7 @@ class SourceOptions(Part):
         "discovery",
         label="List of pictures",
         advanced=True,
-        usable=["discovery", "json", "parquet", "csv", "huggingface"],
+        usable=["discovery", "json", "parquet", "csv", "huggingface", "webshart"],
         help="How the pictures and their sizes are found: by looking, or from a table that has them.",
     )
     parquet: PictureTable | None = option(
@@ -124,11 +125,11 @@ class SourceOptions(Part):
     aws_endpoint_url: str | None = option(
         None,
         label="Address",
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Of the S3 service that keeps the bucket, such as https://s3.example.org. Empty: Amazon's own.",
     )
     aws_region_name: str | None = option(
-        None, label="Region", advanced=True, requires={"type": "aws"}, help="Where the bucket lies."
+        None, label="Region", advanced=True, requires={"type": ["aws", "webshart"]}, help="Where the bucket lies."
     )
     aws_data_prefix: str = option(
         "", label="Folder in it", requires={"type": "aws"}, help="Only what is in this folder of the bucket is used."
@@ -136,20 +137,20 @@ class SourceOptions(Part):
     aws_access_key_id: str | None = option(
         None,
         label="Key id",
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Names a stored secret as {secret:NAME}; the key itself does not belong here.",
     )
     aws_secret_access_key: str | None = option(
         None,
         label="Secret key",
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Names a stored secret as {secret:NAME}; the key itself does not belong here.",
     )
     aws_session_token: str | None = option(
         None,
         label="Session token",
         advanced=True,
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Names a stored secret as {secret:NAME}; the token itself does not belong here.",
     )
     aws_max_pool_connections: int = option(
@@ -157,7 +158,7 @@ class SourceOptions(Part):
         label="Connections",
         advanced=True,
         ge=1,
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="How many are open to the bucket at once.",
     )
     csv_file: str | None = option(
@@ -234,7 +235,11 @@ class SourceOptions(Part):
         "filter_func with collection, quality_thresholds, min_width and min_height.",
     )
     source: str | None = option(
-        None, label="Shards", later=True, requires={"type": "webshart"}, help="Where the archives of pictures are."
+        None,
+        label="Archives",
+        kind="path",
+        requires={"type": "webshart"},
+        help="A folder of .tar archives, one of them, a pattern such as /data/part-*.tar, or s3://bucket/folder.",
     )
     metadata: str | None = option(
         None, label="Index", advanced=True, later=True, requires={"type": "webshart"}, help="Of the archives."

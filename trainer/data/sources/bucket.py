@@ -1,19 +1,18 @@
 """A bucket of any service that speaks S3."""
 
-import io
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
 from domain.config.dataset import DatasetConfig, is_picture
 from trainer.data.sources.metadata import Metadata, is_metadata, read_metadata
+from trainer.data.sources.ranges import HEAD_BYTES, Ahead, open_part
+from trainer.data.sources.shards import SHARD_ENDING, Shelf
 from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
 from trainer.secrets import withhold
@@ -27,15 +26,10 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-HEAD_BYTES = 1 << 16
-"""What is read first of an object: enough for the size of nearly every picture."""
-
 STATUS = re.compile(r"status code: (\d{3})")
 ANSWER = re.compile(r"[\n<]")
 """Where what the library says ends, and what the service answered begins."""
 
-AHEAD = 256
-AT_ONCE = 32
 PAGE = 1000
 RETRIES = 4
 SECONDS_OF_RETRIES = 30
@@ -50,9 +44,9 @@ class Object(NamedTuple):
 class Bucket:
     """The objects below a prefix, by the rest of their keys."""
 
-    def __init__(self, dataset: DatasetConfig, *, prefix: str) -> None:
-        """prefix: whole segments of keys. Keys stand in the dataset's own options; without any, nothing is signed."""
-        self.place = f"s3://{posixpath.join(dataset.aws_bucket_name or '', prefix.strip('/'))}"
+    def __init__(self, dataset: DatasetConfig, *, name: str, prefix: str) -> None:
+        """prefix: whole segments of keys. Keys of the service stand in the dataset's own options; without any, nothing is signed."""
+        self.place = f"s3://{posixpath.join(name, prefix.strip('/'))}"
         self.dataset = dataset.id
         keys = {
             "access_key_id": dataset.aws_access_key_id,
@@ -68,7 +62,7 @@ class Bucket:
         if dataset.aws_endpoint_url:
             config["endpoint"] = dataset.aws_endpoint_url
         self._store = S3Store(
-            dataset.aws_bucket_name or "",
+            name,
             prefix=prefix.strip("/") or None,
             config=config,
             client_options={
@@ -104,7 +98,7 @@ class Bucket:
         """head: how the object begins, where that was read already. Raises OSError."""
         if name not in self.objects:
             raise OSError("it is not there")
-        return cast(BinaryIO, io.BufferedReader(ObjectFile(self, name, head=head), HEAD_BYTES))
+        return open_part(partial(self.read, name), self.objects[name].num_bytes, head=head)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -131,79 +125,32 @@ class Bucket:
         return f"cannot be read: {' '.join(withhold(said, self._keys).split()):.300}; correct aws_endpoint_url, or try again"
 
 
-class ObjectFile(io.RawIOBase):
-    """The beginning in one request, and all the rest in a second one as soon as any of it is needed."""
-
-    def __init__(self, bucket: Bucket, name: str, *, head: bytes = b"") -> None:
-        super().__init__()
-        self._bucket = bucket
-        self._name = name
-        self._size = bucket.objects[name].num_bytes
-        self._content = head
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        end = min(self._position + len(buffer), self._size)
-        self._fill(end)
-        piece = self._content[self._position : end]
-        buffer[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
-
-    def _fill(self, end: int) -> None:
-        there = len(self._content)
-        if end > there:
-            upto = min(HEAD_BYTES, self._size) if end <= HEAD_BYTES else self._size
-            self._content += self._bucket.read(self._name, there, upto)
-
-
 class BucketFolder(Source):
     """The pictures in a bucket. What is asked of each of them is fetched for many at once, ahead of the asking."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._metadata: Metadata | None = None
-        self._ahead: dict[str, bytes] = {}
+        self._ahead = Ahead(self._head_of)
 
     def __str__(self) -> str:
         return self._bucket.place
 
     def pictures(self) -> Iterator[Picture]:
-        names = iter(self._picture_names())
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            while chunk := list(islice(names, AHEAD)):
-                wanted = [each for name in chunk for each in (name, *self._names_beside(name))]
-                read = pool.map(_or_nothing(self._head_of), wanted)
-                self._ahead = {name: head for name, head in zip(wanted, read, strict=True) if head is not None}
-                yield from map(self.picture, chunk)
-        self._ahead = {}
+        yield from map(self.picture, self._ahead.over(self._picture_names(), beside=self._names_beside))
 
     def picture(self, name: str) -> Picture:
         return Picture(source=self, name=name, version=self._bucket.objects[name].version)
 
     def open(self, name: str) -> BinaryIO:
-        return self._bucket.open(name, head=self._ahead.get(name, b""))
+        return self._bucket.open(name, head=self._ahead.head(name))
 
     def read_beside(self, name: str, ending: str) -> bytes | None:
         beside = f"{posixpath.splitext(name)[0]}{ending}"
         if beside not in self._bucket.objects:
             return None
         try:
-            with self._bucket.open(beside, head=self._ahead.get(beside, b"")) as file:
+            with self._bucket.open(beside, head=self._ahead.head(beside)) as file:
                 return file.read()
         except OSError as error:
             raise TrainingError(f"dataset {self._bucket.dataset!r}: {self.place_of(beside)} {error}") from error
@@ -236,13 +183,27 @@ class BucketFolder(Source):
         return self._bucket.read(name, 0, min(HEAD_BYTES, self._bucket.objects[name].num_bytes))
 
 
-def _or_nothing(read: Callable[[str], bytes]) -> Callable[[str], bytes | None]:
-    """What cannot be read now is tried again when it is asked for, and told then."""
+class BucketShelf(Shelf):
+    """Archives in a bucket."""
 
-    def try_once(name: str) -> bytes | None:
-        try:
-            return read(name)
-        except OSError:
-            return None
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
 
-    return try_once
+    def __str__(self) -> str:
+        return self._bucket.place
+
+    @property
+    def is_far(self) -> bool:
+        return True
+
+    def shards(self) -> Mapping[str, tuple[int, str]]:
+        found = {name: each for name, each in sorted(self._bucket.objects.items()) if name.endswith(SHARD_ENDING)}
+        if not found:
+            raise TrainingError(
+                f"dataset {self._bucket.dataset!r}: source is {self._bucket.place}, where there is no {SHARD_ENDING} "
+                "archive; correct it"
+            )
+        return {name: (each.num_bytes, each.version) for name, each in found.items()}
+
+    def read(self, shard: str, start: int, end: int) -> bytes:
+        return self._bucket.read(shard, start, end)

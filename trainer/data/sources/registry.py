@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from domain.config.dataset import DatasetConfig
-from domain.config.parts.dataset_source import HubSettings
+from domain.config.parts.dataset_source import BUCKET_SCHEME, HubSettings
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Source, listed
 from trainer.errors import TrainingError
@@ -30,7 +30,8 @@ def source_of(dataset: DatasetConfig) -> Source:
         case "aws":
             from trainer.data.sources.bucket import Bucket, BucketFolder  # noqa: PLC0415
 
-            return BucketFolder(Bucket(dataset, prefix=dataset.aws_data_prefix))
+            name = dataset.aws_bucket_name or ""
+            return BucketFolder(Bucket(dataset, name=name, prefix=dataset.aws_data_prefix))
         case "csv":
             from trainer.data.sources.addresses import AddressList  # noqa: PLC0415
 
@@ -57,5 +58,15 @@ def source_of(dataset: DatasetConfig) -> Source:
                 cache_dir=settings.cache_dir or dataset.cache_dir,
                 dataset=dataset.id,
             )
+        case "webshart" if (dataset.source or "").startswith(BUCKET_SCHEME):
+            from trainer.data.sources.bucket import Bucket, BucketShelf  # noqa: PLC0415
+            from trainer.data.sources.shards import Shards  # noqa: PLC0415
+
+            name, _, prefix = (dataset.source or "").removeprefix(BUCKET_SCHEME).partition("/")
+            return Shards(BucketShelf(Bucket(dataset, name=name, prefix=prefix)), dataset=dataset.id)
+        case "webshart":
+            from trainer.data.sources.shards import LocalShelf, Shards  # noqa: PLC0415
+
+            return Shards(LocalShelf(dataset.source or "", dataset=dataset.id), dataset=dataset.id)
         case other:
             raise TrainingError(f"dataset {dataset.id!r}: pictures cannot come from {other} yet; copy them to a folder")
