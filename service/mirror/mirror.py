@@ -38,6 +38,7 @@ from service.mirror.files import (
     write_folder_problems,
 )
 from service.mirror.hand_edits import about_in, check_secrets, new_datasets
+from service.mirror.kept_entries import forget_entries_of_deleted
 from service.mirror.moves import NameOccupied, put_away, rename_folder
 from service.read_models.dataset import find_dataset_named
 
@@ -109,6 +110,7 @@ class EnvironmentMirror:
         if self._problems != problems or memory.is_first:
             with self._database.writing() as session:
                 write_folder_problems(session, {storable(name): said for name, said in self._problems.items()})
+                forget_entries_of_deleted(session)
         memory.newest_event = newest if all(done) else -1
         memory.is_first = False
 
