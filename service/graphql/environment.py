@@ -34,6 +34,7 @@ from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.idempotency import run_once
 from service.mirror.files import find_folder_problem, list_folder_problems
+from service.mirror.loose_files import environment_name
 from service.read_models.dataset import find_datasets
 from service.read_models.environment import (
     EVERY_ENVIRONMENT,
@@ -216,7 +217,7 @@ class SetEnvironmentTemplateInput:
     is_template: bool = strawberry.field(description="Whether it is a template.")
 
 
-@strawberry.type(description="A folder that could not become an environment, or is in the way of one.")
+@strawberry.type(description="A folder or file that could not become an environment, or is in the way of one.")
 class FolderProblem:
     folder: str = strawberry.field(description="Its name below the folder of all environments.")
     problem: str = strawberry.field(description="What is wrong with it, and what to do.")
@@ -256,7 +257,7 @@ class EnvironmentQuery:
         return connect(page, Environment.of)
 
     @strawberry.field(
-        description="Folders with a config.json that stand for no environment, and why.",
+        description="Folders with a config.json, and configurations beside them, that stand for no environment, and why.",
         extensions=[Lists(ResourceKind.ENVIRONMENT)],
     )
     async def folder_problems(self, info: Info) -> list[FolderProblem]:
@@ -265,7 +266,9 @@ class EnvironmentQuery:
         return [
             FolderProblem(folder=folder, problem=problem)
             for folder, problem in found
-            if rights.may_see(Resource(ResourceKind.ENVIRONMENT, folder))
+            if all(
+                rights.may_see(Resource(ResourceKind.ENVIRONMENT, name)) for name in (folder, environment_name(folder))
+            )
         ]
 
     @strawberry.field(description="A friendly name that no environment has.", extensions=[Needs("config.create")])

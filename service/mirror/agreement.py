@@ -73,7 +73,7 @@ class Agreement:
                 return self.tell(standing, _told(read))
         if missing and not is_same:
             return False  # an editor may be putting a new file into its place
-        if missing and files.texts:
+        if missing and files.texts and files.state != NOT_WRITTEN:
             log.info("environment=%s written again: %s is gone from %s", standing.name, ", ".join(missing), path)
         if missing or files.state != known.state or files.pending is not None:
             self.write(standing.id, path)
