@@ -30,8 +30,9 @@ from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.options import UnusedOption
 from service.graphql.payloads import DeletePayload, no_errors
-from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name
+from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name, may
 from service.graphql.scalars import Cursor, decode_id, encode_id
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.mirror.files import find_folder_problem, list_folder_problems
 from service.mirror.loose_files import environment_name
@@ -97,6 +98,26 @@ class Environment(Node):
         if files is not None:
             return files.problem
         return await read(info, lambda session: find_folder_problem(session, self.row.name))
+
+    @strawberry.field(
+        description="Who made it; null for the service itself, the command line and what was made of files."
+    )
+    async def owner(self, info: Info) -> User | None:
+        return await load_person(info, self.row.owner)
+
+    @strawberry.field(description="Whether the viewer may change it.")
+    def may_edit(self, info: Info) -> bool:
+        return may(info, "config.edit", self)
+
+    @strawberry.field(
+        description="Whether the viewer may start runs of it; what else keeps it from starting, preflight says."
+    )
+    def may_start(self, info: Info) -> bool:
+        return may(info, "job.submit", self)
+
+    @strawberry.field(description="Whether the viewer may delete it.")
+    def may_delete(self, info: Info) -> bool:
+        return may(info, "config.delete", self)
 
     @strawberry.field(description="What it trains on, in order.", extensions=[Shows(ResourceKind.DATASET)])
     async def datasets(self, info: Info) -> list[Dataset]:
