@@ -18,8 +18,9 @@ from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.payloads import DeletePayload, no_errors
-from service.graphql.rules import Does, Lists, Makes, Shows
+from service.graphql.rules import Does, Lists, Makes, Shows, may
 from service.graphql.scalars import Cursor, decode_id, encode_id
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.read_models.dataset import DatasetRow, find_dataset, list_datasets
 from service.read_models.environment import EnvironmentRow, environments_using
@@ -36,6 +37,20 @@ class Dataset(Node):
     @strawberry.field(description="How many pictures its folder holds now; null when it cannot be read.")
     async def num_images(self) -> int | None:
         return await asyncio.to_thread(count_pictures, str(self.row.config.get("instance_data_dir", "")))
+
+    @strawberry.field(
+        description="Who made it; null for the service itself, the command line and what was made of files."
+    )
+    async def owner(self, info: Info) -> User | None:
+        return await load_person(info, self.row.owner)
+
+    @strawberry.field(description="Whether the viewer may change it.")
+    def may_edit(self, info: Info) -> bool:
+        return may(info, "config.edit", self)
+
+    @strawberry.field(description="Whether the viewer may delete it, once no environment uses it.")
+    def may_delete(self, info: Info) -> bool:
+        return may(info, "config.delete", self)
 
     @property
     def resource(self) -> Resource:

@@ -244,6 +244,37 @@ def test_matrix(
     assert outcome == wanted or (about is None and (outcome, wanted) == ("hidden", "done"))
 
 
+OFFERS = {
+    "environment": {"mayEdit": "updateEnvironment", "mayDelete": "deleteEnvironment", "mayStart": "startTraining"},
+    "dataset": {"mayEdit": "updateDataset", "mayDelete": "deleteDataset"},
+}
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+@pytest.mark.parametrize("credential", CREDENTIALS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_a_thing_says_the_viewer_may_do_is_what_is_not_forbidden(
+    world: World, level: str, credential: str, owner: str
+) -> None:
+    person = world.people[level]
+    script: Script = getattr(person, credential)
+    for kind, offers in OFFERS.items():
+        made_by = person if owner == "own" else world.stranger
+        thing = world.new_thing(kind, made_by)
+        shown = script.post(f'{{ {kind}(id: "{thing}") {{ {" ".join(offers)} owner {{ id }} }} }}').json()
+        if may(permissions(level, credential), "config.view", owner):
+            said = shown["data"][kind]
+            assert said.pop("owner") == {"id": encode_id("User", made_by.id)}
+            key = "environmentId" if kind == "environment" else "id"
+            outcomes = {
+                field: happened(script.post(document("Mutation", name, {"id": thing, key: thing})).json(), name)
+                for field, name in offers.items()
+            }
+            assert said == {field: outcome != "forbidden" for field, outcome in outcomes.items()}
+        else:
+            assert happened(shown, kind) == "hidden"
+
+
 # ---- subscriptions
 
 
