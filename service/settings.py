@@ -63,9 +63,14 @@ class Settings:
         return self.workspace / "runs"
 
     @property
+    def datasets(self) -> Path:
+        """Where folders of pictures are made and uploaded to, if nobody says otherwise."""
+        return self.workspace / "datasets"
+
+    @property
     def allowed_paths(self) -> tuple[Path, ...]:
         """The folders that everybody who may write a configuration can name in it."""
-        return (self.workspace / "datasets", self.workspace / "models", self.examples, *self.shared_paths)
+        return (self.datasets, self.workspace / "models", self.examples, *self.shared_paths)
 
     @property
     def certificates(self) -> Path:

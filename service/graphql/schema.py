@@ -11,6 +11,7 @@ from service.graphql.audit import AuditQuery
 from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
+from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
@@ -51,6 +52,7 @@ Query = merge_types(
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
         *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, PreflightQuery, DatasetQuery, RunQuery),
+        DirectoryQuery,
     ),
 )
 Mutation = merge_types(
@@ -58,6 +60,7 @@ Mutation = merge_types(
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
         *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
+        DirectoryMutation,
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription,))
