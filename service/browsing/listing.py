@@ -8,7 +8,8 @@ from pathlib import Path
 
 from domain.access import ResourceKind, Rights
 from domain.config.dataset import is_picture
-from service.browsing.reach import TO_BE_READ, Folder, is_hidden, leads_inside, may_name, opened
+from service.browsing.names import is_hidden
+from service.browsing.reach import TO_BE_READ, Folder, leads_inside, may_name, opened
 from service.settings import Settings
 
 MAX_NAMES = 200_000

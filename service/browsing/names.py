@@ -39,6 +39,26 @@ def checked_name(written: str, *, key: str) -> str:
     return name
 
 
+def safe_name(written: str) -> str:
+    """The nearest name that can be used everywhere, for what somebody else has chosen; not for `..`."""
+    name = FORBIDDEN.sub("_", unicodedata.normalize("NFC", written)).strip().rstrip(". ")
+    if RESERVED.fullmatch(name) or not name or is_hidden(name):
+        name = f"_{name}"
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    stem, ending = split_ending(name)
+    ending = _cut(ending, MAX_NAME_BYTES // 2)
+    return _cut(stem, MAX_NAME_BYTES - len(ending.encode())).strip() + ending
+
+
+def _cut(text: str, num_bytes: int) -> str:
+    return text.encode()[:num_bytes].decode(errors="ignore")
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
 def numbered(name: str, number: int) -> str:
     """`cat.png`, `cat (2).png`, `cat (3).png`."""
     if number == 1:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from domain.access import Resource, ResourceKind, Rights
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
+from service.browsing.names import is_hidden
 from service.settings import Settings
 
 ANYWHERE = "paths.any"
@@ -86,10 +87,6 @@ def leads_inside(settings: Settings, rights: Rights, link: Path) -> bool:
     """Whether somebody may go where a link in a folder leads."""
     target = Path(os.path.realpath(link))
     return _root_of(settings, rights, target) is not None and may_name(rights, target)
-
-
-def is_hidden(name: str) -> bool:
-    return name.startswith(".")
 
 
 @contextmanager

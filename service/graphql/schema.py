@@ -26,6 +26,7 @@ from service.graphql.scalars import SCALARS, split_id
 from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
+from service.graphql.upload import UploadMutation, UploadQuery
 from service.graphql.user import UserMutation, UserQuery, load_user
 
 
@@ -52,7 +53,7 @@ Query = merge_types(
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
         *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, PreflightQuery, DatasetQuery, RunQuery),
-        DirectoryQuery,
+        *(DirectoryQuery, UploadQuery),
     ),
 )
 Mutation = merge_types(
@@ -60,7 +61,7 @@ Mutation = merge_types(
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
         *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
-        DirectoryMutation,
+        *(DirectoryMutation, UploadMutation),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription,))

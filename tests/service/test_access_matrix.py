@@ -297,6 +297,7 @@ def test_every_route_is_thought_of() -> None:
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
         *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
+        *("/api/uploads", "/api/uploads/{upload_id}"),
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
     }
 
