@@ -5,8 +5,8 @@ import unicodedata
 
 from domain.errors import InvalidInput
 
-MAX_NAME_BYTES = 240
-"""File systems take 255; a number may have to be added."""
+MAX_NAME_BYTES = 230
+"""File systems take 255; numbers may have to be added."""
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
 RESERVED = re.compile(

@@ -30,7 +30,7 @@ MADE_ON_UNIX = 3
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 OTHER_METHODS = {9: "deflate64", zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA", 93: "Zstandard", 95: "XZ"}
 OF_A_SYSTEM = frozenset({"__macosx"})
-ABSOLUTE = re.compile(r"/|[A-Za-z]:")
+ABSOLUTE = re.compile(r"([A-Za-z]:)?/")
 
 END = struct.Struct("<4s4H2LH")
 END_MARK = b"PK\x05\x06"

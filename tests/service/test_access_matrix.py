@@ -193,7 +193,7 @@ def literal(kind: Any, *, name: str, ids: dict[str, str]) -> str:
         )
     if hasattr(named, "values"):
         return str(next(iter(named.values)))
-    return {"Int": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
+    return {"Int": "1", "Float": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
 
 
 def document(root: str, name: str, ids: dict[str, str]) -> str:
