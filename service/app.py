@@ -152,7 +152,7 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
         application=application,
         bell=bell,
         vault=vault,
-        uploads=Reception(settings, database),
+        uploads=Reception(settings, database, application),
         store_id=read_store_id(database),
     )
 

@@ -132,7 +132,7 @@ class UploadMutation:
                 user_id=viewer.user.id,
                 operation="beginUpload",
                 given=asdict(offer),
-                work=lambda along: parts.uploads.begin(viewer.rights, offer, along=along),
+                work=lambda along: parts.uploads.begin(viewer.actor, viewer.rights, offer, along=along),
             )
             row = parts.uploads.find(upload_id)
             if row is None:

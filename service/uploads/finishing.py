@@ -89,7 +89,8 @@ class Finishing:
             set_state(session, row.id, state, now=datetime.now(UTC), problem=problem, report=report)
 
     def _place(self, row: UploadRow) -> Report:
-        self._parts.close(self._parts.open(row.id))
+        if not row.size_bytes:
+            self._parts.close(self._parts.open(row.id))
         with self._parts.path(row.id).open("rb") as file:
             check_content(file, row.filename)
         parts = os.open(self._parts.folder, TO_BE_READ)

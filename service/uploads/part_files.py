@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from pathlib import Path
 from uuid import UUID
 
@@ -54,17 +53,18 @@ class PartFiles:
 
     def free_bytes(self) -> int:
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        return free_bytes(self.folder)
+        return room_in(self.folder)
 
 
-def free_bytes(folder: Path) -> int:
-    """What uploads may take of the disk."""
-    return max(0, shutil.disk_usage(folder).free - RESERVED_BYTES)
+def room_in(folder: Path | int) -> int:
+    """What uploads may take of its disk. folder: a path or a descriptor."""
+    status = os.statvfs(folder)
+    return max(0, status.f_bavail * status.f_frsize - RESERVED_BYTES)
 
 
 def append(opened: int, content: bytes, *, folder: Path) -> None:
     """All of it, or as much as fits. Raises NoSpace, OSError."""
-    if free_bytes(folder) < len(content):
+    if room_in(folder) < len(content):
         raise NoSpace
     try:
         write_all(opened, content)

@@ -9,15 +9,17 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from eventsourcing.persistence import PersistenceError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from domain.access import Rights
-from domain.application import AlongNew
+from domain.access import Actor, Rights
+from domain.application import AlongNew, SimpleTuner
 from domain.errors import InvalidInput, TooManyTries
 from service.browsing.names import checked_name
 from service.browsing.reach import find_writable_folder, opened
@@ -25,14 +27,14 @@ from service.database import Database
 from service.settings import Settings
 from service.uploads.finishing import Finishing
 from service.uploads.kinds import MIB, check_offered
-from service.uploads.part_files import NoSpace, PartFiles, append
+from service.uploads.part_files import NoSpace, PartFiles, append, room_in
+from service.uploads.recording import record_added
 from service.uploads.records import (
     Report,
     UploadRow,
     UploadState,
     add_upload,
     find_upload,
-    known_ids,
     num_receiving,
     promised_bytes,
     remove_upload,
@@ -48,6 +50,12 @@ MAX_RECEIVING = 1000
 
 WRITE_BYTES = MIB
 LOOK_AROUND_SECONDS = 600.0
+RECORD_SECONDS = 10.0
+"""How long events of added files are gathered."""
+
+SETTLED_SECONDS = 60.0
+"""What is complete and untouched for so long was not finished by who sent it."""
+
 RELEASE_SECONDS = 5.0
 """How long ending an upload waits for the request that is still sending it."""
 
@@ -72,9 +80,10 @@ class Offer:
 
 
 class Reception:
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, application: SimpleTuner) -> None:
         self._settings = settings
         self._database = database
+        self._application = application
         self._parts = PartFiles(settings.uploads)
         self._finishing = Finishing(settings, database, self._parts)
         self._released: dict[UUID, asyncio.Event] = {}
@@ -82,16 +91,20 @@ class Reception:
 
     # ---- begin
 
-    def begin(self, rights: Rights, offer: Offer, *, along: AlongNew | None = None) -> UUID:
+    def begin(self, actor: Actor, rights: Rights, offer: Offer, *, along: AlongNew | None = None) -> UUID:
         """In a thread. Raises InvalidInput, NotAllowed, NotFound, TooManyTries."""
         name = checked_name(offer.filename, key="filename")
         check_offered(name, offer.size_bytes, extract=offer.extract, max_bytes=self._settings.max_upload_bytes)
         folder = find_writable_folder(self._settings, rights, offer.path)
-        with opened(folder):
-            pass
+        with opened(folder) as place:
+            room_there = room_in(place)
+        if offer.size_bytes > room_there:
+            raise _no_room(offer.size_bytes, room_there, f"of {str(folder.path)!r:.200}")
         row = UploadRow(
             id=uuid4(),
             user_id=rights.user_id,
+            via=actor.via,
+            address=actor.address,
             folder=folder.path,
             root=folder.root,
             filename=name,
@@ -102,6 +115,7 @@ class Reception:
             problem=None,
             report=Report(),
             touched_at=datetime.now(UTC),
+            is_recorded=False,
         )
         with self._database.writing() as session:
             self._check_room(session, row)
@@ -118,11 +132,7 @@ class Reception:
         arrived = sum(self._parts.offset(each.id) for each in uploads_in(session, UploadState.RECEIVING))
         room = self._parts.free_bytes() - (promised_bytes(session) - arrived)
         if row.size_bytes > room:
-            raise InvalidInput(
-                f"sizeBytes is {row.size_bytes}, but the disk of the workspace has room for {max(0, room)} more bytes; "
-                "make room on it, or upload less",
-                path=("sizeBytes",),
-            )
+            raise _no_room(row.size_bytes, max(0, room), "of the workspace")
 
     # ---- look
 
@@ -175,8 +185,8 @@ class Reception:
                     raise TooMuch
                 if writing.take(chunk):
                     await asyncio.to_thread(writing.write)
-                    if not await may_go_on():
-                        break
+                if not await may_go_on():
+                    break
         finally:
             await asyncio.shield(asyncio.to_thread(self._close, writing))
         return writing.offset
@@ -193,7 +203,8 @@ class Reception:
     async def finish(self, row: UploadRow) -> UploadRow | None:
         """After the last byte: a file is put in its place, an archive waits for its turn. The row as it is then."""
         await asyncio.to_thread(self._finishing.finish, row)
-        self._looking.set()
+        if row.extract:
+            self._looking.set()
         return await asyncio.to_thread(self.find, row.id)
 
     # ---- end
@@ -224,31 +235,38 @@ class Reception:
             self._finishing.stop()
 
     async def _follow(self) -> None:
-        await asyncio.to_thread(self._take_up)
         looked_around = -math.inf
+        started_at = datetime.now(UTC)
         while True:
             self._looking.clear()
-            for row in await asyncio.to_thread(self._waiting):
-                await asyncio.to_thread(self._finishing.unpack, row)
-            if time.monotonic() - looked_around > LOOK_AROUND_SECONDS:
-                looked_around = time.monotonic()
-                await self._look_around()
             try:
-                await asyncio.wait_for(self._looking.wait(), LOOK_AROUND_SECONDS)
-            except TimeoutError:
-                continue
+                if time.monotonic() - looked_around > LOOK_AROUND_SECONDS:
+                    settled = (
+                        started_at if looked_around < 0 else datetime.now(UTC) - timedelta(seconds=SETTLED_SECONDS)
+                    )
+                    looked_around = time.monotonic()
+                    await self._finish_complete(before=settled)
+                    await self._look_around()
+                for row in await asyncio.to_thread(self._waiting):
+                    await asyncio.to_thread(self._finishing.unpack, row)
+                await asyncio.to_thread(record_added, self._application, self._database)
+            except (SQLAlchemyError, PersistenceError) as error:
+                log.error("the database does not answer, trying again: %s", " ".join(str(error).split()))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._looking.wait(), RECORD_SECONDS)
 
-    def _take_up(self) -> None:
+    async def _finish_complete(self, *, before: datetime) -> None:
+        """Those whose last byte came, and then the service was killed, or the database was not there."""
+        for row in await asyncio.to_thread(self._complete, before):
+            with suppress(Occupied):
+                async with self.occupied(row.id):
+                    log.info("upload=%s was complete; finishing it", row.id)
+                    await asyncio.to_thread(self._finishing.finish, row)
+
+    def _complete(self, before: datetime) -> list[UploadRow]:
         with self._database.reading() as session:
             receiving = uploads_in(session, UploadState.RECEIVING)
-        for row in receiving:
-            if self._parts.offset(row.id) == row.size_bytes:
-                log.info("upload=%s was complete; finishing it", row.id)
-                self._finishing.finish(row)
-        for upload_id in self._parts.ids():
-            row_now = self.find(upload_id)
-            if row_now is not None and row_now.state.has_ended:
-                self._finishing.clear_away(row_now)
+        return [row for row in receiving if row.touched_at < before and self._parts.offset(row.id) == row.size_bytes]
 
     def _waiting(self) -> list[UploadRow]:
         with self._database.reading() as session:
@@ -267,11 +285,20 @@ class Reception:
             return uploads_before(session, datetime.now(UTC) - timedelta(days=self._settings.upload_days))
 
     def _remove_strays(self) -> None:
-        ids = self._parts.ids()
-        with self._database.reading() as session:
-            strays = set(ids) - known_ids(session, ids)
-        for upload_id in strays:
-            self._parts.remove(upload_id)
+        """Parts that nobody waits for any more, and what an archive left in its folder."""
+        for upload_id in self._parts.ids():
+            row = self.find(upload_id)
+            if row is None:
+                self._parts.remove(upload_id)
+            elif row.state.has_ended:
+                self._finishing.clear_away(row)
+
+
+def _no_room(size_bytes: int, room: int, whose: str) -> InvalidInput:
+    return InvalidInput(
+        f"sizeBytes is {size_bytes}, but the disk {whose} has room for {room} more bytes; make room on it, or upload less",
+        path=("sizeBytes",),
+    )
 
 
 class _Writing:

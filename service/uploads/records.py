@@ -22,6 +22,8 @@ uploads = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("user_id", Uuid, nullable=False, index=True),
+    Column("via", Text, nullable=False),
+    Column("address", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("root", Text, nullable=False),
     Column("filename", Text, nullable=False),
@@ -32,6 +34,7 @@ uploads = Table(
     Column("problem", Text),
     Column("report", Json),
     Column("touched_at", Moment, nullable=False),
+    Column("is_recorded", Boolean, nullable=False),
 )
 
 MAX_NAMED = 100
@@ -87,11 +90,14 @@ def _name(names: list[Any], each: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """folder, root: as in service.browsing.reach.Folder. told: the metadata as a tus client wrote it.
-    problem: why it was refused. touched_at: when something came last."""
+    """via, address: as in domain.access.Actor. folder, root: as in service.browsing.reach.Folder. told: the metadata as a tus client wrote it.
+    problem: why it was refused. touched_at: when something came last. is_recorded: an event tells of what was added.
+    """
 
     id: UUID
     user_id: UUID
+    via: str
+    address: str
     folder: Path
     root: Path
     filename: str
@@ -102,6 +108,7 @@ class UploadRow:
     problem: str | None
     report: Report
     touched_at: datetime
+    is_recorded: bool
 
 
 def add_upload(session: Session, row: UploadRow) -> None:
@@ -120,13 +127,20 @@ def uploads_in(session: Session, *states: UploadState) -> list[UploadRow]:
     return [_make(row) for row in rows]
 
 
+def unrecorded_uploads(session: Session) -> list[UploadRow]:
+    """Those that are done, and of which no event tells yet."""
+    where = (uploads.c.state == UploadState.DONE.value) & ~uploads.c.is_recorded
+    return [_make(row) for row in session.execute(select(uploads).where(where))]
+
+
+def mark_recorded(session: Session, ids: Sequence[UUID]) -> None:
+    for upload_id in ids:
+        session.execute(update(uploads).where(uploads.c.id == upload_id).values(is_recorded=True))
+
+
 def uploads_before(session: Session, moment: datetime) -> list[UploadRow]:
     """Those that nothing has happened to since."""
     return [_make(row) for row in session.execute(select(uploads).where(uploads.c.touched_at < moment))]
-
-
-def known_ids(session: Session, ids: Sequence[UUID]) -> set[UUID]:
-    return set(session.scalars(select(uploads.c.id).where(uploads.c.id.in_(ids))))
 
 
 def num_receiving(session: Session, user_id: UUID) -> int:

@@ -30,7 +30,7 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,termination"
 OFFSET_TYPE = "application/offset+octet-stream"
 PERMISSION = "config.create"
-VIEW_SECONDS = 5.0
+VIEW_SECONDS = 2.0
 """How long a stream goes on at most after its key was revoked or its user lost the right."""
 
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -124,7 +124,7 @@ async def _create(request: Request, parts: Parts, viewer: Viewer) -> Response:
         return refusal(413, "TOO_LARGE", f"Upload-Length is {length}, but an upload has at most {most} bytes here.")
     try:
         offer = read_offer(request.headers.get("upload-metadata", ""), size_bytes=int(length))
-        upload_id = await asyncio.to_thread(parts.uploads.begin, viewer.rights, offer)
+        upload_id = await asyncio.to_thread(parts.uploads.begin, viewer.actor, viewer.rights, offer)
     except Refusal as refused:
         return refusal(STATUS.get(refused.code, 400), refused.code, str(refused))
     row = await asyncio.to_thread(parts.uploads.find, upload_id)

@@ -21,7 +21,7 @@ from service.browsing.names import split_ending
 from service.browsing.reach import TO_BE_READ, Folder, opened
 from service.uploads.archive import BROKEN, Member, key_of, open_archive, plan_unpacking
 from service.uploads.kinds import CHUNK_BYTES, Unfit, check_content
-from service.uploads.part_files import RESERVED_BYTES, write_all
+from service.uploads.part_files import room_in, write_all
 from service.uploads.placing import READ, Staged, place_together
 from service.uploads.records import Report
 
@@ -101,8 +101,7 @@ class Unpacking:
         return None
 
     def _check_room(self, num_bytes: int) -> None:
-        status = os.fstatvfs(self._place)
-        room = max(0, status.f_bavail * status.f_frsize - RESERVED_BYTES)
+        room = room_in(self._place)
         if num_bytes > room:
             raise Unfit(
                 f"would come to {num_bytes} bytes, but the disk has room for {room}; make room, and send it again"

@@ -380,6 +380,25 @@ def test_uploads_are_their_owners_alone(tus: Tus, server: Server) -> None:
     assert narrow.request("HEAD", mine["url"]).status_code == 403
 
 
+def test_stream_ends_when_its_key_is_revoked(tus: Tus, server: Server) -> None:
+    household = Household(server)
+    rene = household.new_person("rene", ["researcher"])
+    other = Tus(rene.key, tus.folder)
+    upload = other.begun("cat.png", 1000)
+    [key] = rene.session.ask("{ viewer { apiKeys { id } } }")["viewer"]["apiKeys"]
+
+    def until_noticed() -> Iterator[bytes]:
+        yield b"x" * 10
+        revoke = "mutation ($id: ID!) { revokeApiKey(input: {id: $id}) { errors { message } } }"
+        assert rene.session.ask(revoke, id=key["id"]) == {"revokeApiKey": {"errors": []}}
+        for _ in range(90):
+            time.sleep(0.1)
+            yield b"x" * 10
+
+    assert other.patch(upload["url"], 0, until_noticed()).status_code == 401
+    assert Tus(rene.session, tus.folder).offset(upload["url"]) < 1000
+
+
 # ---- kills and time
 
 
@@ -422,4 +441,20 @@ def test_kill_in_mid_upload_loses_nothing_that_was_acknowledged(new_server: Call
         time.sleep(0.05)
     assert list((server.workspace / "uploads").iterdir()) == []
     assert tus.state(late) is None
-    assert sorted(path.name for path in folder.iterdir()) == ["a.parquet", "late.png"]
+    wanted = {str(folder): (2, len(content) + len(picture()))}
+    while added_files(script) != wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert added_files(script) == wanted
+
+
+def added_files(script: Script) -> dict[str, tuple[int, int]]:
+    """Number and bytes by folder, as the audit log has them."""
+    document = (
+        """{ auditLog(first: 50, filter: {action: "user.files_added"}) { edges { node { changes { key after } } } } }"""
+    )
+    found: dict[str, tuple[int, int]] = {}
+    for edge in script.ask(document)["auditLog"]["edges"]:
+        told = {change["key"]: change["after"] for change in edge["node"]["changes"]}
+        num_files, num_bytes = found.get(told["folder"], (0, 0))
+        found[told["folder"]] = (num_files + told["num_files"], num_bytes + told["num_bytes"])
+    return found
