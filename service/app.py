@@ -40,6 +40,8 @@ from service.settings import Settings
 from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes
 from service.store import on_commit, open_application
 from service.supervisor import Supervisor
+from service.uploads.reception import Reception
+from service.uploads.route import UPLOADS_PATH, TusEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             following = [
                 tasks.create_task(supervisor.run(), name="the supervisor"),
                 tasks.create_task(mirror.run(), name="the mirror of environments"),
+                tasks.create_task(parts.uploads.run(), name="the reception of uploads"),
             ]
             for task in following:
                 task.add_done_callback(take_down_service)
@@ -99,6 +102,8 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         Route("/api/audit/export", audit_export),
         Route(CONFIG_PATH, config_file),
         Route(ZIP_PATH, folder_as_zip),
+        Route(UPLOADS_PATH, TusEndpoint()),
+        Route(UPLOADS_PATH + "/{upload_id}", TusEndpoint()),
         Route("/media/runs/{run_id}/{path:path}", run_file),
         Route(START_PATH, openid.start),
         Route(CALLBACK_PATH, openid.callback),
@@ -147,6 +152,7 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
         application=application,
         bell=bell,
         vault=vault,
+        uploads=Reception(settings, database, application),
         store_id=read_store_id(database),
     )
 

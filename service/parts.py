@@ -13,6 +13,7 @@ from service.database import Database
 from service.live.bell import Bell
 from service.secrets.vault import Vault
 from service.settings import Settings
+from service.uploads.reception import Reception
 
 Found = TypeVar("Found")
 
@@ -24,6 +25,7 @@ class Parts:
     application: SimpleTuner
     bell: Bell
     vault: Vault
+    uploads: Reception
     store_id: UUID
 
 

@@ -11,6 +11,7 @@ from service.graphql.audit import AuditQuery
 from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
+from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
@@ -25,6 +26,7 @@ from service.graphql.scalars import SCALARS, split_id
 from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
+from service.graphql.upload import UploadMutation, UploadQuery
 from service.graphql.user import UserMutation, UserQuery, load_user
 
 
@@ -51,6 +53,7 @@ Query = merge_types(
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
         *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, PreflightQuery, DatasetQuery, RunQuery),
+        *(DirectoryQuery, UploadQuery),
     ),
 )
 Mutation = merge_types(
@@ -58,6 +61,7 @@ Mutation = merge_types(
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
         *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
+        *(DirectoryMutation, UploadMutation),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription,))

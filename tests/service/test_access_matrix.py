@@ -193,7 +193,7 @@ def literal(kind: Any, *, name: str, ids: dict[str, str]) -> str:
         )
     if hasattr(named, "values"):
         return str(next(iter(named.values)))
-    return {"Int": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
+    return {"Int": "1", "Float": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
 
 
 def document(root: str, name: str, ids: dict[str, str]) -> str:
@@ -328,6 +328,7 @@ def test_every_route_is_thought_of() -> None:
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
         *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
+        *("/api/uploads", "/api/uploads/{upload_id}"),
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
     }
 
