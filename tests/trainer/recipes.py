@@ -165,6 +165,45 @@ def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(torch.cat(predictions), _packed(noise - latents))
 
 
+def flux2(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size."""
+    # 16 tokens and 2 steps: the line through 10 and 200 steps, each of which is a line of the tokens.
+    at_10, at_200 = 8.73809524e-05 * 16 + 1.89833333, 0.00016927 * 16 + 0.45666666
+    shift = math.exp(at_10 + (2 - 10) * (at_200 - at_10) / 190)
+    told = [
+        [
+            {"role": "system", "content": [{"type": "text", "text": pipe.system_message}]},
+            {"role": "user", "content": [{"type": "text", "text": caption}]},
+        ]
+        for caption in fixed.captions
+    ]
+    chats = pipe.tokenizer.apply_chat_template(told, tokenize=False)
+    embeds = _three_layers(pipe, fixed, chats, (10, 20, 30))
+    return _flux2(pipe, fixed, embeds, sigmas=fixed.sigmas(shift=shift), guidance=torch.full((2,), 3.5))
+
+
+def flux2_klein(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_flux2_klein.py: without guidance."""
+    told = [[{"role": "user", "content": caption}] for caption in fixed.captions]
+    chats = pipe.tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    embeds = _three_layers(pipe, fixed, chats, (9, 18, 27))
+    return _flux2(pipe, fixed, embeds, sigmas=fixed.sigmas(shift=3.0), guidance=None)
+
+
+def _flux2(pipe: Any, fixed: Fixed, embeds: Tensor, *, sigmas: Tensor, guidance: Tensor | None) -> Tensor:
+    latents = _flux2_latents(pipe, fixed)
+    noise = fixed.noise(latents.shape[1:])
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas).flatten(2).transpose(1, 2),
+        timestep=sigmas,
+        guidance=guidance,
+        encoder_hidden_states=embeds,
+        txt_ids=torch.tensor([[0, 0, 0, place] for place in range(embeds.shape[1])]),
+        img_ids=torch.tensor([[0, row, column, 0] for row in range(4) for column in range(4)]),
+    ).sample
+    return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
+
+
 def chroma(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
     latents = _scaled_latents(pipe, fixed)
@@ -273,6 +312,29 @@ def _masked_t5(pipe: Any, fixed: Fixed) -> tuple[Tensor, Tensor]:
     return embeds, told.attention_mask
 
 
+def _three_layers(pipe: Any, fixed: Fixed, chats: Sequence[str], layers: Sequence[int]) -> Tensor:
+    """Three layers of a language model side by side, padding included."""
+    told = pipe.tokenizer(
+        chats,
+        padding="max_length",
+        max_length=fixed.num_tokens,
+        truncation=True,
+        return_tensors="pt",
+        add_special_tokens=False,
+    )
+    states = pipe.text_encoder(
+        input_ids=told.input_ids, attention_mask=told.attention_mask, output_hidden_states=True
+    ).hidden_states
+    return torch.cat([states[layer] for layer in layers], dim=-1)
+
+
+def _flux2_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    """Squares of 2 x 2, normalised as the batch norm of the autoencoder does."""
+    latents = pixel_unshuffle(pipe.vae.encode(fixed.pixels).latent_dist.mode(), 2)
+    normalised: Tensor = pipe.vae.bn.eval()(latents)
+    return normalised
+
+
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
     mode = pipe.vae.encode(fixed.pixels).latent_dist.mode()
     latents: Tensor = (mode - (pipe.vae.config.shift_factor or 0)) * pipe.vae.config.scaling_factor
@@ -297,6 +359,8 @@ RECIPES: dict[str, Recipe] = {
     "sd3": sd3,
     "z_image": z_image,
     "qwen_image": qwen_image,
+    "flux2": flux2,
+    "flux2-klein": flux2_klein,
     "chroma": chroma,
     "pixart": pixart,
     "sana": sana,

@@ -12,12 +12,16 @@ from diffusers import (
     AuraFlowTransformer2DModel,
     AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
     ChromaPipeline,
     ChromaTransformer2DModel,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Pipeline,
+    Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
     Lumina2Pipeline,
@@ -38,7 +42,8 @@ from diffusers import (
 from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
-from tokenizers import pre_tokenizers
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -47,10 +52,14 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizer,
+    Mistral3Config,
+    Mistral3ForConditionalGeneration,
+    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
     Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3Model,
     T5Config,
     T5EncoderModel,
@@ -118,6 +127,64 @@ def qwen_tokenizer() -> Qwen2Tokenizer:
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], model_max_length=1024, chat_template=CHAT)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
     return tokenizer
+
+
+def qwen3_config(tokenizer: Qwen2Tokenizer, *, width: int = 32, num_layers: int = 2) -> Qwen3Config:
+    return Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=37,
+        num_hidden_layers=num_layers,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=16,
+    )
+
+
+INSTRUCTIONS = (
+    "{{ bos_token }}{% for message in messages %}{% for part in message.content %}"
+    "[{{ message.role }}] {{ part.text }} {% endfor %}{% endfor %}"
+)
+
+
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """Whole words of the sentences; all others are unknown."""
+    words = {word for sentence in SENTENCES for word in sentence.split()}
+    vocabulary = _numbered(["<unk>", "<s>", "</s>", "<pad>", *sorted(words)])
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        padding_side="left",
+        model_max_length=1024,
+        chat_template=INSTRUCTIONS,
+    )
+
+
+def mistral3(tokenizer: PreTrainedTokenizerFast, *, num_layers: int) -> Mistral3ForConditionalGeneration:
+    text = {
+        "model_type": "mistral",
+        "vocab_size": len(tokenizer),
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": num_layers,
+        "num_attention_heads": 1,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+    }
+    vision = {
+        "model_type": "pixtral",
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "head_dim": 8,
+    }
+    return Mistral3ForConditionalGeneration(Mistral3Config(text_config=text, vision_config=vision))
 
 
 def gemma_tokenizer() -> GemmaTokenizer:
@@ -241,15 +308,6 @@ def sd3() -> StableDiffusion3Pipeline:
 
 def z_image() -> ZImagePipeline:
     tokenizer = qwen_tokenizer()
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=37,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=16,
-    )
     return ZImagePipeline(
         transformer=ZImageTransformer2DModel(
             in_channels=4,
@@ -263,7 +321,7 @@ def z_image() -> ZImagePipeline:
             axes_lens=[256, 32, 32],
         ),
         vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=Qwen3Model(config),
+        text_encoder=Qwen3Model(qwen3_config(tokenizer)),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
@@ -311,6 +369,51 @@ def qwen_image() -> QwenImagePipeline:
         text_encoder=Qwen2_5_VLForConditionalGeneration(config),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192),
+    )
+
+
+def flux2_vae() -> AutoencoderKLFlux2:
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(4, 4, 8, 8), latent_channels=4, norm_num_groups=2, layers_per_block=1, sample_size=64
+    )
+    vae.bn.running_mean.normal_()
+    vae.bn.running_var.uniform_(0.5, 2)
+    return vae
+
+
+def flux2_transformer(*, text_width: int, guidance_embeds: bool) -> Flux2Transformer2DModel:
+    return Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * text_width,
+        timestep_guidance_channels=32,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=guidance_embeds,
+    )
+
+
+def flux2() -> Flux2Pipeline:
+    tokenizer = word_tokenizer()
+    return Flux2Pipeline(
+        transformer=flux2_transformer(text_width=8, guidance_embeds=True),
+        vae=flux2_vae(),
+        text_encoder=mistral3(tokenizer, num_layers=31),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    )
+
+
+def flux2_klein() -> Flux2KleinPipeline:
+    tokenizer = qwen_tokenizer()
+    return Flux2KleinPipeline(
+        transformer=flux2_transformer(text_width=8, guidance_embeds=False),
+        vae=flux2_vae(),
+        text_encoder=Qwen3ForCausalLM(qwen3_config(tokenizer, width=8, num_layers=28)),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     )
 
 
@@ -481,6 +584,15 @@ def with_second_pass(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     )
 
 
+def with_distilled_guidance(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    return pipeline(prompt="a red square", guidance_scale=3.0, max_sequence_length=num_tokens, **options)
+
+
+def with_encoded_negative(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    negative, _ = pipeline.encode_prompt("a cat", max_sequence_length=num_tokens)
+    return with_distilled_guidance(pipeline, num_tokens=num_tokens, negative_prompt_embeds=negative, **options)
+
+
 def at_its_size(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     return with_guidance_and_tokens(pipeline, num_tokens=num_tokens, use_resolution_binning=False, **options)
 
@@ -511,6 +623,16 @@ SMALL = {
     "sd3": SmallFamily(build=sd3, draw=with_guidance_and_tokens),
     "z_image": SmallFamily(build=z_image, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 96}),
     "qwen_image": SmallFamily(build=qwen_image, draw=with_second_pass, options={"tokenizer_max_length": 512}),
+    "flux2": SmallFamily(
+        build=flux2,
+        draw=with_distilled_guidance,
+        options={"tokenizer_max_length": 48, "flux_guidance_value": 3.5, "flow_schedule_auto_shift": True},
+    ),
+    "flux2-klein": SmallFamily(
+        build=flux2_klein,
+        draw=with_encoded_negative,
+        options={"model_flavour": "klein-4b", "tokenizer_max_length": 96, "validation_guidance_real": 3.0},
+    ),
     "chroma": SmallFamily(build=chroma, draw=with_guidance_and_tokens),
     "pixart": SmallFamily(build=pixart, draw=at_its_size, load=by_peft),
     "sana": SmallFamily(build=sana, draw=at_its_size),

@@ -25,6 +25,7 @@ from trainer.data.epochs import Bucket, EpochOrder
 from trainer.data.pictures import read_picture
 from trainer.families.family import BaseModel
 from trainer.families.flux import Flux
+from trainer.families.flux2 import Flux2
 from trainer.families.registry import FAMILIES
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
@@ -172,3 +173,13 @@ def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: 
     weights, expected = load_file(resumed / WEIGHTS), load_file(run.path / WEIGHTS)
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_flux2_is_loaded_without_the_processor_that_it_is_published_with(tmp_path: Path) -> None:
+    folder = save_small("flux2", tmp_path)
+    index = folder / "model_index.json"
+    index.write_text(index.read_text().replace("PreTrainedTokenizerFast", "PixtralProcessor"))
+    config = TrainingConfig(model_family="flux2", tokenizer_max_length=48)
+    base = BaseModel(source=str(folder), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    (embeds,) = Flux2.load(base).encode_captions(["a red square"])
+    assert embeds["prompt_embeds"].shape == (48, 3 * 8)

@@ -5,6 +5,7 @@ from trainer.families.auraflow import AuraFlow
 from trainer.families.chroma import Chroma
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
+from trainer.families.flux2 import Flux2
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
 from trainer.families.qwen_image import QwenImage
@@ -20,6 +21,7 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sd3": StableDiffusion3,
     "z_image": ZImage,
     "qwen_image": QwenImage,
+    "flux2": Flux2,
     "chroma": Chroma,
     "pixart": PixArtSigma,
     "sana": Sana,
