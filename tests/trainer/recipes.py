@@ -48,25 +48,31 @@ def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
     latents = _scaled_latents(pipe, fixed)
     first = _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions)
     second = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions)
-    # Pictures are scaled until the shorter edge is 64 and cut in the middle.
-    time_ids = [
-        [
-            height,
-            width,
-            (64 * height // min(width, height) - 64) // 2,
-            (64 * width // min(width, height) - 64) // 2,
-            64,
-            64,
-        ]
-        for width, height in fixed.sizes
-    ]
     scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
     noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
     prediction = pipe.unet(
         scheduler.add_noise(latents, noise, timesteps),
         timesteps,
         torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1),
-        added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": torch.tensor(time_ids)},
+        added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": _time_ids(fixed)},
+    ).sample
+    return mse_loss(prediction, noise)
+
+
+def kolors(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, which is as SDXL does."""
+    latents = _scaled_latents(pipe, fixed)
+    told = pipe.tokenizer(
+        list(fixed.captions), padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
+    )
+    states = pipe.text_encoder(**told, output_hidden_states=True).hidden_states
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    prediction = pipe.unet(
+        scheduler.add_noise(latents, noise, timesteps),
+        timesteps,
+        states[-2].transpose(0, 1),
+        added_cond_kwargs={"text_embeds": states[-1][-1], "time_ids": _time_ids(fixed)},
     ).sample
     return mse_loss(prediction, noise)
 
@@ -289,6 +295,22 @@ def lumina2(pipe: Any, fixed: Fixed) -> Tensor:
 # ---- text and latents
 
 
+def _time_ids(fixed: Fixed) -> Tensor:
+    # Pictures are scaled until the shorter edge is 64 and cut in the middle.
+    time_ids = [
+        [
+            height,
+            width,
+            (64 * height // min(width, height) - 64) // 2,
+            (64 * width // min(width, height) - 64) // 2,
+            64,
+            64,
+        ]
+        for width, height in fixed.sizes
+    ]
+    return torch.tensor(time_ids)
+
+
 def _clip(tokenizer: Any, encoder: Any, captions: Sequence[str]) -> Any:
     ids = tokenizer(captions, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
     return encoder(ids, output_hidden_states=True)
@@ -365,5 +387,6 @@ RECIPES: dict[str, Recipe] = {
     "pixart": pixart,
     "sana": sana,
     "auraflow": auraflow,
+    "kolors": kolors,
     "lumina2": lumina2,
 }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from diffusers import (
     Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
+    KolorsPipeline,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
@@ -39,9 +41,12 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
+from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
+from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
 from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
+from sentencepiece import SentencePieceTrainer
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import (
@@ -223,31 +228,81 @@ def image_vae(*, latent_channels: int, **options: Any) -> AutoencoderKL:
     )
 
 
+def sdxl_unet(*, pooled_width: int, **options: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        sample_size=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 1),
+        projection_class_embeddings_input_dim=8 * 6 + pooled_width,
+        norm_num_groups=2,
+        **options,
+    )
+
+
 def sdxl() -> StableDiffusionXLPipeline:
     tokenizer = clip_tokenizer()
     config = clip_config(tokenizer, projection_dim=24, hidden_act="gelu")
     return StableDiffusionXLPipeline(
-        unet=UNet2DConditionModel(
-            block_out_channels=(8, 16),
-            layers_per_block=1,
-            sample_size=8,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            attention_head_dim=(2, 4),
-            use_linear_projection=True,
-            addition_embed_type="text_time",
-            addition_time_embed_dim=8,
-            transformer_layers_per_block=(1, 1),
-            projection_class_embeddings_input_dim=8 * 6 + 24,
-            cross_attention_dim=64,
-            norm_num_groups=2,
-        ),
+        unet=sdxl_unet(pooled_width=24, cross_attention_dim=64),
         vae=image_vae(latent_channels=4, scaling_factor=0.13025, force_upcast=True),
         text_encoder=CLIPTextModel(config),
         text_encoder_2=CLIPTextModelWithProjection(config),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+    )
+
+
+def chatglm_tokenizer() -> ChatGLMTokenizer:
+    """Letter by letter; it keeps reading the file that it was made from."""
+    letters = {letter for sentence in SENTENCES for letter in sentence}
+    path = Path(mkdtemp(), "tokenizer.model")
+    with path.open("wb") as file:
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(SENTENCES),
+            model_writer=file,
+            model_type="char",
+            vocab_size=len(letters) + 3,
+            minloglevel=2,
+        )
+    return ChatGLMTokenizer(str(path))
+
+
+def chatglm(tokenizer: ChatGLMTokenizer) -> ChatGLMModel:
+    config = ChatGLMConfig(
+        num_layers=2,
+        padded_vocab_size=tokenizer.vocab_size,
+        hidden_size=16,
+        ffn_hidden_size=24,
+        kv_channels=8,
+        num_attention_heads=2,
+        multi_query_attention=True,
+        add_qkv_bias=True,
+        original_rope=True,
+    )
+    model = ChatGLMModel(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def kolors() -> KolorsPipeline:
+    tokenizer = chatglm_tokenizer()
+    return KolorsPipeline(
+        unet=sdxl_unet(pooled_width=16, cross_attention_dim=24, encoder_hid_dim=16, encoder_hid_dim_type="text_proj"),
+        vae=image_vae(latent_channels=4, scaling_factor=0.13025, force_upcast=False),
+        text_encoder=chatglm(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.014, beta_schedule="scaled_linear", num_train_timesteps=1100
+        ),
     )
 
 
@@ -637,6 +692,7 @@ SMALL = {
     "pixart": SmallFamily(build=pixart, draw=at_its_size, load=by_peft),
     "sana": SmallFamily(build=sana, draw=at_its_size),
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
+    "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),
 }
 """By the family's key, and after a dash what is special."""

@@ -19,6 +19,17 @@ def encode_scaled(vae: Any, pixels: Tensor) -> Tensor:
     return (latents.float() - shift) * scale
 
 
+def encode_upcast(vae: Any, pixels: Tensor) -> Tensor:
+    """As encode_scaled, in fp32 where the autoencoder asks for it: that of SDXL overflows in fp16."""
+    if not vae.config.force_upcast:
+        return encode_scaled(vae, pixels)
+    dtype = vae.dtype
+    vae.to(torch.float32)
+    latents = encode_scaled(vae, pixels)
+    vae.to(dtype)
+    return latents
+
+
 @torch.no_grad()
 def encode_frame(vae: Any, pixels: Tensor) -> Tensor:
     """One frame of a video autoencoder, normalised channel by channel as its configuration says, in fp32.

@@ -6,6 +6,7 @@ from trainer.families.chroma import Chroma
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
+from trainer.families.kolors import Kolors
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
 from trainer.families.qwen_image import QwenImage
@@ -27,6 +28,7 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sana": Sana,
     "auraflow": AuraFlow,
     "lumina2": Lumina2,
+    "kolors": Kolors,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
 }
