@@ -214,7 +214,7 @@ def chroma(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
-    embeds, mask = _masked_t5(pipe, fixed)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     seen = torch.nn.functional.pad(mask, (1, 0), value=1)[:, :-1]
     prediction = pipe.transformer(
         hidden_states=_packed(_noised(latents, noise, sigmas)),
@@ -232,7 +232,7 @@ def pixart(pipe: Any, fixed: Fixed) -> Tensor:
     latents = _scaled_latents(pipe, fixed)
     scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
     noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
-    embeds, mask = _masked_t5(pipe, fixed)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
         scheduler.add_noise(latents, noise, timesteps),
         encoder_hidden_states=embeds,
@@ -264,7 +264,7 @@ def auraflow(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: padding becomes zeros, and time runs from 0 to 1."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
-    embeds, mask = _masked_t5(pipe, fixed)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
         _noised(latents, noise, sigmas), encoder_hidden_states=embeds * mask.unsqueeze(-1), timestep=sigmas
     ).sample
@@ -292,6 +292,31 @@ def lumina2(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(prediction, latents - noise)
 
 
+def hidream(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_hidream.py: it predicts latents minus noise."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    clips = [
+        _clip(tokenizer, encoder, fixed.captions, num_tokens=fixed.num_tokens).text_embeds
+        for tokenizer, encoder in ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2))
+    ]
+    t5, _ = _masked_t5(pipe.tokenizer_3, pipe.text_encoder_3, fixed)
+    told = pipe.tokenizer_4(
+        list(fixed.captions), padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
+    )
+    llama = pipe.text_encoder_4(
+        input_ids=told.input_ids, attention_mask=told.attention_mask, output_hidden_states=True
+    ).hidden_states
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas),
+        timesteps=1000 * sigmas,
+        encoder_hidden_states_t5=t5,
+        encoder_hidden_states_llama3=torch.stack(llama[1:]),
+        pooled_embeds=torch.cat(clips, dim=-1),
+    ).sample
+    return mse_loss(prediction, latents - noise)
+
+
 # ---- text and latents
 
 
@@ -311,8 +336,10 @@ def _time_ids(fixed: Fixed) -> Tensor:
     return torch.tensor(time_ids)
 
 
-def _clip(tokenizer: Any, encoder: Any, captions: Sequence[str]) -> Any:
-    ids = tokenizer(captions, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+def _clip(tokenizer: Any, encoder: Any, captions: Sequence[str], *, num_tokens: int = 77) -> Any:
+    ids = tokenizer(
+        captions, padding="max_length", max_length=num_tokens, truncation=True, return_tensors="pt"
+    ).input_ids
     return encoder(ids, output_hidden_states=True)
 
 
@@ -325,12 +352,12 @@ def _t5(tokenizer: Any, encoder: Any, fixed: Fixed) -> Tensor:
     return embeds
 
 
-def _masked_t5(pipe: Any, fixed: Fixed) -> tuple[Tensor, Tensor]:
+def _masked_t5(tokenizer: Any, encoder: Any, fixed: Fixed) -> tuple[Tensor, Tensor]:
     """Padding is not read, and marked with zeros."""
-    told = pipe.tokenizer(
+    told = tokenizer(
         fixed.captions, padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
     )
-    embeds: Tensor = pipe.text_encoder(told.input_ids, attention_mask=told.attention_mask)[0]
+    embeds: Tensor = encoder(told.input_ids, attention_mask=told.attention_mask)[0]
     return embeds, told.attention_mask
 
 
@@ -387,6 +414,7 @@ RECIPES: dict[str, Recipe] = {
     "pixart": pixart,
     "sana": sana,
     "auraflow": auraflow,
+    "hidream": hidream,
     "kolors": kolors,
     "lumina2": lumina2,
 }

@@ -25,6 +25,8 @@ from diffusers import (
     Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
+    HiDreamImagePipeline,
+    HiDreamImageTransformer2DModel,
     KolorsPipeline,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
@@ -57,6 +59,8 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
     Mistral3Config,
     Mistral3ForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -150,6 +154,18 @@ INSTRUCTIONS = (
     "{{ bos_token }}{% for message in messages %}{% for part in message.content %}"
     "[{{ message.role }}] {{ part.text }} {% endfor %}{% endfor %}"
 )
+
+
+def llama(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
+    return LlamaForCausalLM(config)
 
 
 def word_tokenizer() -> PreTrainedTokenizerFast:
@@ -607,6 +623,48 @@ def lumina2() -> Lumina2Pipeline:
     )
 
 
+def hidream() -> HiDreamImagePipeline:
+    """Its autoencoder shrinks less than the published one, because its pipeline draws 128 × 128 latents of any size."""
+    clip, t5, words = clip_tokenizer(), t5_tokenizer(), word_tokenizer()
+    config = clip_config(clip, projection_dim=16, hidden_act="gelu", max_position_embeddings=248)
+    return HiDreamImagePipeline(
+        transformer=HiDreamImageTransformer2DModel(
+            patch_size=2,
+            in_channels=4,
+            out_channels=4,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            caption_channels=[32, 16],
+            text_emb_dim=32,
+            num_routed_experts=4,
+            num_activated_experts=2,
+            axes_dims_rope=(4, 2, 2),
+            max_resolution=(128, 128),
+            llama_layers=[0, 1],
+        ),
+        vae=AutoencoderKL(
+            block_out_channels=(4, 4),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            latent_channels=4,
+            norm_num_groups=2,
+            scaling_factor=0.3611,
+            shift_factor=0.1159,
+        ),
+        text_encoder=CLIPTextModelWithProjection(config),
+        text_encoder_2=CLIPTextModelWithProjection(config),
+        text_encoder_3=t5_encoder(t5),
+        text_encoder_4=llama(words),
+        tokenizer=clip,
+        tokenizer_2=clip,
+        tokenizer_3=t5,
+        tokenizer_4=words,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFamily:
     """build: its pipeline. draw: how a person calls that for what DRAWING says in the options of a run. options: more of
@@ -692,6 +750,7 @@ SMALL = {
     "pixart": SmallFamily(build=pixart, draw=at_its_size, load=by_peft),
     "sana": SmallFamily(build=sana, draw=at_its_size),
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
+    "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
     "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),
 }

@@ -6,6 +6,7 @@ from trainer.families.chroma import Chroma
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
+from trainer.families.hidream import HiDream
 from trainer.families.kolors import Kolors
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
@@ -28,6 +29,7 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sana": Sana,
     "auraflow": AuraFlow,
     "lumina2": Lumina2,
+    "hidream": HiDream,
     "kolors": Kolors,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
