@@ -20,7 +20,7 @@ from trainer.data.captions import NO_CAPTION
 from trainer.data.encoding import Share, encode_captions, encode_pictures, why_unreadable
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import EncodedSample, Loader
-from trainer.data.sources import Sample, nothing_left
+from trainer.data.samples import Sample, nothing_left
 from trainer.devices import Predictor, dtype_of, start_accelerator
 from trainer.errors import StopRequested, TrainingError
 from trainer.families.family import BaseModel, ModelFamily
@@ -212,7 +212,7 @@ def _wait_and_go_on(accelerator: Accelerator, inbox: Inbox) -> None:
 
 def _tell_of_skipped(order: Order, readable: Sequence[Sample], accelerator: Accelerator, *, journal: Journal) -> None:
     """Name what cannot be used. Raises TrainingError when a dataset has no readable picture at all."""
-    skipped = sorted(set(order.samples) - set(readable), key=lambda sample: sample.path)
+    skipped = sorted(set(order.samples) - set(readable), key=lambda sample: sample.picture.name)
     if accelerator.is_main_process:
         for sample in skipped:
             log(journal, "warning", f"skipped: {why_unreadable(sample)}")

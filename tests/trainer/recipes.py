@@ -149,9 +149,7 @@ def z_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
     """train_dreambooth_lora_qwen_image.py, each caption alone and without padding."""
-    config = pipe.vae.config
-    mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
-    latents = ((pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std).squeeze(2)
+    latents = _frame_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     packed = _packed(_noised(latents, noise, sigmas))
     predictions = []
@@ -317,6 +315,25 @@ def hidream(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(prediction, latents - noise)
 
 
+def cosmos(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts the picture of x + s noise, with the loss of the picture weighted by (1 + s)^2 / s^2, as
+    NVIDIA's cosmos-predict2 weighs it (RectifiedFlowScaling)."""
+    latents = _frame_latents(pipe, fixed)
+    noise, flow = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=1.0)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    sigmas = (flow / (1 - flow)).view(-1, 1, 1, 1)
+    noisy, times = latents + sigmas * noise, sigmas / (1 + sigmas)
+    prediction = pipe.transformer(
+        hidden_states=((1 - times) * noisy).unsqueeze(2),
+        timestep=times.flatten(),
+        encoder_hidden_states=embeds * mask.unsqueeze(-1),
+        padding_mask=torch.zeros(1, 1, 64, 64),
+    ).sample.squeeze(2)
+    pictures = (1 - times) * noisy - times * prediction
+    errors: Tensor = (pictures - latents) ** 2 * ((1 + sigmas) / sigmas) ** 2
+    return errors.mean()
+
+
 # ---- text and latents
 
 
@@ -384,6 +401,14 @@ def _flux2_latents(pipe: Any, fixed: Fixed) -> Tensor:
     return normalised
 
 
+def _frame_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    """Of one frame of a video, normalised channel by channel."""
+    config = pipe.vae.config
+    mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
+    latents: Tensor = (pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std
+    return latents.squeeze(2)
+
+
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
     mode = pipe.vae.encode(fixed.pixels).latent_dist.mode()
     latents: Tensor = (mode - (pipe.vae.config.shift_factor or 0)) * pipe.vae.config.scaling_factor
@@ -414,6 +439,7 @@ RECIPES: dict[str, Recipe] = {
     "pixart": pixart,
     "sana": sana,
     "auraflow": auraflow,
+    "cosmos": cosmos,
     "hidream": hidream,
     "kolors": kolors,
     "lumina2": lumina2,

@@ -25,8 +25,10 @@ from trainer.__main__ import main
 from trainer.data.encoding import to_pixels
 from trainer.data.epochs import Bucket, EpochOrder
 from trainer.data.pictures import read_picture
+from trainer.data.sources.local import LocalFolder
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel
+from trainer.families.pipelines import explained
 from trainer.families.registry import FAMILIES
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
@@ -92,8 +94,9 @@ class Small:
         bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
         shown = [sorted(SIZES)[sample] for sample in EpochOrder([bucket], config).samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
+        source = LocalFolder(self.pictures, dataset="ink")
         pixels = [
-            to_pixels(read_picture(self.pictures / f"{name}.png", placement))
+            to_pixels(read_picture(source.picture(f"{name}.png"), placement))
             for name, placement in zip(shown, placed, strict=True)
             if isinstance(placement, Placement)
         ]
@@ -210,3 +213,11 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
     (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder_4": [None, None]}))
     with pytest.raises(TrainingError, match=LLAMA_REPOSITORY):
         loaded("hidream", folder)
+
+
+def test_missing_package_is_named() -> None:
+    with (
+        pytest.raises(TrainingError, match="owner/name needs a package that is not installed: pip install it"),
+        explained("owner/name"),
+    ):
+        raise ImportError("pip\n  install it")

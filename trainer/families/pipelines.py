@@ -57,14 +57,19 @@ def explained(source: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
+    except ImportError as error:
+        raise TrainingError(f"the base model {source} needs a package that is not installed: {_told(error)}") from error
     except LOADING_ERRORS as error:
         refusal = explain_refusal(error, source)
         if refusal is not None:
             raise TrainingError(refusal) from error
-        reason = " ".join(str(error).split())[:300]
         raise TrainingError(
-            f"the base model {source} cannot be loaded: {reason}; check pretrained_model_name_or_path"
+            f"the base model {source} cannot be loaded: {_told(error)}; check pretrained_model_name_or_path"
         ) from error
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:

@@ -3,6 +3,7 @@
 from domain.config.training import ModelFamily as FamilyKey
 from trainer.families.auraflow import AuraFlow
 from trainer.families.chroma import Chroma
+from trainer.families.cosmos import Cosmos
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
@@ -31,6 +32,7 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "lumina2": Lumina2,
     "hidream": HiDream,
     "kolors": Kolors,
+    "cosmos": Cosmos,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
 }
