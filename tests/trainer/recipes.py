@@ -334,6 +334,26 @@ def cosmos(pipe: Any, fixed: Fixed) -> Tensor:
     return errors.mean()
 
 
+def ernie(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, each caption alone and without padding."""
+    latents = _flux2_latents(pipe, fixed, eps=1e-5)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    noisy = _noised(latents, noise, sigmas)
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        ids = pipe.tokenizer(caption, return_tensors="pt").input_ids
+        embeds = pipe.text_encoder(input_ids=ids, output_hidden_states=True).hidden_states[-2]
+        predictions.append(
+            pipe.transformer(
+                hidden_states=noisy[place : place + 1],
+                timestep=1000 * sigmas[place : place + 1],
+                text_bth=embeds,
+                text_lens=torch.tensor([embeds.shape[1]]),
+            ).sample
+        )
+    return mse_loss(torch.cat(predictions), noise - latents)
+
+
 # ---- text and latents
 
 
@@ -394,10 +414,11 @@ def _three_layers(pipe: Any, fixed: Fixed, chats: Sequence[str], layers: Sequenc
     return torch.cat([states[layer] for layer in layers], dim=-1)
 
 
-def _flux2_latents(pipe: Any, fixed: Fixed) -> Tensor:
+def _flux2_latents(pipe: Any, fixed: Fixed, *, eps: float | None = None) -> Tensor:
     """Squares of 2 x 2, normalised as the batch norm of the autoencoder does."""
-    latents = pixel_unshuffle(pipe.vae.encode(fixed.pixels).latent_dist.mode(), 2)
-    normalised: Tensor = pipe.vae.bn.eval()(latents)
+    norm = pipe.vae.bn.eval()
+    norm.eps = eps or norm.eps
+    normalised: Tensor = norm(pixel_unshuffle(pipe.vae.encode(fixed.pixels).latent_dist.mode(), 2))
     return normalised
 
 
@@ -440,6 +461,7 @@ RECIPES: dict[str, Recipe] = {
     "sana": sana,
     "auraflow": auraflow,
     "cosmos": cosmos,
+    "ernie": ernie,
     "hidream": hidream,
     "kolors": kolors,
     "lumina2": lumina2,

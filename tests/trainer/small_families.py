@@ -21,6 +21,8 @@ from diffusers import (
     Cosmos2TextToImagePipeline,
     CosmosTransformer3DModel,
     DPMSolverMultistepScheduler,
+    ErnieImagePipeline,
+    ErnieImageTransformer2DModel,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
@@ -67,6 +69,7 @@ from transformers import (
     LlamaForCausalLM,
     Mistral3Config,
     Mistral3ForConditionalGeneration,
+    Mistral3Model,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -190,7 +193,7 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def mistral3(tokenizer: PreTrainedTokenizerFast, *, num_layers: int) -> Mistral3ForConditionalGeneration:
+def mistral3_config(tokenizer: PreTrainedTokenizerFast, *, num_layers: int) -> Mistral3Config:
     text = {
         "model_type": "mistral",
         "vocab_size": len(tokenizer),
@@ -209,7 +212,7 @@ def mistral3(tokenizer: PreTrainedTokenizerFast, *, num_layers: int) -> Mistral3
         "num_attention_heads": 1,
         "head_dim": 8,
     }
-    return Mistral3ForConditionalGeneration(Mistral3Config(text_config=text, vision_config=vision))
+    return Mistral3Config(text_config=text, vision_config=vision)
 
 
 def gemma_tokenizer() -> GemmaTokenizer:
@@ -233,6 +236,14 @@ def gemma_model(tokenizer: GemmaTokenizer) -> Gemma2Model:
 
 def _numbered(tokens: Sequence[str]) -> dict[str, int]:
     return {token: place for place, token in enumerate(tokens)}
+
+
+def without_zeros(denoiser: Any) -> Any:
+    """Layers that begin as zeros would keep everything before them from being told apart."""
+    for parameter in denoiser.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return denoiser
 
 
 def image_vae(*, latent_channels: int, **options: Any) -> AutoencoderKL:
@@ -487,7 +498,7 @@ def flux2() -> Flux2Pipeline:
     return Flux2Pipeline(
         transformer=flux2_transformer(text_width=8, guidance_embeds=True),
         vae=flux2_vae(),
-        text_encoder=mistral3(tokenizer, num_layers=31),
+        text_encoder=Mistral3ForConditionalGeneration(mistral3_config(tokenizer, num_layers=31)),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     )
@@ -723,6 +734,27 @@ def cosmos() -> Cosmos2TextToImagePipeline:
     return pipeline
 
 
+def ernie() -> ErnieImagePipeline:
+    tokenizer = word_tokenizer()
+    transformer = ErnieImageTransformer2DModel(
+        hidden_size=16,
+        num_attention_heads=2,
+        num_layers=1,
+        ffn_hidden_size=24,
+        in_channels=16,
+        out_channels=16,
+        text_in_dim=8,
+        rope_axes_dim=(4, 2, 2),
+    )
+    return ErnieImagePipeline(
+        transformer=without_zeros(transformer),
+        vae=flux2_vae(),
+        text_encoder=Mistral3Model(mistral3_config(tokenizer, num_layers=2)),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=4.0),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFamily:
     """build: its pipeline. draw: how a person calls that for what DRAWING says in the options of a run. options: more of
@@ -781,6 +813,11 @@ def by_peft(pipeline: Any, folder: Path) -> None:
     assert not misfits.unexpected_keys
 
 
+def as_written(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The prompt is not rewritten."""
+    return with_guidance(pipeline, num_tokens=num_tokens, use_pe=False, **options)
+
+
 def into_transformer(pipeline: Any, folder: Path) -> None:
     pipeline.transformer.load_lora_adapter(folder / "pytorch_lora_weights.safetensors")
 
@@ -813,6 +850,7 @@ SMALL = {
     "sana": SmallFamily(build=sana, draw=at_its_size),
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
     "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
+    "ernie": SmallFamily(build=ernie, draw=as_written),
     "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
     "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),

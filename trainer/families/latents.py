@@ -45,12 +45,14 @@ def encode_frame(vae: Any, pixels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode_patches(vae: Any, pixels: Tensor) -> Tensor:
+def encode_patches(vae: Any, pixels: Tensor, *, eps: float | None = None) -> Tensor:
     """The mode of FLUX.2's autoencoder, squares of 2 x 2 as one, normalised by its batch norm, in fp32.
+
+    eps: what is added to its variance, where a family takes something else than its configuration says.
 
     pixels: (batch, 3, height, width) from -1 to 1. Returns (batch, 4 channels, height/16, width/16).
     """
     latents: Tensor = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
     mean, variance = (each.float().view(1, -1, 1, 1) for each in (vae.bn.running_mean, vae.bn.running_var))
-    patches: Tensor = (pixel_unshuffle(latents, 2) - mean) / torch.sqrt(variance + vae.config.batch_norm_eps)
+    patches: Tensor = (pixel_unshuffle(latents, 2) - mean) / torch.sqrt(variance + (eps or vae.config.batch_norm_eps))
     return patches

@@ -103,6 +103,12 @@ def cut_captions_at_positions(tokenizer: Any, text_encoder: Any) -> None:
     tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
 
 
+def cut_captions(tokenizer: Any, num_tokens: int | None) -> None:
+    """Let a tokenizer make no more tokens than the configuration says, if it says something."""
+    if num_tokens is not None:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, num_tokens)
+
+
 def text_identity(*readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
     """A digest of tokenizers, their text encoders, and the settings that shape text embeds too."""
     words = [[tokenizer.model_max_length, sorted(tokenizer.get_vocab().items())] for tokenizer, _ in readers]

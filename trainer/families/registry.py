@@ -4,6 +4,7 @@ from domain.config.training import ModelFamily as FamilyKey
 from trainer.families.auraflow import AuraFlow
 from trainer.families.chroma import Chroma
 from trainer.families.cosmos import Cosmos
+from trainer.families.ernie import Ernie
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
@@ -35,4 +36,5 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "cosmos": Cosmos,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
+    "ernie": Ernie,
 }
