@@ -180,6 +180,12 @@ def test_weights_of_ones_own_do_not_make_a_family_trainable() -> None:
     assert problem.path == ("config", "model_family")
 
 
+def test_flavour_that_edits_is_refused_with_those_that_do_not() -> None:
+    (problem,) = problems_of_start(model_family="longcat_image", model_flavour="edit")
+    assert problem.path == ("config", "model_flavour")
+    assert "set it to one of final, dev, or keep" in problem.message
+
+
 def test_unknown_flavour_is_refused_with_the_known_ones() -> None:
     assert problems_of_start(model_family="sd2x", model_flavour="9") == (
         Problem(

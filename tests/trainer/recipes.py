@@ -354,6 +354,34 @@ def ernie(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(torch.cat(predictions), noise - latents)
 
 
+def longcat_image(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, with positions of the picture that follow those of the text."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    around = [
+        pipe.tokenizer(text).input_ids
+        for text in (pipe.prompt_template_encode_prefix, pipe.prompt_template_encode_suffix)
+    ]
+    ids, masks = [], []
+    for caption in fixed.captions:
+        read = pipe.tokenizer(caption).input_ids[: fixed.num_tokens]
+        padding = fixed.num_tokens - len(read)
+        ids.append(around[0] + read + padding * [pipe.tokenizer.pad_token_id] + around[1])
+        masks.append([1] * len(around[0] + read) + [0] * padding + [1] * len(around[1]))
+    states = pipe.text_encoder(
+        input_ids=torch.tensor(ids), attention_mask=torch.tensor(masks), output_hidden_states=True
+    ).hidden_states[-1]
+    begin = fixed.num_tokens
+    prediction = pipe.transformer(
+        hidden_states=_packed(_noised(latents, noise, sigmas)),
+        timestep=sigmas,
+        encoder_hidden_states=states[:, len(around[0]) : -len(around[1])],
+        txt_ids=torch.tensor([[0.0, place, place] for place in range(fixed.num_tokens)]),
+        img_ids=torch.tensor([[1.0, begin + row, begin + column] for row in range(4) for column in range(4)]),
+    ).sample
+    return mse_loss(prediction, _packed(noise - latents))
+
+
 # ---- text and latents
 
 
@@ -463,6 +491,7 @@ RECIPES: dict[str, Recipe] = {
     "cosmos": cosmos,
     "ernie": ernie,
     "hidream": hidream,
+    "longcat_image": longcat_image,
     "kolors": kolors,
     "lumina2": lumina2,
 }

@@ -33,6 +33,8 @@ from diffusers import (
     HiDreamImagePipeline,
     HiDreamImageTransformer2DModel,
     KolorsPipeline,
+    LongCatImagePipeline,
+    LongCatImageTransformer2DModel,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
@@ -155,6 +157,28 @@ def qwen3_config(tokenizer: Qwen2Tokenizer, *, width: int = 32, num_layers: int 
         num_key_value_heads=2,
         head_dim=16,
     )
+
+
+def qwen25_vl(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLForConditionalGeneration:
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+        },
+    )
+    return Qwen2_5_VLForConditionalGeneration(config)
 
 
 INSTRUCTIONS = (
@@ -415,24 +439,6 @@ def z_image() -> ZImagePipeline:
 
 def qwen_image() -> QwenImagePipeline:
     tokenizer = qwen_tokenizer()
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
-        },
-        vision_config={
-            "depth": 1,
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_heads": 2,
-            "out_hidden_size": 16,
-        },
-    )
     return QwenImagePipeline(
         transformer=QwenImageTransformer2DModel(
             in_channels=16,
@@ -452,7 +458,7 @@ def qwen_image() -> QwenImagePipeline:
             latents_mean=[0.1, -0.2, 0.3, 0.4],
             latents_std=[0.9, 1.1, 1.2, 0.8],
         ),
-        text_encoder=Qwen2_5_VLForConditionalGeneration(config),
+        text_encoder=qwen25_vl(tokenizer),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192),
     )
@@ -755,13 +761,35 @@ def ernie() -> ErnieImagePipeline:
     )
 
 
+def longcat_image() -> LongCatImagePipeline:
+    """With as many channels of latents as its pipeline takes for granted."""
+    tokenizer = qwen_tokenizer()
+    return LongCatImagePipeline(
+        transformer=LongCatImageTransformer2DModel(
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=[4, 4, 8],
+        ),
+        vae=image_vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=qwen25_vl(tokenizer),
+        tokenizer=tokenizer,
+        text_processor=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFamily:
-    """build: its pipeline. draw: how a person calls that for what DRAWING says in the options of a run. options: more of
-    them. load: how a person puts an adapter from a folder into the pipeline."""
+    """build: its pipeline. without: parts that are not needed to load it. draw: how a person calls it for what DRAWING
+    says in the options of a run. options: more of them. load: how a person puts an adapter from a folder into it."""
 
     build: Callable[[], Any]
     draw: Callable[..., Any]
+    without: Sequence[str] = ()
     options: dict[str, Any] = field(default_factory=dict)
     load: Callable[[Any, Path], None] = lambda pipeline, folder: pipeline.load_lora_weights(folder)
 
@@ -818,6 +846,12 @@ def as_written(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     return with_guidance(pipeline, num_tokens=num_tokens, use_pe=False, **options)
 
 
+def with_own_number_of_tokens(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The prompt is not rewritten."""
+    pipeline.tokenizer_max_length = num_tokens
+    return with_guidance(pipeline, num_tokens=num_tokens, enable_prompt_rewrite=False, **options)
+
+
 def into_transformer(pipeline: Any, folder: Path) -> None:
     pipeline.transformer.load_lora_adapter(folder / "pytorch_lora_weights.safetensors")
 
@@ -852,6 +886,9 @@ SMALL = {
     "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
     "ernie": SmallFamily(build=ernie, draw=as_written),
     "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
+    "longcat_image": SmallFamily(
+        build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
+    ),
     "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),
 }

@@ -82,7 +82,8 @@ class Small:
 
     def pipeline(self, weights: Path | None = None) -> Any:
         """As diffusers loads it."""
-        pipeline = DiffusionPipeline.from_pretrained(self.model)
+        without = dict.fromkeys(SMALL[self.name].without)
+        pipeline = DiffusionPipeline.from_pretrained(self.model, **without)
         pipeline.set_progress_bar_config(disable=True)
         if weights is not None:
             SMALL[self.name].load(pipeline, weights)

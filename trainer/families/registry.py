@@ -10,6 +10,7 @@ from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
 from trainer.families.hidream import HiDream
 from trainer.families.kolors import Kolors
+from trainer.families.longcat_image import LongCatImage
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
 from trainer.families.qwen_image import QwenImage
@@ -37,4 +38,5 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
     "ernie": Ernie,
+    "longcat_image": LongCatImage,
 }
