@@ -382,6 +382,30 @@ def longcat_image(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(prediction, _packed(noise - latents))
 
 
+def krea2(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, each caption alone and without padding."""
+    latents = _frame_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    packed = _packed(_noised(latents, noise, sigmas))
+    image_ids = [[0.0, row, column] for row in range(4) for column in range(4)]
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        told = pipe.prompt_template_encode_prefix + caption + pipe.prompt_template_encode_suffix
+        states = pipe.text_encoder(
+            pipe.tokenizer(told, return_tensors="pt").input_ids, output_hidden_states=True
+        ).hidden_states
+        embeds = torch.stack(states[1:], dim=2)[:, 34:]
+        predictions.append(
+            pipe.transformer(
+                hidden_states=packed[place : place + 1],
+                encoder_hidden_states=embeds,
+                timestep=sigmas[place : place + 1],
+                position_ids=torch.tensor(embeds.shape[1] * [[0.0, 0.0, 0.0]] + image_ids),
+            ).sample
+        )
+    return mse_loss(torch.cat(predictions), _packed(noise - latents))
+
+
 # ---- text and latents
 
 
@@ -492,6 +516,7 @@ RECIPES: dict[str, Recipe] = {
     "ernie": ernie,
     "hidream": hidream,
     "longcat_image": longcat_image,
+    "krea2": krea2,
     "kolors": kolors,
     "lumina2": lumina2,
 }

@@ -33,6 +33,8 @@ from diffusers import (
     HiDreamImagePipeline,
     HiDreamImageTransformer2DModel,
     KolorsPipeline,
+    Krea2Pipeline,
+    Krea2Transformer2DModel,
     LongCatImagePipeline,
     LongCatImageTransformer2DModel,
     Lumina2Pipeline,
@@ -79,6 +81,8 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
+    Qwen3VLConfig,
+    Qwen3VLModel,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -179,6 +183,28 @@ def qwen25_vl(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLForConditionalGeneration:
         },
     )
     return Qwen2_5_VLForConditionalGeneration(config)
+
+
+def qwen3_vl(tokenizer: Qwen2Tokenizer) -> Qwen3VLModel:
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "rope_scaling": {"rope_type": "default", "mrope_section": [2, 1, 1], "mrope_interleaved": True},
+    }
+    vision = {
+        "depth": 1,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "out_hidden_size": 16,
+        "deepstack_visual_indexes": [0],
+    }
+    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision))
 
 
 INSTRUCTIONS = (
@@ -449,18 +475,22 @@ def qwen_image() -> QwenImagePipeline:
             joint_attention_dim=16,
             axes_dims_rope=(8, 4, 4),
         ),
-        vae=AutoencoderKLQwenImage(
-            base_dim=8,
-            z_dim=4,
-            dim_mult=[1, 1, 2, 2],
-            num_res_blocks=1,
-            temperal_downsample=[False, True, True],
-            latents_mean=[0.1, -0.2, 0.3, 0.4],
-            latents_std=[0.9, 1.1, 1.2, 0.8],
-        ),
+        vae=qwen_vae(),
         text_encoder=qwen25_vl(tokenizer),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192),
+    )
+
+
+def qwen_vae() -> AutoencoderKLQwenImage:
+    return AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=4,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.4],
+        latents_std=[0.9, 1.1, 1.2, 0.8],
     )
 
 
@@ -782,6 +812,35 @@ def longcat_image() -> LongCatImagePipeline:
     )
 
 
+def krea2() -> Krea2Pipeline:
+    tokenizer = qwen_tokenizer()
+    transformer = Krea2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=24,
+        timestep_embed_dim=16,
+        text_hidden_dim=16,
+        num_text_layers=2,
+        text_num_attention_heads=2,
+        text_num_key_value_heads=2,
+        text_intermediate_size=24,
+        num_layerwise_text_blocks=1,
+        num_refiner_text_blocks=1,
+        axes_dims_rope=(4, 2, 2),
+    )
+    return Krea2Pipeline(
+        transformer=without_zeros(transformer),
+        vae=qwen_vae(),
+        text_encoder=qwen3_vl(tokenizer),
+        tokenizer=tokenizer,
+        text_encoder_select_layers=(1, 2),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_image_seq_len=6400),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFamily:
     """build: its pipeline. without: parts that are not needed to load it. draw: how a person calls it for what DRAWING
@@ -889,6 +948,7 @@ SMALL = {
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
     ),
+    "krea2": SmallFamily(build=krea2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 384}),
     "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),
 }

@@ -81,12 +81,15 @@ class Small:
         return run
 
     def pipeline(self, weights: Path | None = None) -> Any:
-        """As diffusers loads it."""
+        """As diffusers loads it, and frozen, because torch's RMS norm rounds otherwise where weights may want gradients."""
         without = dict.fromkeys(SMALL[self.name].without)
         pipeline = DiffusionPipeline.from_pretrained(self.model, **without)
         pipeline.set_progress_bar_config(disable=True)
         if weights is not None:
             SMALL[self.name].load(pipeline, weights)
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.requires_grad_(False)
         return pipeline
 
     def first_batch(self) -> Fixed:

@@ -10,6 +10,7 @@ from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
 from trainer.families.hidream import HiDream
 from trainer.families.kolors import Kolors
+from trainer.families.krea2 import Krea2
 from trainer.families.longcat_image import LongCatImage
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
@@ -38,5 +39,6 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
     "ernie": Ernie,
+    "krea2": Krea2,
     "longcat_image": LongCatImage,
 }
