@@ -34,6 +34,9 @@ from service.read_models.environment import find_default_environment, find_envir
 from service.read_models.projection import make_current, project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
+from service.scans.maker import PictureMaker
+from service.scans.route import dataset_picture
+from service.scans.supervisor import ScanSupervisor
 from service.secrets.key import KeyRing, KeyTrouble
 from service.secrets.vault import Vault
 from service.settings import Settings
@@ -63,6 +66,13 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             variables=settings.config_variables,
             vault=parts.vault,
         )
+        scans = ScanSupervisor(
+            database=parts.database,
+            bell=parts.bell,
+            scans=settings.scans,
+            environment=settings.environment,
+            vault=parts.vault,
+        )
         async with asyncio.TaskGroup() as tasks:
             app.state.graphql = tasks.create_task(asyncio.to_thread(load_graphql, database))
             mirror = EnvironmentMirror(application=parts.application, database=parts.database, configs=settings.configs)
@@ -73,6 +83,8 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             following = [
                 tasks.create_task(supervisor.run(), name="the supervisor"),
                 tasks.create_task(mirror.run(), name="the mirror of environments"),
+                tasks.create_task(scans.run(), name="the supervisor of scans"),
+                tasks.create_task(parts.pictures.run(), name="the end of idle processes"),
             ]
             for task in following:
                 task.add_done_callback(take_down_service)
@@ -100,6 +112,7 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         Route(CONFIG_PATH, config_file),
         Route(ZIP_PATH, folder_as_zip),
         Route("/media/runs/{run_id}/{path:path}", run_file),
+        Route("/media/datasets/{dataset_id}/{key}/{kind}", dataset_picture),
         Route(START_PATH, openid.start),
         Route(CALLBACK_PATH, openid.callback),
         Route("/healthz", health),
@@ -147,6 +160,7 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
         application=application,
         bell=bell,
         vault=vault,
+        pictures=PictureMaker(environment=settings.environment),
         store_id=read_store_id(database),
     )
 

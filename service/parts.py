@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from domain.application import SimpleTuner
 from service.database import Database
 from service.live.bell import Bell
+from service.scans.maker import PictureMaker
 from service.secrets.vault import Vault
 from service.settings import Settings
 
@@ -24,6 +25,7 @@ class Parts:
     application: SimpleTuner
     bell: Bell
     vault: Vault
+    pictures: PictureMaker
     store_id: UUID
 
 

@@ -14,9 +14,8 @@ from domain.errors import InvalidInput, NotFound
 from service.access.config_rights import check_dataset_rights, check_training_rights
 from service.access.viewer import Viewer
 from service.examples import find_example
-from service.graphql.dataset import environment_resource
 from service.graphql.inputs import existing, json_object
-from service.graphql.rules import check_name
+from service.graphql.rules import check_name, environment_resource
 from service.graphql.scalars import decode_id
 from service.parts import Parts
 from service.read_models.dataset import find_dataset_named, find_datasets

@@ -22,6 +22,7 @@ from service.graphql.policy import PolicyMutation, PolicyQuery
 from service.graphql.preflight import PreflightQuery
 from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
+from service.graphql.scan import ScanSubscription
 from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
@@ -60,7 +61,7 @@ Mutation = merge_types(
         *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
     ),
 )
-Subscription = merge_types("Subscription", (RunSubscription,))
+Subscription = merge_types("Subscription", (RunSubscription, ScanSubscription))
 
 
 class Schema(strawberry.Schema):

@@ -19,7 +19,7 @@ EXPECTED = {
     *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment", "RestoreEnvironment"),
     "ImportEnvironments",
     "Preflight",
-    *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset"),
+    *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset", "ScanDataset", "DatasetImages"),
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),
     *("Runs", "Run", "RunUpdates", "RunsChanged"),
 }
