@@ -21,6 +21,7 @@ from service.access.plain_secrets import seal_plain_secrets
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
+from service.captions import history  # noqa: F401  its tables belong to the metadata
 from service.cursors import read_store_id
 from service.database import Database
 from service.downloads import CONFIG_PATH, ZIP_PATH, config_file, folder_as_zip

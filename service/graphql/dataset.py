@@ -10,10 +10,12 @@ from strawberry.scalars import JSON
 from domain.access import Resource, ResourceKind
 from domain.errors import InUse
 from service.access.config_rights import check_dataset_rights
+from service.captions.history import list_edits
 from service.cursors import decode_name, decode_position
 from service.folders import count_pictures
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
+from service.graphql.dataset_captions import CaptionChange
 from service.graphql.dataset_image import DatasetImage, DatasetImageFilter, no_images, read_images, wanted
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
@@ -89,6 +91,12 @@ class Dataset(Node):
             lambda index: read_images(index, self.row, placer, condition, first=size, after=position),
         )
         return found or no_images()
+
+    @strawberry.field(description="What was done to its captions, newest first.")
+    async def caption_changes(self, info: Info, first: int, after: Cursor | None = None) -> Connection[CaptionChange]:
+        size, position = check_first(first), decode_position(after)
+        page = await read(info, lambda session: list_edits(session, self.row.id, first=size, after=position))
+        return connect(page, lambda edit: CaptionChange.of(self.row, edit))
 
     @property
     def resource(self) -> Resource:

@@ -1,7 +1,7 @@
 """The pictures of a dataset."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ import strawberry
 from domain.config.buckets import LeftOut, Size
 from domain.errors import InvalidInput, NotFound
 from service import cursors
+from service.captions.sidecars import Sidecars
 from service.graphql.connections import Connection, Edge, PageInfo
 from service.graphql.scalars import Cursor, encode_id, split_id
 from service.graphql.scan import ImageProblem, ImageSize
@@ -186,7 +187,11 @@ def read_images(
 
 
 def images_of(index: PictureIndex, dataset: DatasetRow, placer: Placer, rows: list[PictureRow]) -> list[DatasetImage]:
+    """With the captions of local datasets as they are now, also when nobody has scanned since they were changed."""
     excluded = excluded_names(dataset.config)
+    sidecars = Sidecars.of(placer.dataset.model_dump())
+    if sidecars is not None:
+        rows = [replace(row, captions=_captions_now(sidecars, row)) for row in rows]
     digests = sorted({bytes.fromhex(row.digest) for row in rows if row.digest})
     marks = ", ".join("?" * len(digests))
     copied = {
@@ -198,6 +203,16 @@ def images_of(index: PictureIndex, dataset: DatasetRow, placer: Placer, rows: li
     return [
         DatasetImage.of(dataset, row, placer=placer, excluded=excluded, is_copy=row.digest in copied) for row in rows
     ]
+
+
+def _captions_now(sidecars: Sidecars, row: PictureRow) -> tuple[str, ...] | None:
+    path = sidecars.path_of(row.name)
+    if path is None:
+        return None
+    try:
+        return sidecars.captions(sidecars.read(path))
+    except (InvalidInput, OSError):
+        return None
 
 
 def no_images() -> Connection[DatasetImage]:

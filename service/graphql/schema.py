@@ -11,6 +11,7 @@ from service.graphql.audit import AuditQuery
 from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
+from service.graphql.dataset_captions import CaptionMutation
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
@@ -58,7 +59,7 @@ Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
+        *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, CaptionMutation, RunMutation),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription, ScanSubscription))

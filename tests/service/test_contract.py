@@ -20,6 +20,7 @@ EXPECTED = {
     "ImportEnvironments",
     "Preflight",
     *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset", "ScanDataset", "DatasetImages"),
+    "SetCaptions",
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),
     *("Runs", "Run", "RunUpdates", "RunsChanged"),
 }
