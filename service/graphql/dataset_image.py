@@ -12,11 +12,13 @@ from domain.errors import InvalidInput, NotFound
 from service import cursors
 from service.captions.sidecars import Sidecars
 from service.graphql.connections import Connection, Edge, PageInfo
+from service.graphql.context import Info
 from service.graphql.scalars import Cursor, encode_id, split_id
-from service.graphql.scan import ImageProblem, ImageSize
+from service.graphql.scan import ImageProblem, ImageSize, placer_of
 from service.read_models.dataset import DatasetRow
-from service.scans.files import picture_url
+from service.scans.files import make_preview, picture_url
 from service.scans.index import PictureIndex, PictureRow, decode_name, encode_name, shown
+from service.scans.maker import CannotMake, Overloaded
 from service.scans.placing import Placer, define_outcomes, excluded_names
 from service.scans.report import CONDITIONS, EXTREME_RATIO, Problem
 
@@ -43,6 +45,24 @@ class DatasetImageFilter:
     )
 
 
+@strawberry.type(description="A part of a picture, in its own upright pixels.")
+class ImageRegion:
+    x: int = strawberry.field(description="Its left edge.")
+    y: int = strawberry.field(description="Its upper edge.")
+    width: int = strawberry.field(description="In pixels.")
+    height: int = strawberry.field(description="In pixels.")
+
+
+@strawberry.type(description="A picture as training sees it.")
+class ImagePreview:
+    url: str = strawberry.field(description="The very pixels, as a PNG.")
+    width: int = strawberry.field(description="In pixels.")
+    height: int = strawberry.field(description="In pixels.")
+    region: ImageRegion = strawberry.field(description="What is seen of the picture.")
+    intermediary: ImageSize = strawberry.field(description="What the whole picture would be resized to for this cut.")
+    captions: list[str] = strawberry.field(description="One of them is taken each time it is shown.")
+
+
 @strawberry.type(description="A picture of a dataset.")
 class DatasetImage:
     dataset: strawberry.Private[DatasetRow]
@@ -66,6 +86,32 @@ class DatasetImage:
     num_frames: int = strawberry.field(description="More than 1 for what is animated; the first one is trained on.")
     size_bytes: float | None = strawberry.field(description="Of the file.")
     is_excluded: bool = strawberry.field(description="Somebody has excluded it from training.")
+
+    @strawberry.field(
+        description="What training sees of it, by an environment or by the dataset alone; null when it is left out."
+    )
+    async def preview(self, info: Info, environment_id: strawberry.ID | None = None) -> ImagePreview | None:
+        placer = await placer_of(info, self.dataset, environment_id)
+        if self.picture.size is None or self.picture.fault:
+            return None
+        placed = placer.place(self.picture.name, self.picture.size)
+        if isinstance(placed, LeftOut):
+            return None
+        try:
+            made = await make_preview(info.context.parts, self.dataset, self.picture, placed)
+        except (CannotMake, Overloaded) as error:
+            raise InvalidInput(f"{self.path!r} cannot be shown as training sees it: {error}") from error
+        if made is None:
+            return None
+        left, top, right, bottom = placed.region
+        return ImagePreview(
+            url=made.url,
+            width=placed.target.width,
+            height=placed.target.height,
+            region=ImageRegion(x=left, y=top, width=right - left, height=bottom - top),
+            intermediary=ImageSize(width=placed.intermediary.width, height=placed.intermediary.height),
+            captions=list(made.captions),
+        )
 
     @classmethod
     def of(

@@ -12,6 +12,7 @@ from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuer
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
 from service.graphql.dataset_captions import CaptionMutation
+from service.graphql.dataset_exclusion import ExclusionMutation
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
@@ -59,7 +60,15 @@ Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, CaptionMutation, RunMutation),
+        *(
+            SecretMutation,
+            EnvironmentMutation,
+            ImportMutation,
+            DatasetMutation,
+            CaptionMutation,
+            ExclusionMutation,
+            RunMutation,
+        ),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription, ScanSubscription))

@@ -8,12 +8,13 @@ import asyncio
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from domain.config.buckets import Placement
 from domain.config.secrets import is_secret_key
 from domain.config.variables import resolve_variables
 from service.parts import Parts
@@ -80,6 +81,25 @@ async def make(parts: Parts, dataset: DatasetRow, row: PictureRow, version: str,
         await parts.pictures.make(request | {"do": kind, "edge": THUMBNAIL_EDGE})
         await asyncio.to_thread(prune, parts.settings.thumbnails, out)
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    url: str
+    captions: tuple[str, ...]
+
+
+async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, placement: Placement) -> Preview | None:
+    """None for what may not be shown. Raises CannotMake, Overloaded."""
+    config = resolve_variables(dataset.config, parts.settings.config_variables)
+    local = await asyncio.to_thread(local_file, parts, config, row.name)
+    if row.fault == "outside" or (local is None and is_local(config)):
+        return None
+    version = local[1] if local else row.version
+    out = made_file(parts, dataset.id, told=(row.key, version, placement))
+    request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
+    answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
+    return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", tuple(answer["captions"]))
 
 
 def made_file(parts: Parts, dataset_id: UUID, *, told: object) -> Path:

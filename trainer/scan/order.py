@@ -44,7 +44,8 @@ class Order:
     @property
     def source(self) -> Mapping[str, Any]:
         """What decides which pictures a name stands for."""
-        return {key: value for key, value in self.written.items() if key in SourceOptions.model_fields}
+        deciding = SourceOptions.model_fields.keys() - {"id", "disabled", "excluded_images"}
+        return {key: value for key, value in self.written.items() if key in deciding}
 
 
 def read_order(folder: Path, *, secrets: Mapping[str, str], environment: Mapping[str, str]) -> Order:
