@@ -76,6 +76,15 @@ class Settings:
         """What is being received."""
         return self.workspace / "uploads"
 
+    def scans(self) -> Path:
+        """What is known of the pictures of datasets; may be deleted at any time."""
+        return self.workspace / "scans"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small copies of pictures; may be deleted at any time."""
+        return self.workspace / "thumbnails"
+
     @property
     def allowed_paths(self) -> tuple[Path, ...]:
         """The folders that everybody who may write a configuration can name in it."""
