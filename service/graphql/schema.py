@@ -11,9 +11,9 @@ from service.graphql.audit import AuditQuery
 from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
-from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.dataset_captions import CaptionMutation
 from service.graphql.dataset_exclusion import ExclusionMutation
+from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
