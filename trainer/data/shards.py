@@ -27,7 +27,7 @@ class Shard:
     def __init__(self, path: Path) -> None:
         """Raises DamagedShard, and FileNotFoundError."""
         try:
-            self._file: Any = safe_open(path, framework="pt")  # its stubs say nothing
+            self._file = _opened(path)
             self._checksums: dict[str, str] = json.loads((self._file.metadata() or {})[CHECKSUMS])
             self._names: dict[str, list[str]] = {key: [] for key in self._checksums}
             for written in self._file.keys():  # noqa: SIM118 - it is no mapping
@@ -53,6 +53,11 @@ class Shard:
         return tensors
 
 
+def _opened(path: Path) -> Any:
+    """Its methods have no types."""
+    return safe_open(path, framework="pt")
+
+
 def write_shard(path: Path, entries: Mapping[str, Tensors]) -> None:
     """All of it or nothing, also when the machine loses power."""
     tensors = {f"{key}/{name}": tensor for key, entry in entries.items() for name, tensor in entry.items()}
@@ -73,5 +78,6 @@ def checksum_of(tensors: Mapping[str, Tensor]) -> str:
     digest = blake2b(digest_size=8)
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        raw: Any = tensor.reshape(-1).view(torch.uint8).numpy()
+        digest.update(raw)
     return digest.hexdigest()
