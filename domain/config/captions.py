@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from domain.config.dataset import DatasetConfig
-from domain.config.parts.captions import CaptionStrategy
+from domain.config.parts.captions import CaptionOptions, CaptionStrategy
 from domain.config.parts.dataset_captions import CaptionShuffle
-from domain.config.training import TrainingConfig
 
 TEXT_ENDINGS = (".txt", ".caption")
 """Of the file beside a picture with its captions, in the order in which they count."""
@@ -67,8 +66,8 @@ class CaptionRules:
         return not self.only_instance_prompt and self.strategy != "instanceprompt"
 
 
-def caption_rules_of(dataset: DatasetConfig, config: TrainingConfig, *, filters: Sequence[str] = ()) -> CaptionRules:
-    """filters: the entries of the dataset's filter list, see filters_of and read from its file where it names one.
+def caption_rules_of(dataset: DatasetConfig, config: CaptionOptions, *, filters: Sequence[str] = ()) -> CaptionRules:
+    """config: the environment's. filters: the entries of the dataset's filter list, see filters_of and read from its file where it names one.
 
     Raises ValueError for an instance prompt that is missing where it is needed, and for a filter that cannot be.
     """
@@ -181,7 +180,7 @@ def _first(own: bool | None, fallback: bool) -> bool:
     return fallback if own is None else own
 
 
-def _dropout(dataset: DatasetConfig, config: TrainingConfig) -> float:
+def _dropout(dataset: DatasetConfig, config: CaptionOptions) -> float:
     own = dataset.caption_dropout_probability
     return config.caption_dropout_probability if own is None else own
 

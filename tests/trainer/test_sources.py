@@ -68,6 +68,18 @@ def captions_at(path: Path, **options: Any) -> tuple[str, ...]:
     return captions_of(picture_at(path), read_caption_rules(dataset_at(path.parent, **options), CONFIG))
 
 
+def test_excluded_pictures_are_not_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.png", "b.png", "deep/c.png"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    dataset = dataset_at(tmp_path, excluded_images=["a.png", "deep/c.png", "gone.png"])
+    found = found_in(dataset)
+    assert ([sample.picture.name for sample in found.samples], found.left_out) == (["b.png"], ())
+    everything = dataset_at(tmp_path, excluded_images=["a.png", "b.png", "deep/c.png"])
+    with pytest.raises(TrainingError, match="all 3 pictures of dataset 'ink' are in excluded_images"):
+        found_in(everything)
+
+
 def test_every_line_of_the_text_file_is_a_caption(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffa cat\r\n\r\n  a café  \n".encode())
     assert captions_at(tmp_path / "a.png") == ("a cat", "a café")

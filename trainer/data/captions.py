@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS, CaptionRules, caption_rules_of, captions_from, filters_of
 from domain.config.dataset import DatasetConfig
-from domain.config.training import TrainingConfig
+from domain.config.parts.captions import CaptionOptions
 from trainer.data.sources.source import Picture, captions_in
 from trainer.errors import TrainingError
 
@@ -16,8 +16,8 @@ CAPTION_KEYS = ("caption", "captions", "text", "prompt")
 MAX_FILTER_BYTES = 1 << 20
 
 
-def read_caption_rules(dataset: DatasetConfig, config: TrainingConfig) -> CaptionRules:
-    """Raises TrainingError."""
+def read_caption_rules(dataset: DatasetConfig, config: CaptionOptions) -> CaptionRules:
+    """config: of the environment; without one, its defaults. Raises TrainingError."""
     try:
         return caption_rules_of(dataset, config, filters=filters_of(dataset) or _filters_in_file(dataset))
     except ValueError as error:

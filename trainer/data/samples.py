@@ -40,8 +40,13 @@ def read_samples(
 ) -> Found:
     """number: the dataset's place. Raises TrainingError when its source is missing or holds nothing to train on."""
     source = source_of(dataset)
+    excluded = frozenset(dataset.excluded_images or ())
     samples, left_out = [], []
+    num_excluded = 0
     for picture in source.pictures():
+        if picture.name in excluded:
+            num_excluded += 1
+            continue
         placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
         if isinstance(placed, Placement):
             samples.append(
@@ -56,6 +61,10 @@ def read_samples(
         else:
             left_out.append(placed)
     if not samples:
+        if num_excluded and not left_out:
+            raise TrainingError(
+                f"all {num_excluded} pictures of dataset {dataset.id!r} are in excluded_images; take some out of it"
+            )
         raise TrainingError(nothing_left(dataset, left_out) if left_out else _nothing_found(dataset, source))
     left_out += source.left_out()
     return Found(tuple(samples), tuple(left_out))

@@ -65,6 +65,10 @@ class AddressList(Source):
     def read_beside(self, name: str, ending: str) -> bytes | None:
         return None if self._address_of(name) else self._beside.read_beside(name, ending)
 
+    def file_of(self, name: str) -> Path | None:
+        address = self._address_of(name)
+        return self._downloads.path_of(address) if address else self._beside.file_of(name)
+
     def captions_of(self, name: str) -> tuple[str, ...]:
         return self._read().get(name, ())
 
@@ -76,8 +80,8 @@ class AddressList(Source):
         return shown(address) if address else self._beside.place_of(name)
 
     def _picture(self, name: str) -> Picture:
-        """A download never changes: another address is another name."""
-        version = "downloaded" if self._address_of(name) else self._beside.picture(name).version
+        """A download never changes: another address is another name. As a place alone, addresses may look alike."""
+        version = name if self._address_of(name) else self._beside.picture(name).version
         return Picture(source=self, name=name, version=version)
 
     def _address_of(self, name: str) -> str | None:

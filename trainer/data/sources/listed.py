@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO
 
 from domain.config.buckets import Size
@@ -51,6 +52,9 @@ class ListedFolder(Source):
 
     def read_beside(self, name: str, ending: str) -> bytes | None:
         return self._folder.read_beside(name, ending)
+
+    def file_of(self, name: str) -> Path | None:
+        return self._folder.file_of(name)
 
     def captions_of(self, name: str) -> tuple[str, ...]:
         entry = self._entries.get(self._key(name))

@@ -19,6 +19,7 @@ class LocalFolder(Source):
         self._folder = folder
         self._dataset = dataset
         self._metadata: Metadata | None = None
+        self._tables: list[str] | None = None
 
     def __str__(self) -> str:
         return f"the folder {self._folder}"
@@ -43,6 +44,17 @@ class LocalFolder(Source):
     def read_beside(self, name: str, ending: str) -> bytes | None:
         path = (self._folder / name).with_suffix(ending)
         return path.read_bytes() if path.is_file() else None
+
+    def version_beside(self, name: str, ending: str) -> str | None:
+        return self._version(str(PurePosixPath(name).with_suffix(ending)))
+
+    def version_of_captions(self) -> str | None:
+        if self._tables is None:
+            self._tables = sorted(name for name in self._names() if is_metadata(name))
+        return ",".join(f"{name}:{self._version(name)}" for name in self._tables)
+
+    def file_of(self, name: str) -> Path | None:
+        return self._folder / name
 
     def captions_of(self, name: str) -> tuple[str, ...]:
         if self._metadata is None:
