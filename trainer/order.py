@@ -66,9 +66,10 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
     config = settled(check_training(spec.config, before={}))
     check_startable(config)
-    datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
+    checked = [check_dataset(written, before={}) for written in spec.datasets]
+    datasets = tuple(dataset for dataset in checked if dataset.is_trained_on)
     if not datasets:
-        raise TrainingError("the run has no dataset; add one with pictures to the environment")
+        raise TrainingError("the run has no dataset to train on; add one with pictures to the environment")
     for dataset in datasets:
         problems = tuple(start_problems(dataset, config))
         if problems:

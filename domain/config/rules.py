@@ -64,6 +64,8 @@ def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozens
 
 def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
     """What keeps a run from starting with a dataset in this environment, although both can be kept."""
+    if not dataset.is_trained_on:
+        return
     yield from _relative_paths(dataset)
     for key in REQUIRED_KEYS.get(dataset.type, ()):
         if not getattr(dataset, key):

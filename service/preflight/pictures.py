@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from domain.config.buckets import Geometry, LeftOut, Size, picture_seed, place
+from domain.config.buckets import Geometry, LeftOut, Size, chosen_names, picture_seed, place
 from domain.config.captions import JSON_ENDING, METADATA_FILES, TEXT_ENDINGS, CaptionRules
 from domain.config.dataset import DatasetConfig
 from service.database import Database
@@ -39,7 +39,7 @@ MAX_NAMED = 3
 @dataclass(slots=True)
 class Folder:
     """What a dataset's pictures come to. buckets: pictures by target size. left_out, unreadable, uncaptioned: how many,
-    and the first few by name. num_unknown: pictures whose size was not looked at for want of time."""
+    and the first few by name. sizes: by name, where only some are drawn of them. num_unknown: pictures whose size was not looked at for want of time."""
 
     num_images: int = 0
     buckets: Counter[Size] = field(default_factory=Counter)
@@ -50,11 +50,12 @@ class Folder:
     num_uncaptioned: int = 0
     uncaptioned: list[str] = field(default_factory=list)
     num_unknown: int = 0
+    sizes: dict[str, Size] = field(default_factory=dict)
 
     def scaled(self) -> dict[Size, int]:
         """The buckets as they would be if the pictures that nobody looked at were like the others."""
         known = self.num_images - self.num_unknown
-        if not self.num_unknown or not known:
+        if not self.num_unknown or not known or self.sizes:
             return dict(self.buckets)
         return {size: max(1, round(count * self.num_images / known)) for size, count in self.buckets.items()}
 
@@ -79,6 +80,9 @@ def look_at(
                 found.num_unknown += 1
             else:
                 _sort_in(found, path, sizes[path], dataset=dataset, geometry=geometry, seed=seed)
+    if dataset.max_num_samples is not None:
+        chosen = chosen_names(found.sizes, dataset=dataset.id, limit=dataset.max_num_samples)
+        found.buckets = Counter(found.sizes[name] for name in chosen)
     return found
 
 
@@ -124,6 +128,8 @@ def _sort_in(
             found.left_out.append(f"{name} {placed.message}")
     else:
         found.buckets[placed.target] += 1
+        if dataset.max_num_samples is not None:
+            found.sizes[name] = placed.target
 
 
 def _name(names: list[str], path: Path, root: Path) -> None:

@@ -241,7 +241,11 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            good.append((row, dataset))
+            if dataset.is_trained_on:
+                good.append((row, dataset))
+    if not good and not findings:
+        message = f"the environment {environment.name!r} has no dataset that is trained on; add one, or switch one on"
+        findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
 
 

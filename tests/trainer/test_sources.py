@@ -80,6 +80,22 @@ def test_excluded_pictures_are_not_trained_on(tmp_path: Path) -> None:
         found_in(everything)
 
 
+def test_limit_draws_the_same_pictures_whatever_else_comes(tmp_path: Path) -> None:
+    for number in range(40):
+        Image.new("RGB", (64, 64)).save(tmp_path / f"{number:02}.png")
+
+    def drawn(name: str = "ink") -> set[str]:
+        dataset = DatasetConfig(id=name, instance_data_dir=str(tmp_path), max_num_samples=10)
+        return {sample.picture.name for sample in found_in(dataset).samples}
+
+    before = drawn()
+    assert len(before) == 10
+    assert before != drawn("other")
+    (tmp_path / max(before)).unlink()
+    (tmp_path / min({f"{number:02}.png" for number in range(40)} - before)).unlink()
+    assert len(drawn() & before) == 9
+
+
 def test_every_line_of_the_text_file_is_a_caption(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffa cat\r\n\r\n  a café  \n".encode())
     assert captions_at(tmp_path / "a.png") == ("a cat", "a café")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.config.buckets import Geometry, LeftOut, Placement, picture_seed, place
+from domain.config.buckets import Geometry, LeftOut, Placement, chosen_names, picture_seed, place
 from domain.config.captions import CaptionRules
 from domain.config.dataset import PICTURE_ENDINGS, DatasetConfig
 from trainer.data.captions import NO_CAPTION, captions_of
@@ -67,6 +67,10 @@ def read_samples(
             )
         raise TrainingError(nothing_left(dataset, left_out) if left_out else _nothing_found(dataset, source))
     left_out += source.left_out()
+    if dataset.max_num_samples is not None:
+        names = (sample.picture.name for sample in samples)
+        chosen = chosen_names(names, dataset=dataset.id, limit=dataset.max_num_samples)
+        samples = [sample for sample in samples if sample.picture.name in chosen]
     return Found(tuple(samples), tuple(left_out))
 
 

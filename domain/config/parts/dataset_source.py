@@ -86,7 +86,12 @@ class SourceOptions(Part):
         help="local: a folder on the machine that trains. aws: a bucket that speaks S3. csv: addresses in a table. huggingface: a dataset "
         "of the Hub, or a copy of one. webshart: .tar archives, as WebDataset has them.",
     )
-    dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
+    dataset_type: DatasetType = option(
+        "image",
+        label="Kind",
+        usable=["image", *sorted(EMBED_TYPES)],
+        help="What the dataset holds. Those of embeds say where another tool keeps encodings, and are left out.",
+    )
     instance_data_dir: str = option(
         "",
         label="Folder",
@@ -105,7 +110,6 @@ class SourceOptions(Part):
         False,
         label="Left out",
         advanced=True,
-        later=True,
         aliases=["disable"],
         help="Keep the dataset, but do not train on it.",
     )

@@ -26,7 +26,6 @@ class UseOptions(Part):
         None,
         label="At most",
         advanced=True,
-        later=True,
         ge=1,
         unit="pictures",
         help="Train on that many of the pictures, always the same ones.",
