@@ -17,7 +17,7 @@ from trainer.errors import TrainingError
 class Sample:
     """One picture with the captions it may be shown with, and its size and cut. dataset: its place.
 
-    caption_dropout: how often it is shown without any.
+    caption_dropout: how often it is shown without any. mask: where the loss counts, see trainer/data/masks.py.
     """
 
     picture: Picture
@@ -25,6 +25,7 @@ class Sample:
     caption_dropout: float
     placement: Placement
     dataset: int
+    mask: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

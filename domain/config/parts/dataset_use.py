@@ -68,6 +68,7 @@ class UseOptions(Part):
         kind="json",
         advanced=True,
         later=True,
+        decisive=True,
         help="The datasets that hold a conditioning picture of the same name for each picture.",
     )
     conditioning_type: Literal["controlnet", "mask", "reference_strict", "reference_loose"] | None = option(
