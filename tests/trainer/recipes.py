@@ -406,6 +406,42 @@ def krea2(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(torch.cat(predictions), _packed(noise - latents))
 
 
+def wan(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts: padding becomes zeros."""
+    latents = _frame_latents(pipe, fixed).unsqueeze(2)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas),
+        timestep=1000 * sigmas,
+        encoder_hidden_states=embeds * mask.unsqueeze(-1),
+    ).sample
+    return mse_loss(prediction, noise - latents)
+
+
+def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, with noise levels shifted as it does at this size; T5 reads padding, the denoiser not."""
+    mode = pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode()
+    mean, std = (each.view(1, -1, 1, 1, 1) for each in (pipe.vae.latents_mean, pipe.vae.latents_std))
+    latents = (mode - mean) / std
+    noise = fixed.noise(latents.shape[1:])
+    # 4 tokens, on the line from 0.95 at 256 to 2.05 at 4096.
+    sigmas = fixed.sigmas(shift=math.exp(0.95 + (4 - 256) / (4096 - 256) * (2.05 - 0.95)))
+    embeds = _t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    _, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas).flatten(2).transpose(1, 2),
+        encoder_hidden_states=embeds,
+        timestep=1000 * sigmas,
+        encoder_attention_mask=mask,
+        num_frames=1,
+        height=2,
+        width=2,
+        rope_interpolation_scale=(8 / 25, 32, 32),
+    ).sample
+    return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
+
+
 # ---- text and latents
 
 
@@ -514,6 +550,8 @@ RECIPES: dict[str, Recipe] = {
     "auraflow": auraflow,
     "cosmos": cosmos,
     "ernie": ernie,
+    "wan": wan,
+    "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,
     "krea2": krea2,
