@@ -1,6 +1,9 @@
 """From an image file to the upright RGB picture that is trained on, cut and scaled to its aspect bucket."""
 
 import struct
+from hashlib import blake2b
+from io import BytesIO
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -12,6 +15,9 @@ DECODING_ERRORS = (
     Image.DecompressionBombError,
 )
 """What Pillow raises for files that are no pictures, cut short or damaged."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+"""What a file may hold, whatever it is called. Pillow knows more, some of which it gives to other programs to read."""
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -35,21 +41,33 @@ class UnreadablePicture(Exception):
 def size_of(picture: Picture) -> Size:
     """Of the upright picture, from the beginning of the file. Raises UnreadablePicture."""
     try:
-        with picture.open() as opened, Image.open(opened) as file:
+        with picture.open() as opened, Image.open(opened, formats=FORMATS) as file:
             width, height = file.size
-            return Size(height, width) if _orientation(file) in ON_ITS_SIDE else Size(width, height)
+            return Size(height, width) if orientation_of(file) in ON_ITS_SIDE else Size(width, height)
     except DECODING_ERRORS as error:
         raise _unreadable(picture, error) from error
 
 
-def read_picture(picture: Picture, placement: Placement) -> Image.Image:
+def digest_of_file(file: BinaryIO) -> str:
+    digest = blake2b(digest_size=16)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def read_picture(picture: Picture, placement: Placement, *, digest: str | None = None) -> Image.Image:
     """The picture upright, in RGB on white, the placement's region of it scaled to its target.
 
-    Raises UnreadablePicture, also for one that has another size than it was placed by.
+    Raises UnreadablePicture, also for one that has another size than it was placed by, or another digest than the given.
     """
     try:
-        with picture.open() as opened, Image.open(opened) as file:
-            orientation = _orientation(file)
+        with picture.open() as opened:
+            content = BytesIO(opened.read())
+        if digest is not None and digest_of_file(content) != digest:
+            raise UnreadablePicture(f"{picture} was changed while it was looked at")
+        content.seek(0)
+        with Image.open(content, formats=FORMATS) as file:
+            orientation = orientation_of(file)
             file.load()
             upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     except DECODING_ERRORS as error:
@@ -59,7 +77,7 @@ def read_picture(picture: Picture, placement: Placement) -> Image.Image:
     return upright.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
 
 
-def _orientation(file: Image.Image) -> int:
+def orientation_of(file: Image.Image) -> int:
     """As the beginning of the file tells it: PNG's own method decodes all pixels to look for it behind them."""
     orientation: int = Image.Image.getexif(file).get(ORIENTATION, 1)
     return orientation
