@@ -6,7 +6,7 @@ Written from what the examples publish, with the pipeline's parts alone: nothing
 import inspect
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,17 +134,33 @@ def z_image(pipe: Any, fixed: Fixed) -> Tensor:
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     noisy = _noised(latents, noise, sigmas)
     predictions = []
-    for place, caption in enumerate(fixed.captions):
-        told = [{"role": "user", "content": caption}]
-        chat = pipe.tokenizer.apply_chat_template(
-            told, tokenize=False, add_generation_prompt=True, enable_thinking=True
-        )
-        ids = pipe.tokenizer(chat, return_tensors="pt").input_ids
-        embeds = pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-2][0]
+    for place, embeds in enumerate(_alone(pipe, fixed)):
         time = (1000 - 1000 * sigmas[place : place + 1]) / 1000
         (prediction,) = pipe.transformer([noisy[place].unsqueeze(1)], time, [embeds], return_dict=False)[0]
         predictions.append(-prediction.squeeze(1))
     return mse_loss(torch.stack(predictions), noise - latents)
+
+
+def z_image_omni(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts when it begins with no pictures: each sample is a list of one picture, which is noisy."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    noisy = _noised(latents, noise, sigmas)
+    predictions = []
+    for place, embeds in enumerate(_alone(pipe, fixed)):
+        told = {"siglip_feats": [None], "image_noise_mask": [[1]]}
+        time = (1000 - 1000 * sigmas[place : place + 1]) / 1000
+        (prediction,) = pipe.transformer([[noisy[place].unsqueeze(1)]], time, [[embeds]], **told, return_dict=False)[0]
+        predictions.append(-prediction.squeeze(1))
+    return mse_loss(torch.stack(predictions), noise - latents)
+
+
+def _alone(pipe: Any, fixed: Fixed) -> Iterator[Tensor]:
+    """The last layer but one of Qwen3, of each caption without padding."""
+    for caption in fixed.captions:
+        told = f"<|im_start|>user\n{caption}<|im_end|>\n<|im_start|>assistant\n"
+        ids = pipe.tokenizer(told, return_tensors="pt").input_ids
+        yield pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-2][0]
 
 
 def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
@@ -541,6 +557,7 @@ RECIPES: dict[str, Recipe] = {
     "flux-schnell": flux_schnell,
     "sd3": sd3,
     "z_image": z_image,
+    "z_image_omni": z_image_omni,
     "qwen_image": qwen_image,
     "flux2": flux2,
     "flux2-klein": flux2_klein,

@@ -56,6 +56,7 @@ from diffusers import (
     UniPCMultistepScheduler,
     WanPipeline,
     WanTransformer3DModel,
+    ZImageOmniPipeline,
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
@@ -462,20 +463,38 @@ def sd3() -> StableDiffusion3Pipeline:
     )
 
 
+def z_image_transformer(**options: Any) -> ZImageTransformer2DModel:
+    return ZImageTransformer2DModel(
+        in_channels=4,
+        dim=32,
+        n_layers=1,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=32,
+        axes_dims=[8, 4, 4],
+        axes_lens=[256, 32, 32],
+        **options,
+    )
+
+
+def z_image_omni() -> ZImageOmniPipeline:
+    tokenizer = qwen_tokenizer()
+    return ZImageOmniPipeline(
+        transformer=z_image_transformer(siglip_feat_dim=16),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=Qwen3Model(qwen3_config(tokenizer)),
+        tokenizer=tokenizer,
+        siglip=None,
+        siglip_processor=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
 def z_image() -> ZImagePipeline:
     tokenizer = qwen_tokenizer()
     return ZImagePipeline(
-        transformer=ZImageTransformer2DModel(
-            in_channels=4,
-            dim=32,
-            n_layers=1,
-            n_refiner_layers=1,
-            n_heads=2,
-            n_kv_heads=2,
-            cap_feat_dim=32,
-            axes_dims=[8, 4, 4],
-            axes_lens=[256, 32, 32],
-        ),
+        transformer=z_image_transformer(),
         vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=Qwen3Model(qwen3_config(tokenizer)),
         tokenizer=tokenizer,
@@ -921,7 +940,7 @@ DRAWING = {"validation_prompt": "a red square", "validation_negative_prompt": "a
 
 
 def with_guidance(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
-    return pipeline("a red square", negative_prompt="a cat", guidance_scale=3.0, **options)
+    return pipeline(prompt="a red square", negative_prompt="a cat", guidance_scale=3.0, **options)
 
 
 def with_guidance_and_tokens(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
@@ -997,6 +1016,12 @@ SMALL = {
     ),
     "sd3": SmallFamily(build=sd3, draw=with_guidance_and_tokens),
     "z_image": SmallFamily(build=z_image, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 96}),
+    "z_image_omni": SmallFamily(
+        build=z_image_omni,
+        draw=with_guidance_and_tokens,
+        without=("siglip", "siglip_processor"),
+        options={"tokenizer_max_length": 96},
+    ),
     "qwen_image": SmallFamily(build=qwen_image, draw=with_second_pass, options={"tokenizer_max_length": 512}),
     "flux2": SmallFamily(
         build=flux2,

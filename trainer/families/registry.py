@@ -22,6 +22,7 @@ from trainer.families.sdxl import StableDiffusionXL
 from trainer.families.stable_diffusion import StableDiffusion
 from trainer.families.wan import Wan
 from trainer.families.z_image import ZImage
+from trainer.families.z_image_omni import ZImageOmni
 
 FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sdxl": StableDiffusionXL,
@@ -45,4 +46,5 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "ernie": Ernie,
     "krea2": Krea2,
     "longcat_image": LongCatImage,
+    "z_image_omni": ZImageOmni,
 }
