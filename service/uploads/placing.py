@@ -58,16 +58,14 @@ def _try(group: Sequence[Staged], number: int) -> list[Placed] | None:
     placed: list[Placed] = []
     for each in group:
         name = numbered(each.name, number)
-        if _link(each, name):
-            made.append(each)
-            placed.append(Placed(name, is_duplicate=False))
-            continue
-        found = _compare(each, name)
-        if found is None:
+        is_own = True if _link(each, name) else _compare(each, name)
+        if is_own is None:
             for other in made:
                 os.unlink(numbered(other.name, number), dir_fd=other.target)
             return None
-        placed.append(Placed(name, is_duplicate=not found))
+        if is_own:
+            made.append(each)
+        placed.append(Placed(name, is_duplicate=not is_own))
     return placed
 
 

@@ -135,6 +135,13 @@ def test_what_is_in_the_way_stays(tmp_path: Path) -> None:
     assert list((tmp_path / "outside").iterdir()) == []
 
 
+def test_large_archives_have_another_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    file = packed({"a.txt": b"a", "b.txt": b"b"})
+    assert b"PK\x06\x06" in file.getvalue()
+    assert unpack(io.BytesIO(b"a program before it" + file.getvalue()), tmp_path / "folder").added == ["a.txt", "b.txt"]
+
+
 # ---- odd names
 
 
@@ -346,8 +353,8 @@ def test_archive_is_refused_as_a_whole(tmp_path: Path, make: Callable[[], io.Byt
 def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
     """A child dies before the first thing that it does to the disk, another before the second, and so on."""
     entries = {
-        "cat.png": picture(2),
         "cat.txt": b"a cat",
+        "cat.png": picture(2),
         "deep/er/dog.png": picture(3),
         "same.png": picture(4),
         "fake.png": b"no",

@@ -13,9 +13,18 @@ from typing import Any
 import httpx
 import pytest
 
+from domain.access import LEVELS, Actor, Rights
+from domain.application import SimpleTuner
+from domain.errors import InvalidInput
+from service.access.administration import create_user
+from service.database import Database
+from service.read_models.audit import EVERYTHING, list_entries
+from service.settings import read_settings
 from service.uploads.placing import Staged, place_together
+from service.uploads.reception import Offer, Reception
+from service.uploads.recording import record_added
 from tests.service.conftest import Script, Server, free_port, set_up
-from tests.service.people import Household
+from tests.service.people import CONSOLE, PASSWORD, Household
 from tests.service.uploading import TYPE, Tus, noise, picture
 
 MAX_GROWTH_BYTES = 60 << 20
@@ -185,6 +194,29 @@ def test_what_is_not_what_it_is_called_is_refused(tus: Tus, filename: str, conte
 def test_what_is_taken(tus: Tus, filename: str, content: bytes) -> None:
     assert tus.send(filename, content)["report"]["added"] == [filename]
     assert (tus.folder / filename).read_bytes() == content
+
+
+def test_uploads_are_kept_and_told_of_on_both_databases(
+    database: Database, application: SimpleTuner, tmp_path: Path
+) -> None:
+    settings = read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path), "SIMPLETUNER_MAX_UPLOAD_GB": "1000000000"})
+    reception = Reception(settings, database, application)
+    user_id = create_user(
+        application, CONSOLE, email="a@example.org", username="anna", password=PASSWORD, levels=["researcher"]
+    )
+    actor, rights = Actor(user_id=user_id, via="key x", address="1.2.3.4"), Rights(user_id, LEVELS["researcher"])
+    offers = [Offer(path=".", filename=f"{n}.txt", size_bytes=0, extract=False) for n in range(3)]
+    ids = [reception.begin(actor, rights, offer) for offer in offers]
+    rows = [reception.find(upload_id) for upload_id in ids]
+    assert [row and (row.state.value, row.report.added) for row in rows] == [("done", [f"{n}.txt"]) for n in range(3)]
+    for _ in range(2):
+        record_added(application, database)
+    with database.reading() as session:
+        entries = [entry for _, entry in list_entries(session, EVERYTHING, first=50, after=None).items]
+    told = [entry for entry in entries if entry.action == "user.files_added"]
+    assert [(entry.actor_id, entry.via, entry.address) for entry in told] == [(user_id, "key x", "1.2.3.4")]
+    with pytest.raises(InvalidInput, match=r"the disk .* has room for"):
+        reception.begin(actor, rights, Offer(path=".", filename="a.zip", size_bytes=10**17, extract=True))
 
 
 # ---- the protocol
