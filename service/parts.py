@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from domain.application import SimpleTuner
 from service.database import Database
 from service.live.bell import Bell
+from service.scans.maker import PictureMaker
 from service.secrets.vault import Vault
 from service.settings import Settings
 from service.uploads.reception import Reception
@@ -26,6 +27,7 @@ class Parts:
     bell: Bell
     vault: Vault
     uploads: Reception
+    pictures: PictureMaker
     store_id: UUID
 
 

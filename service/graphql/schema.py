@@ -11,6 +11,8 @@ from service.graphql.audit import AuditQuery
 from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
+from service.graphql.dataset_captions import CaptionMutation
+from service.graphql.dataset_exclusion import ExclusionMutation
 from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
@@ -23,6 +25,7 @@ from service.graphql.policy import PolicyMutation, PolicyQuery
 from service.graphql.preflight import PreflightQuery
 from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
+from service.graphql.scan import ScanSubscription
 from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
@@ -60,11 +63,12 @@ Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
+        *(SecretMutation, EnvironmentMutation, ImportMutation, RunMutation),
+        *(DatasetMutation, CaptionMutation, ExclusionMutation),
         *(DirectoryMutation, UploadMutation),
     ),
 )
-Subscription = merge_types("Subscription", (RunSubscription,))
+Subscription = merge_types("Subscription", (RunSubscription, ScanSubscription))
 
 
 class Schema(strawberry.Schema):
