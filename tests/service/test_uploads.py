@@ -96,6 +96,23 @@ def test_same_file_is_kept_once_and_another_gets_a_new_name(tus: Tus) -> None:
     }
 
 
+def test_caption_follows_its_picture_to_a_new_name(tus: Tus) -> None:
+    tus.send("cat.JPG", picture(1, format="JPEG"))
+    tus.send("cat.JPG", picture(2, format="JPEG"))
+    assert tus.send("cat.txt", b"another cat")["report"]["added"] == ["cat (2).txt"]
+    tus.send("cat.JPG", picture(1, format="JPEG"))
+    assert tus.send("cat.txt", b"a cat")["report"]["added"] == ["cat.txt"]
+
+
+def test_folder_that_is_gone_is_said(tus: Tus) -> None:
+    upload = tus.begun("cat.png", len(picture()))
+    tus.folder.rmdir()
+    answer = tus.patch(upload["url"], 0, picture())
+    assert (answer.status_code, tus.state(upload)["state"]) == (422, "REFUSED")
+    assert "there is no folder" in answer.json()["errors"][0]["message"]
+    assert tus.request("HEAD", upload["url"]).status_code == 410
+
+
 def test_a_link_of_that_name_is_not_followed(tus: Tus) -> None:
     outside = tus.script.server.workspace / "precious.png"
     (tus.folder / "cat.png").symlink_to(outside)
