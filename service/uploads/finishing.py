@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from domain.config.dataset import PICTURE_ENDINGS
 from domain.errors import Refusal
 from service.browsing.names import number_in, split_ending
@@ -63,6 +65,8 @@ class Finishing:
             report = work(row)
         except Interrupted:
             return
+        except SQLAlchemyError:
+            raise
         except Unfit as unfit:
             self._refuse(row, f"{row.filename!r:.200} {unfit.reason}")
         except Refusal as refusal:

@@ -2,10 +2,8 @@
 
 import io
 import os
-import signal
 import stat
 import struct
-import sys
 import time
 import unicodedata
 import zipfile
@@ -28,13 +26,11 @@ from service.uploads.kinds import Unfit
 from service.uploads.records import MAX_NAMED, Report
 from service.uploads.unpacking import Unpacking, remove_staging
 from tests.service.conftest import Server, set_up
-from tests.service.uploading import Tus, picture
+from tests.service.uploading import Tus, killed_at, picture
 
 GB = 1 << 30
 UPLOAD_ID = UUID(int=5)
 FOREVER: Callable[[float], None] = lambda progress: None  # noqa: E731
-ON_DISK = frozenset({"os.link", "os.remove", "os.rename", "os.mkdir", "open"})
-"""What Python tells its auditors of before it happens."""
 
 
 @pytest.fixture(autouse=True)
@@ -379,28 +375,6 @@ def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
         assert asdict(unpack(file, folder)) == asdict(report), moment
         assert tree(folder) == tree(whole), moment
     assert moment > 30
-
-
-def killed_at(moment: int, work: Callable[[], object]) -> bool:
-    """Whether a child process that does the work was killed before it was through."""
-    child = os.fork()
-    if child == 0:
-        left = moment
-
-        def listen(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal left
-            if event in ON_DISK:
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(listen)
-        try:
-            work()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
 
 
 def test_service_that_is_killed_while_it_unpacks_goes_on(new_server: Callable[..., Server]) -> None:

@@ -19,13 +19,18 @@ from domain.errors import InvalidInput
 from service.access.administration import create_user
 from service.database import Database
 from service.read_models.audit import EVERYTHING, list_entries
-from service.settings import read_settings
+from service.read_models.projection import project
+from service.settings import Settings, read_settings
+from service.store import open_application
+from service.uploads.finishing import Finishing
+from service.uploads.part_files import PartFiles
 from service.uploads.placing import Staged, place_together
 from service.uploads.reception import Offer, Reception
 from service.uploads.recording import record_added
-from tests.service.conftest import Script, Server, free_port, set_up
-from tests.service.people import CONSOLE, PASSWORD, Household
-from tests.service.uploading import TYPE, Tus, noise, picture
+from service.uploads.records import Report, UploadRow, find_upload
+from tests.service.conftest import AUDIT_KEY, Script, Server, free_port, set_up
+from tests.service.people import CONSOLE, PASSWORD, SEES_ALL, Household
+from tests.service.uploading import TYPE, Tus, killed_at, noise, picture
 
 MAX_GROWTH_BYTES = 60 << 20
 
@@ -494,6 +499,58 @@ def test_kill_in_mid_upload_loses_nothing_that_was_acknowledged(new_server: Call
     while added_files(script) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     assert added_files(script) == wanted
+
+
+def test_kill_at_any_moment_of_finishing_changes_nothing(tmp_path: Path) -> None:
+    """A child dies before the first thing that it does to the disk, another before the second, and so on."""
+    moment, was_killed = 0, True
+    while was_killed:
+        moment += 1
+        settings = read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path / str(moment))})
+        (settings.datasets / "cats").mkdir(parents=True)
+        (settings.datasets / "cats/cat.png").write_bytes(picture(1))
+        row = begun_beside(settings)
+        was_killed = killed_at(moment, lambda settings=settings, row=row: finish_beside(settings, row))  # type: ignore[misc]
+        report = finish_beside(settings, row)
+        assert (report.added, report.num_duplicates) == (["cat (2).png"], 0), moment
+        assert {path.name: path.read_bytes() for path in (settings.datasets / "cats").iterdir()} == {
+            "cat.png": picture(1),
+            "cat (2).png": picture(2),
+        }
+        assert list(settings.uploads.iterdir()) == []
+    assert moment > 5
+
+
+def begun_beside(settings: Settings) -> UploadRow:
+    """An upload of a picture whose last byte has come."""
+    database = Database(settings.database_url)
+    database.create_tables()
+    reception = Reception(settings, database, open_application(database, project=project, audit_key=AUDIT_KEY))
+    offer = Offer(path="cats", filename="cat.png", size_bytes=len(picture(2)), extract=False)
+    row = reception.find(reception.begin(Actor(user_id=SEES_ALL.user_id, via="key x"), SEES_ALL, offer))
+    database.close()
+    assert row is not None
+    settings.uploads.mkdir(exist_ok=True)
+    PartFiles(settings.uploads).path(row.id).write_bytes(picture(2))
+    return row
+
+
+def finish_beside(settings: Settings, begun: UploadRow) -> Report:
+    """As a service does that has just started."""
+    database = Database(settings.database_url)
+    finishing = Finishing(settings, database, PartFiles(settings.uploads))
+    with database.reading() as session:
+        row = find_upload(session, begun.id)
+    assert row is not None
+    if row.state.has_ended:
+        finishing.clear_away(row)
+    else:
+        finishing.finish(row)
+    with database.reading() as session:
+        row = find_upload(session, begun.id)
+    database.close()
+    assert row is not None
+    return row.report
 
 
 def added_files(script: Script) -> dict[str, tuple[int, int]]:
