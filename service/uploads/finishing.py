@@ -16,7 +16,7 @@ from service.browsing.reach import TO_BE_READ, Folder, opened
 from service.database import Database
 from service.settings import Settings
 from service.uploads.kinds import CAPTION_ENDINGS, Unfit, check_content, ending_of
-from service.uploads.part_files import PartFiles
+from service.uploads.part_files import FULL, NoSpace, PartFiles
 from service.uploads.placing import Staged, place_together
 from service.uploads.records import Report, UploadRow, UploadState, find_newest_of, set_state
 from service.uploads.unpacking import Interrupted, Unpacking, remove_staging
@@ -60,7 +60,7 @@ class Finishing:
         self._parts.remove(row.id)
 
     def _guard(self, row: UploadRow, work: Callable[[UploadRow], Report]) -> None:
-        """Whatever is wrong with one upload is said of it, and must not reach the others."""
+        """Whatever is wrong with one upload is said of it, and must not reach the others. Raises NoSpace for a file that is kept."""
         try:
             report = work(row)
         except Interrupted:
@@ -73,6 +73,8 @@ class Finishing:
             self._refuse(row, str(refusal))
         except OSError as error:
             log.warning("upload=%s cannot be put into %s: %s", row.id, row.folder, error)
+            if error.errno in FULL and row.size_bytes and not row.extract:
+                raise NoSpace from error
             self._refuse(
                 row, f"it cannot be put into {str(row.folder)!r:.200}: {error.strerror}; mend that, and send it again"
             )

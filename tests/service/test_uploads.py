@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -370,6 +371,19 @@ def test_two_requests_at_once_do_not_mix(tus: Tus) -> None:
     first.join()
     assert refused == {423}
     assert (answers[0].status_code, tus.offset(upload["url"])) == (204, 100)
+
+
+def test_requests_that_race_add_a_file_once(tus: Tus) -> None:
+    for number in range(8):
+        upload = tus.begun(f"{number}.png", len(picture()))
+        rivals = [Tus(Script(tus.script.server, api_key=tus.script.api_key), tus.folder) for _ in range(4)]
+        with ThreadPoolExecutor() as threads:
+            answers = list(threads.map(lambda rival, url=upload["url"]: rival.patch(url, 0, picture()), rivals))
+        assert sorted({answer.status_code for answer in answers})[0] == 204
+        assert {answer.status_code for answer in answers} <= {204, 409, 423}
+        report = tus.state(upload)["report"]
+        assert (report["added"], report["numDuplicates"]) == ([f"{number}.png"], 0)
+    assert len(list(tus.folder.iterdir())) == 8
 
 
 def test_who_stops_sending_is_not_waited_for(tus: Tus) -> None:
