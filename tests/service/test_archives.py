@@ -26,7 +26,7 @@ from service.uploads.kinds import Unfit
 from service.uploads.records import MAX_NAMED, Report
 from service.uploads.unpacking import Unpacking, remove_staging
 from tests.service.conftest import Server, set_up
-from tests.service.uploading import Tus, killed_at, picture
+from tests.service.uploading import PATIENCE_SECONDS, Tus, killed_at, picture
 
 GB = 1 << 30
 UPLOAD_ID = UUID(int=5)
@@ -389,7 +389,7 @@ def test_service_that_is_killed_while_it_unpacks_goes_on(new_server: Callable[..
     content = packed(entries).getvalue()
     upload = tus.begun("many.zip", len(content), extract=True)
     assert tus.patch(upload["url"], 0, content).status_code == 204
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not any(folder.glob(".upload-*/1*")) and time.monotonic() < deadline:
         time.sleep(0.001)
     server.kill()

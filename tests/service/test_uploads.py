@@ -31,14 +31,14 @@ from service.uploads.recording import record_added
 from service.uploads.records import Report, UploadRow, find_upload
 from tests.service.conftest import AUDIT_KEY, Script, Server, free_port, set_up
 from tests.service.people import CONSOLE, PASSWORD, SEES_ALL, Household
-from tests.service.uploading import TYPE, Tus, killed_at, noise, picture
+from tests.service.uploading import PATIENCE_SECONDS, TYPE, Tus, killed_at, noise, picture
 
 MAX_GROWTH_BYTES = 60 << 20
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    environment = {"SIMPLETUNER_REQUEST_SECONDS": "2", "SIMPLETUNER_MAX_UPLOAD_GB": "1"}
+    environment = {"SIMPLETUNER_REQUEST_SECONDS": "4", "SIMPLETUNER_MAX_UPLOAD_GB": "1"}
     running = Server(tmp_path_factory.mktemp("workspace"), free_port(), environment=environment).start()
     yield running
     assert "Traceback" not in running.log()
@@ -358,13 +358,13 @@ def test_two_requests_at_once_do_not_mix(tus: Tus) -> None:
     def slowly() -> Iterator[bytes]:
         yield b"x" * 50
         is_first_in.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_SECONDS)
         yield b"x" * 50
 
     answers: list[httpx.Response] = []
     first = threading.Thread(target=lambda: answers.append(tus.patch(upload["url"], 0, slowly())))
     first.start()
-    is_first_in.wait(10)
+    is_first_in.wait(PATIENCE_SECONDS)
     other = Tus(Script(tus.script.server, api_key=tus.script.api_key), tus.folder)
     refused = {other.patch(upload["url"], 0, b"y" * 50).status_code for _ in range(3)}
     go_on.set()
@@ -403,7 +403,7 @@ def test_connection_that_breaks_leaves_what_has_come(tus: Tus) -> None:
         head += f"{tus.script.api_key}\r\nContent-Type: {TYPE}\r\nUpload-Offset: 0\r\nContent-Length: {5 << 20}\r\n\r\n"
         opened.sendall(head.encode() + b"x" * 123_456)
         opened.shutdown(socket.SHUT_WR)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while tus.offset(upload["url"]) != 123_456 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert tus.offset(upload["url"]) == 123_456
@@ -504,7 +504,7 @@ def test_kill_in_mid_upload_loses_nothing_that_was_acknowledged(new_server: Call
         database.execute("UPDATE uploads SET touched_at = '2020-01-01 00:00:00.000000' WHERE filename = 'old.png'")
     server.start()
     assert tus.ended(complete)["report"]["added"] == ["late.png"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while list((server.workspace / "uploads").iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list((server.workspace / "uploads").iterdir()) == []

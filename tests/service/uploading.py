@@ -21,7 +21,7 @@ BEGIN = """mutation ($input: BeginUploadInput!) {
 UPLOAD = """query ($id: ID!) { upload(id: $id) { url offset sizeBytes path filename extract state progress problem expiresAt
   report { numAdded added numDuplicates duplicates numRenamed renamed { name newName } numSkipped skipped { name reason }
     numIgnored } } }"""
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 ON_DISK = frozenset({"os.link", "os.remove", "os.rename", "os.mkdir", "open"})
 """What Python tells its auditors of before it happens."""
 
