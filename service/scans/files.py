@@ -99,6 +99,7 @@ async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, place
     out = made_file(parts, dataset.id, told=(row.key, version, placement))
     request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
     answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
+    await asyncio.to_thread(prune, parts.settings.thumbnails, out)
     return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", tuple(answer["captions"]))
 
 
