@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.config.variables import resolve_variables
-from domain.errors import InvalidInput, NotFound, Problem, StaleVersion, WrongState
+from domain.errors import InvalidInput, Problem, StaleVersion, WrongState
 from service.access.config_rights import check_path
 from service.access.viewer import Viewer
 from service.captions.history import (
@@ -122,13 +122,11 @@ class CaptionDesk:
             return Edited(number=done.number, differences=done.differences, skipped={**skipped, **done.skipped})
 
     def undo(self, number: int) -> Edited:
-        """Bring back what captions were before an edit, where they are still what it made of them. Raises NotFound, WrongState."""
+        """Bring back what captions were before an edit, where they are still what it made of them. Raises WrongState."""
         with self._parts.database.reading() as session:
             edit = find_edit(session, self._row.id, number)
             captions = captions_of_edit(session, self._row.id, number)
-        if edit is None:
-            raise NotFound(f"there is no edit {number} of this dataset's captions", path=("number",))
-        if edit.undone_by is not None:
+        if edit is not None and edit.undone_by is not None:
             raise WrongState(f"the edit {number} was undone already, by the edit {edit.undone_by}", path=("number",))
         with self._locked():
             differences: list[Difference] = []
