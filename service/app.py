@@ -44,6 +44,8 @@ from service.settings import Settings
 from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes
 from service.store import on_commit, open_application
 from service.supervisor import Supervisor
+from service.uploads.reception import Reception
+from service.uploads.route import UPLOADS_PATH, TusEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             database=parts.database,
             bell=parts.bell,
             runs=settings.runs,
+            cache=settings.cache,
+            cache_bytes=settings.cache_bytes,
             max_running=settings.max_running,
             environment=settings.environment,
             variables=settings.config_variables,
@@ -85,6 +89,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             following = [
                 tasks.create_task(supervisor.run(), name="the supervisor"),
                 tasks.create_task(mirror.run(), name="the mirror of environments"),
+                tasks.create_task(parts.uploads.run(), name="the reception of uploads"),
                 tasks.create_task(scans.run(), name="the supervisor of scans"),
                 tasks.create_task(parts.pictures.run(), name="the end of idle processes"),
             ]
@@ -113,6 +118,8 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         Route("/api/audit/export", audit_export),
         Route(CONFIG_PATH, config_file),
         Route(ZIP_PATH, folder_as_zip),
+        Route(UPLOADS_PATH, TusEndpoint()),
+        Route(UPLOADS_PATH + "/{upload_id}", TusEndpoint()),
         Route("/media/runs/{run_id}/{path:path}", run_file),
         Route("/media/datasets/{dataset_id}/{key}/{kind}", dataset_picture),
         Route(START_PATH, openid.start),
@@ -162,6 +169,7 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
         application=application,
         bell=bell,
         vault=vault,
+        uploads=Reception(settings, database, application),
         pictures=PictureMaker(environment=settings.environment),
         store_id=read_store_id(database),
     )

@@ -14,6 +14,7 @@ from service.live.bell import Bell
 from service.scans.maker import PictureMaker
 from service.secrets.vault import Vault
 from service.settings import Settings
+from service.uploads.reception import Reception
 
 Found = TypeVar("Found")
 
@@ -25,6 +26,7 @@ class Parts:
     application: SimpleTuner
     bell: Bell
     vault: Vault
+    uploads: Reception
     pictures: PictureMaker
     store_id: UUID
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from domain.config.variables import resolve_variables
 from domain.errors import InvalidInput, Problem, StaleVersion, WrongState
-from service.access.config_rights import check_path
 from service.access.viewer import Viewer
+from service.browsing.reach import find_writable_folder
 from service.captions.history import (
     EditedCaption,
     captions_of_edit,
@@ -69,7 +69,7 @@ class CaptionDesk:
         if sidecars is None:
             raise InvalidInput(_why_not(row, self._config), path=("datasetId",))
         self.sidecars = sidecars
-        self._check_folder(Path(os.path.realpath(self._config["instance_data_dir"])))
+        self._check_folder(str(Path(self._config["instance_data_dir"]).absolute()))
 
     def set(self, given: Sequence[GivenCaption]) -> Edited:
         """Raises StaleVersion with one problem for each caption that is not as expected; nothing is written then."""
@@ -207,16 +207,10 @@ class CaptionDesk:
     def _locked(self) -> Any:
         return self.sidecars.locked(self._parts.settings.scans)
 
-    def _check_folder(self, folder: Path) -> None:
-        settings = self._parts.settings
-        check_path(self._viewer.rights, settings.allowed_paths, str(folder), key="instance_data_dir")
-        if folder.is_relative_to(os.path.realpath(settings.examples)):
-            raise InvalidInput(
-                "the pictures of this dataset came with SimpleTuner; copy them to a folder of yours to change captions",
-                path=("datasetId",),
-            )
-        if not folder.is_dir():
-            raise InvalidInput(f"the folder {folder} does not exist", path=("datasetId",))
+    def _check_folder(self, folder: str) -> None:
+        found = find_writable_folder(self._parts.settings, self._viewer.rights, folder, key="instance_data_dir")
+        if not found.path.is_dir():
+            raise InvalidInput(f"the folder {str(found.path)!r:.200} does not exist", path=("datasetId",))
 
 
 def _why_not(row: DatasetRow, config: Mapping[str, Any]) -> str:

@@ -21,9 +21,10 @@ from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.payloads import DeletePayload, no_errors
-from service.graphql.rules import Does, Lists, Makes, Shows, environment_resource
+from service.graphql.rules import Does, Lists, Makes, Shows, environment_resource, may
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.graphql.scan import AspectBucket, DatasetScan, ScanState, look_into_index, placer_of, read_scan
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.read_models.dataset import DatasetRow, find_dataset, list_datasets
 from service.read_models.environment import environments_using
@@ -48,6 +49,20 @@ class Dataset(Node):
         if scan is not None and scan.num_total and scan.state is not ScanState.LISTING:
             return scan.num_total
         return await asyncio.to_thread(count_pictures, str(self.row.config.get("instance_data_dir", "")))
+
+    @strawberry.field(
+        description="Who made it; null for the service itself, the command line and what was made of files."
+    )
+    async def owner(self, info: Info) -> User | None:
+        return await load_person(info, self.row.owner)
+
+    @strawberry.field(description="Whether the viewer may change it.")
+    def may_edit(self, info: Info) -> bool:
+        return may(info, "config.edit", self)
+
+    @strawberry.field(description="Whether the viewer may delete it, once no environment uses it.")
+    def may_delete(self, info: Info) -> bool:
+        return may(info, "config.delete", self)
 
     @strawberry.field(description="Its newest scan; null when there was none.")
     async def scan(self, info: Info) -> DatasetScan | None:

@@ -148,7 +148,7 @@ def _result(parts: Parts, importer: Importer, outcome: Outcome) -> ImportResult:
         environment=Environment.of(row) if row is not None and is_seen else None,
         datasets=[each for each in datasets if rights is None or rights.may_see(each.resource)],
         config=cast(JSON, dict(imported.config)),
-        dataset_configs=cast(JSON, [dict(each) for each in imported.datasets]),
+        dataset_configs=cast(JSON, imported.entries),
         mapped=[MappedKey.of(each) for each in imported.mapped],
         dropped=[DroppedKey.of(each) for each in imported.dropped],
         unmapped=[UnmappedKey.of(each) for each in imported.unmapped],

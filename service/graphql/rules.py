@@ -213,6 +213,11 @@ async def seen_lately(info: Info) -> Viewer:
     return signed_in(info)
 
 
+def may(info: Info, permission: str, node: Node) -> bool:
+    """What Does decides on, for clients that offer only what will not be refused."""
+    return node.resource is not None and signed_in(info).rights.may(permission, node.resource)
+
+
 def granted(viewer: Viewer, permission: str) -> bool:
     """For one's own things at least."""
     return bool({permission, f"{permission}.own", f"{permission}.all"} & viewer.permissions)

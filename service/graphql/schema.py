@@ -13,6 +13,7 @@ from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
 from service.graphql.dataset_captions import CaptionMutation
 from service.graphql.dataset_exclusion import ExclusionMutation
+from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
@@ -28,6 +29,7 @@ from service.graphql.scan import ScanSubscription
 from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
+from service.graphql.upload import UploadMutation, UploadQuery
 from service.graphql.user import UserMutation, UserQuery, load_user
 
 
@@ -54,21 +56,16 @@ Query = merge_types(
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
         *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, PreflightQuery, DatasetQuery, RunQuery),
+        *(DirectoryQuery, UploadQuery),
     ),
 )
 Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(
-            SecretMutation,
-            EnvironmentMutation,
-            ImportMutation,
-            DatasetMutation,
-            CaptionMutation,
-            ExclusionMutation,
-            RunMutation,
-        ),
+        *(SecretMutation, EnvironmentMutation, ImportMutation, RunMutation),
+        *(DatasetMutation, CaptionMutation, ExclusionMutation),
+        *(DirectoryMutation, UploadMutation),
     ),
 )
 Subscription = merge_types("Subscription", (RunSubscription, ScanSubscription))

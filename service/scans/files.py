@@ -20,6 +20,7 @@ from domain.config.variables import resolve_variables
 from service.parts import Parts
 from service.read_models.dataset import DatasetRow
 from service.scans.index import PictureRow, open_index
+from service.scans.maker import CannotMake
 from service.scans.orders import scan_folder
 from service.secrets.handover import secrets_of_run
 
@@ -66,7 +67,9 @@ async def find_file(parts: Parts, dataset: DatasetRow, key: str, kind: str) -> S
     version = local[1] if local else row.version
     content = row.content if version == row.version else None
     if kind == "original":
-        content_type = CONTENT_TYPES.get(row.format or "", "application/octet-stream")
+        content_type = CONTENT_TYPES.get(row.format or "")
+        if content_type is None:
+            raise CannotMake(row.message or "nobody has found out yet what it is")
         if local is not None:
             return Served(local[0], content_type, content)
         return Served(await make(parts, dataset, row, version, "copy"), content_type, content)
@@ -144,10 +147,19 @@ def local_file(parts: Parts, config: dict[str, Any], name: str) -> tuple[Path, s
         status = path.stat()
     except (OSError, ValueError):
         return None
-    roots = [os.path.realpath(each) for each in (folder, *parts.settings.allowed_paths)]
-    if not stat.S_ISREG(status.st_mode) or not any(path.is_relative_to(root) for root in roots):
+    if not stat.S_ISREG(status.st_mode) or not _is_open(parts, path, folder):
         return None
     return path, f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _is_open(parts: Parts, path: Path, folder: str) -> bool:
+    """A shared folder around the workspace opens nothing of what it keeps for itself."""
+    settings = parts.settings
+    if path.is_relative_to(os.path.realpath(folder)):
+        return True
+    is_inside = any(path.is_relative_to(os.path.realpath(each)) for each in settings.allowed_paths)
+    own = (each for each in (settings.workspace, settings.configs) if path.is_relative_to(os.path.realpath(each)))
+    return is_inside and (next(own, None) is None or path.is_relative_to(os.path.realpath(settings.datasets)))
 
 
 def prune(folder: Path, newest: Path) -> None:

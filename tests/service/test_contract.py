@@ -19,6 +19,7 @@ EXPECTED = {
     *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment", "RestoreEnvironment"),
     "ImportEnvironments",
     "Preflight",
+    *("Browse", "CreateFolder", "BeginUpload"),
     *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset", "ScanDataset", "DatasetImages"),
     "SetCaptions",
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),

@@ -324,6 +324,17 @@ def test_links_are_served_only_within_what_is_open(script: Script, server: Serve
     assert [script.get(later[url]).status_code for url in ("url", "thumbnailUrl")] == [404, 404]
 
 
+def test_nothing_but_pictures_is_served(script: Script, server: Server) -> None:
+    folder = server.workspace / "datasets" / "texts"
+    folder.mkdir()
+    (folder / "page.png").write_text("<script>alert(1)</script>")
+    dataset = new_dataset(script, "texts", folder)
+    scan(script, dataset)
+    page = node(script, dataset, "page")
+    assert page["problems"] == ["NOT_A_PICTURE", "NO_CAPTION"]
+    assert [script.get(page[url]).status_code for url in ("url", "thumbnailUrl")] == [422, 422]
+
+
 def test_file_that_changed_since_the_scan_is_not_kept_under_its_address(script: Script, server: Server) -> None:
     folder = server.workspace / "datasets" / "changing"
     folder.mkdir()
