@@ -103,7 +103,8 @@ async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, place
     request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
     answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
     await asyncio.to_thread(prune, parts.settings.thumbnails, out)
-    return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", tuple(answer["captions"]))
+    captions = tuple(answer["captions"]) if _may_show_captions(parts, config, row.name) else ()
+    return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", captions)
 
 
 def made_file(parts: Parts, dataset_id: UUID, *, told: object) -> Path:
@@ -150,6 +151,15 @@ def local_file(parts: Parts, config: dict[str, Any], name: str) -> tuple[Path, s
     if not stat.S_ISREG(status.st_mode) or not _is_open(parts, path, folder):
         return None
     return path, f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _may_show_captions(parts: Parts, config: dict[str, Any], name: str) -> bool:
+    """Not what a link beside a picture leads to somewhere else."""
+    folder = config.get("instance_data_dir")
+    if not is_local(config) or not folder:
+        return True
+    sidecar = (Path(folder) / name).with_suffix(".txt")
+    return not sidecar.is_symlink() or _is_open(parts, Path(os.path.realpath(sidecar)), folder)
 
 
 def _is_open(parts: Parts, path: Path, folder: str) -> bool:
