@@ -30,6 +30,9 @@ from service.secrets.vault import Vault
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 0.2
+"""How often is looked at the most, however often the bell rings."""
+
 MAX_RUNNING = 2
 """Scans at once; each reads with two processes."""
 
@@ -66,6 +69,7 @@ class ScanSupervisor:
             except (SQLAlchemyError, OSError) as error:
                 log.error("scans cannot be followed, trying again: %s", " ".join(str(error).split()))
             await mark.wait()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
         for dataset_id, process in list(self._processes.items()):
