@@ -27,6 +27,7 @@ DIGEST_SIZE = 16
 MAX_CAPTIONS = 1000
 MAX_CAPTION_CHARACTERS = 100_000
 MAX_MESSAGE = 300
+LEADS_OUTSIDE = "it is a link that leads out of the folders that are open here; copy the file in its place"
 ANIMATIONS = frozenset({"GIF", "PNG", "WEBP"})
 """Formats whose further frames are an animation; photographs of some phones have frames of another kind."""
 
@@ -78,18 +79,20 @@ class Findings:
 def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: Sequence[Path]) -> Findings:
     """rules: None where the dataset's own cannot be."""
     found = Findings(task=task)
-    if _leads_outside(picture, allowed):
-        message = "it is a link that leads out of the folders that are open here; copy the file in its place"
-        return replace(found, fault=Fault.OUTSIDE, message=message)
-    if task.wants_picture:
-        found = _look_at_picture(picture, found)
-    return replace(found, captions=_captions(picture, rules)) if task.wants_captions else found
-
-
-def _leads_outside(picture: Picture, allowed: Sequence[Path]) -> bool:
-    """Folders are never entered through links, so only the file itself can be one."""
     path = picture.source.file_of(picture.name)
-    if path is None or not path.is_symlink():
+    if task.wants_picture:
+        if path is not None and _leads_outside(path, allowed):
+            found = replace(found, fault=Fault.OUTSIDE, message=LEADS_OUTSIDE)
+        else:
+            found = _look_at_picture(picture, found)
+    if task.wants_captions and (path is None or not _leads_outside(path.with_suffix(".txt"), allowed)):
+        found = replace(found, captions=_captions(picture, rules))
+    return found
+
+
+def _leads_outside(path: Path, allowed: Sequence[Path]) -> bool:
+    """Folders are never entered through links, so only the file itself can be one."""
+    if not path.is_symlink():
         return False
     real = Path(os.path.realpath(path))
     return not any(real.is_relative_to(folder) for folder in allowed)
