@@ -25,7 +25,8 @@ def train(run: Training) -> Literal["finished", "stopped"]:
     """Make every step that is left. Raises TrainingError when the loss is no number any more."""
     config, accelerator = run.config, run.accelerator
     step = run.start_step
-    validate_if(run, step, is_wanted=run.validation.is_due(step, total_steps=run.total_steps))
+    if step < run.total_steps:
+        validate_if(run, step, is_wanted=run.validation.is_due_at_start(step))
 
     while step < run.total_steps:
         started_at = time.perf_counter()
@@ -69,8 +70,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
             break
         if Wish.STOP in wishes:
             return "stopped"
-        is_due = run.validation.is_due(step, total_steps=run.total_steps)
-        validate_if(run, step, is_wanted=is_due or Wish.VALIDATE in wishes)
+        validate_if(run, step, is_wanted=run.validation.is_due(step) or Wish.VALIDATE in wishes)
 
     save_weights(run, step)
     validate_if(run, step, is_wanted=True)

@@ -1,5 +1,6 @@
 """What a run was asked to do, with everything refused that can be before the heavy libraries are loaded."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Order:
     samples: tuple[Sample, ...]
     left_out: tuple[str, ...]
     base_model: str
-    validation_edge: int
+    validation_sizes: tuple[Size, ...]
     resume: bool
 
     def remarks(self) -> Iterator[str]:
@@ -61,6 +62,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
     config = settled(check_training(spec.config, before={}))
     check_startable(config)
+    config = _with_prompts(config)
     datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
     if not datasets:
         raise TrainingError("the run has no dataset; add one with pictures to the environment")
@@ -80,7 +82,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         samples=tuple(samples),
         left_out=tuple(message for each in found for message in each.left_out),
         base_model=_base_model(config),
-        validation_edge=_validation_edge(config, family),
+        validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
         resume=spec.resume,
     )
 
@@ -101,15 +103,35 @@ def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> 
     ]
 
 
-def _validation_edge(config: TrainingConfig, family: Family) -> int:
-    """In pixels: what is asked for, brought down to what the family can draw, or the edge of training's squares."""
-    if config.validation_edge is None:
-        return Geometry(
+def _validation_sizes(config: TrainingConfig, family: Family) -> Iterator[Size]:
+    """What is asked for, brought down to what the family can draw, or training's square."""
+    for written in config.validation_sizes:
+        width, height = (max(family.alignment, edge // family.alignment * family.alignment) for edge in written)
+        yield Size(width, height)
+    if not config.validation_sizes:
+        edge = Geometry(
             resolution=config.resolution,
             resolution_type=config.resolution_type,
             alignment=config.aspect_bucket_alignment or family.alignment,
         ).edge
-    return max(family.alignment, config.validation_edge // family.alignment * family.alignment)
+        yield Size(edge, edge)
+
+
+def _with_prompts(config: TrainingConfig) -> TrainingConfig:
+    """With the prompts of the file that user_prompt_library names in place of its name."""
+    path = config.user_prompt_library
+    if not isinstance(path, str):
+        return config
+    try:
+        prompts = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"user_prompt_library names {path}, which cannot be read as JSON: {error}") from error
+    if not isinstance(prompts, dict) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+        raise TrainingError(
+            f"user_prompt_library names {path}, which is no object of prompts by name; "
+            'write it as {"fox": "a red fox", "cat": "a cat"}'
+        )
+    return config.model_copy(update={"user_prompt_library": prompts})
 
 
 def _base_model(config: TrainingConfig) -> str:

@@ -97,12 +97,10 @@ def unusable_choices(config: BaseModel) -> Iterator[Problem]:
 
 
 def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:
-    if config.validation_resolution is not None and not config.validation_edge:
-        yield Problem(
-            f"validation_resolution is {config.validation_resolution!r:.80}, but this version draws squares of one size; "
-            "write the length of an edge, such as 1024",
-            ("config", "validation_resolution"),
-        )
+    try:
+        _ = config.validation_sizes
+    except ValueError as error:
+        yield Problem(str(error), ("config", "validation_resolution"))
 
 
 def frozen(config: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:

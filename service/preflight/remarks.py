@@ -129,7 +129,8 @@ def remarks_on(
             consequence="the only checkpoint is at the end, and an interruption loses everything",
         )
     is_validating = not config.validation_disable and bool(config.validation_prompts)
-    if total_steps and is_validating and config.validation_step_interval > total_steps:
+    is_by_steps = is_validating and config.validation_epoch_interval is None
+    if total_steps and is_by_steps and config.validation_step_interval > total_steps:
         yield _longer_than_run(
             environment,
             "validation_step_interval",

@@ -14,6 +14,7 @@ from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, digest_of
+from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
 from trainer.objective import PredictionType
 
@@ -54,15 +55,16 @@ def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Seq
 
 def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
     """What the pipeline makes of a drawing; options: what pipelines name differently, such as the guidance."""
-    image: Image.Image = pipeline(
-        prompt=drawing.prompt,
-        negative_prompt=drawing.negative_prompt,
-        height=drawing.edge,
-        width=drawing.edge,
-        num_inference_steps=drawing.num_inference_steps,
-        generator=torch.Generator("cpu").manual_seed(drawing.seed),
-        **options,
-    ).images[0]
+    with sampled_by(pipeline, drawing.sampler):
+        image: Image.Image = pipeline(
+            prompt=drawing.prompt,
+            negative_prompt=drawing.negative_prompt,
+            height=drawing.height,
+            width=drawing.width,
+            num_inference_steps=drawing.num_inference_steps,
+            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            **options,
+        ).images[0]
     return image
 
 
