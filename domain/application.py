@@ -349,8 +349,26 @@ class SimpleTuner(Application[UUID]):
     def stop_run(self, actor: Actor, run_id: UUID, *, mode: StopMode) -> None:
         self._change(TrainingRun, run_id, lambda run: run.request_stop(actor, mode=mode))
 
-    def resume_run(self, actor: Actor, run_id: UUID, *, along: Along | None = None) -> None:
-        self._change(TrainingRun, run_id, lambda run: run.resume(actor), along=along)
+    def resume_run(
+        self,
+        actor: Actor,
+        run_id: UUID,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        from_step: int | None = None,
+        along: Along | None = None,
+    ) -> None:
+        """changes: options that have another value from now on. Raises InvalidInput."""
+
+        def resume(run: TrainingRun) -> None:
+            if changes:
+                check_training(run.config | dict(changes))
+            run.resume(actor, changes=changes, from_step=from_step)
+
+        self._change(TrainingRun, run_id, resume, along=along)
+
+    def pin_checkpoint(self, actor: Actor, run_id: UUID, *, step: int, pinned: bool) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.pin_checkpoint(actor, step=step, pinned=pinned))
 
     def request_checkpoint(self, actor: Actor, run_id: UUID) -> None:
         self._change(TrainingRun, run_id, lambda run: run.request_checkpoint(actor))

@@ -2,18 +2,20 @@
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from trainer.checkpoints import PARTIAL_WEIGHTS, sync
+from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
 from trainer.data.loader import Batch
 from trainer.errors import TrainingError
 from trainer.inbox import Wish
-from trainer.journal import phase
+from trainer.journal import log, phase
 from trainer.objective import draw_noise, weighted_mse
 from trainer.preparation import Training
 from trainer.randomness import seed_for
@@ -28,6 +30,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
     if step < run.total_steps:
         validate_if(run, step, is_wanted=run.validation.is_due_at_start(step))
 
+    losses_since_checkpoint: list[float] = []
     while step < run.total_steps:
         started_at = time.perf_counter()
         losses = torch.zeros((), device=accelerator.device)
@@ -64,8 +67,11 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         )
 
         is_last = step == run.total_steps
-        if step % config.checkpoint_step_interval == 0 or is_last or Wish.SAVE in wishes:
-            save_checkpoint(run, step)
+        losses_since_checkpoint.append(measured_loss)
+        is_regular = is_last or Wish.SAVE in wishes or run.checkpoint_interval.is_due(step)
+        if is_regular or run.rolling_interval.is_due(step):
+            save_checkpoint(run, step, losses=losses_since_checkpoint, is_rolling=not is_regular)
+            losses_since_checkpoint.clear()
         if is_last:
             break
         if Wish.STOP in wishes:
@@ -99,14 +105,28 @@ def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
         run.accelerator.wait_for_everyone()
 
 
-def save_checkpoint(run: Training, step: int) -> None:
-    """A checkpoint from which the next step is exactly what it would have been; the oldest beyond the limit go."""
+def save_checkpoint(run: Training, step: int, *, losses: Sequence[float], is_rolling: bool) -> None:
+    """A checkpoint from which the next step is exactly what it would have been; the oldest beyond the limit go.
+
+    losses: of the steps since the checkpoint before.
+    """
     if run.accelerator.is_main_process and step not in run.checkpoints.steps():
+        facts = Facts(
+            step=step,
+            effective_batch_size=run.config.effective_batch_size,
+            num_processes=run.config.num_processes,
+            learning_rate=run.config.learning_rate,
+            total_steps=run.total_steps,
+            mean_loss=fmean(losses),
+            is_rolling=is_rolling,
+        )
         with phase(run.journal, "save"):
-            checkpoint = run.checkpoints.save(step, lambda folder: _write_checkpoint(run, folder, step=step))
+            checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder))
         run.journal.append(
             CheckpointSaved(at=time.time(), step=step, path=checkpoint.path.name, size_bytes=checkpoint.size_bytes)
         )
+        if run.checkpoints.best() == facts:
+            log(run.journal, "info", f"checkpoint-{step} is the best so far: {_score(facts)}")
         for removed in run.checkpoints.remove_beyond_limit():
             run.journal.append(CheckpointRemoved(at=time.time(), step=removed))
     run.accelerator.wait_for_everyone()
@@ -125,9 +145,15 @@ def save_weights(run: Training, step: int) -> None:
     run.journal.append(WeightsSaved(at=time.time(), step=step, path=path.name, size_bytes=path.stat().st_size))
 
 
-def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
+def _write_checkpoint(run: Training, folder: Path) -> None:
     run.family.save_adapter(folder)
-    save_state(folder, step=step, config=run.config, optimizer=run.optimizer, accelerator=run.accelerator)
+    save_state(folder, optimizer=run.optimizer, accelerator=run.accelerator)
+
+
+def _score(facts: Facts) -> str:
+    if facts.eval_loss is not None:
+        return f"held-out loss {facts.eval_loss:.5f}"
+    return f"mean loss {facts.mean_loss:.5f} since the one before"
 
 
 def _gradients_shared(run: Training, micro_step: int) -> AbstractContextManager[None]:

@@ -61,7 +61,7 @@ class Order:
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
     config = settled(check_training(spec.config, before={}))
-    check_startable(config)
+    check_startable(config, is_resume=spec.resume)
     config = _with_prompts(config)
     datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
     if not datasets:

@@ -53,7 +53,7 @@ def check_known(written: Mapping[str, Any]) -> None:
         raise InvalidInput.from_problems(problems)
 
 
-def check_startable(config: TrainingConfig) -> None:
+def check_startable(config: TrainingConfig, *, is_resume: bool = False) -> None:
     """A valid configuration can be kept that no run can be made of yet: then this raises InvalidInput."""
     family = FAMILIES[config.model_family]
     if config.model_type not in family.capabilities:
@@ -72,6 +72,7 @@ def check_startable(config: TrainingConfig) -> None:
     problems = (
         *unusable_choices(config),
         *_unusable_sizes(config),
+        *(() if is_resume else _no_checkpoint_yet(config)),
         *family_problems(config.model_dump(exclude_unset=True), family=family, flavour=flavour),
     )
     if problems:
@@ -94,6 +95,15 @@ def unusable_choices(config: BaseModel) -> Iterator[Problem]:
                 f"set it to {_either(option)}, or keep the configuration for a later one",
                 ("config", option.key),
             )
+
+
+def _no_checkpoint_yet(config: TrainingConfig) -> Iterator[Problem]:
+    if config.resume_from_checkpoint not in (None, "", "latest"):
+        yield Problem(
+            f"resume_from_checkpoint is {config.resume_from_checkpoint!r:.80}, but a new run has no checkpoint yet; "
+            "leave it empty, or resume the run that has it",
+            ("config", "resume_from_checkpoint"),
+        )
 
 
 def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:

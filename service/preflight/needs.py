@@ -59,11 +59,12 @@ def disk_of(
     cached = cache_bytes_per_image(plan, family=family, flavour=flavour, pixels=pixels)
     if checkpoint is None or cached is None or not _is_known(config, family):
         return None
-    # One more than are kept: the oldest goes when the newest is whole.
+    rolling = config.checkpoints_rolling_total_limit if config.checkpointing_rolling_steps else 0
+    # Two more than are kept: the oldest goes when the newest is whole, and the best may be an older one.
     return Disk(
         checkpoint_bytes=checkpoint,
         cache_bytes=cached * num_images,
-        num_checkpoints=config.checkpoints_total_limit + 1,
+        num_checkpoints=config.checkpoints_total_limit + rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
     )
 
@@ -99,7 +100,7 @@ def problems_of_needs(
             message=f"checkpoints and caches need about {disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB "
             "are free; make room, or keep fewer checkpoints",
             path=("config", "checkpoints_total_limit"),
-            suggestions=tuple(_fewer_checkpoints(environment, disk)),
+            suggestions=tuple(_fewer_checkpoints(environment, config, disk)),
         )
 
 
@@ -127,9 +128,9 @@ def _presets_that_fit(
             )
 
 
-def _fewer_checkpoints(environment: EnvironmentRow, disk: Disk) -> Iterator[Suggestion]:
-    """As many as there is room for; nothing where not even one is kept beside the next."""
-    limit = disk.num_fitting_checkpoints - 1
+def _fewer_checkpoints(environment: EnvironmentRow, config: TrainingConfig, disk: Disk) -> Iterator[Suggestion]:
+    """As many as there is room for; nothing where not even one can be kept."""
+    limit = disk.num_fitting_checkpoints - (disk.num_checkpoints - config.checkpoints_total_limit)
     if limit >= 1:
         yield Suggestion(
             label="Keep one checkpoint" if limit == 1 else f"Keep {limit} checkpoints",

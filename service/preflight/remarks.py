@@ -119,7 +119,8 @@ def remarks_on(
             message="there is no validation prompt, so no pictures are made while it trains; write one into validation_prompt",
             path=("config", "validation_prompt"),
         )
-    if total_steps and config.checkpoint_step_interval > total_steps:
+    is_saved_by_steps = config.checkpoint_epoch_interval is None and not config.checkpointing_rolling_steps
+    if total_steps and is_saved_by_steps and config.checkpoint_step_interval > total_steps:
         yield _longer_than_run(
             environment,
             "checkpoint_step_interval",

@@ -62,7 +62,7 @@ def test_every_size_and_seed_is_what_diffusers_makes(make_run: MakeRun, train_he
 
 
 def test_validation_leaves_training_as_it_is(make_run: MakeRun, train_here: TrainHere) -> None:
-    options = {"max_train_steps": 3, "lora_dropout": 0.1}
+    options: dict[str, Any] = {"max_train_steps": 3, "lora_dropout": 0.1}
     alone = make_run(**options)
     assert train_here(alone) == 0
     losses = alone.losses()
@@ -142,7 +142,7 @@ def test_pictures_are_made_when_options_say(
 
 
 def test_startup_pictures_of_a_resumed_run(make_run: MakeRun, train_here: TrainHere) -> None:
-    shown = {
+    shown: dict[str, Any] = {
         "validation_disable": False,
         "validation_prompt": "rose",
         "validation_num_inference_steps": 1,
