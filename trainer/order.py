@@ -13,7 +13,7 @@ from domain.families.family import Family
 from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION
 from trainer.data.epochs import Bucket, plan_buckets
-from trainer.data.sources import Sample, read_samples
+from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
 
@@ -42,7 +42,7 @@ class Order:
         if uncaptioned:
             yield (
                 f"{len(uncaptioned)} of {len(self.samples)} pictures have no caption, for example "
-                f"{uncaptioned[0].path}; write it into a .txt of the same name"
+                f"{uncaptioned[0].picture}; write it into a .txt of the same name"
             )
         family = FAMILIES[self.config.model_family]
         if self.config.snr_gamma is not None and family.objective == "flow_matching":

@@ -16,12 +16,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from domain.config.training import TrainingConfig
 from trainer.adapters import add_lora, trained_parameters
 from trainer.checkpoints import NAME, Checkpoints, Facts
+from trainer.compiling import compile_denoiser
 from trainer.data.cache import EncodingCache
 from trainer.data.captions import NO_CAPTION
 from trainer.data.encoding import Share, encode_captions, encode_pictures, why_unreadable
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import EncodedSample, Loader
-from trainer.data.sources import Sample, nothing_left
+from trainer.data.samples import Sample, nothing_left
 from trainer.devices import Predictor, dtype_of, start_accelerator
 from trainer.errors import StopRequested, TrainingError
 from trainer.families.family import BaseModel, ModelFamily
@@ -99,6 +100,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     if start_step > 0:
         family.load_adapter(checkpoints.folder(start_step))
     family.denoiser.train()
+    compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family), optimizer)
     if start_step > 0:
         load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)
@@ -282,7 +284,7 @@ def _wait_and_go_on(accelerator: Accelerator, inbox: Inbox) -> None:
 
 def _tell_of_skipped(order: Order, readable: Sequence[Sample], accelerator: Accelerator, *, journal: Journal) -> None:
     """Name what cannot be used. Raises TrainingError when a dataset has no readable picture at all."""
-    skipped = sorted(set(order.samples) - set(readable), key=lambda sample: sample.path)
+    skipped = sorted(set(order.samples) - set(readable), key=lambda sample: sample.picture.name)
     if accelerator.is_main_process:
         for sample in skipped:
             log(journal, "warning", f"skipped: {why_unreadable(sample)}")

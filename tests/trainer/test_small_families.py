@@ -34,6 +34,7 @@ from trainer.__main__ import main
 from trainer.data.encoding import to_pixels
 from trainer.data.epochs import Bucket, EpochOrder
 from trainer.data.pictures import read_picture
+from trainer.data.sources.local import LocalFolder
 from trainer.families.family import BaseModel, Drawing
 from trainer.families.flux import Flux
 from trainer.families.registry import FAMILIES
@@ -101,8 +102,9 @@ class Small:
         bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
         shown = [sorted(SIZES)[sample] for sample in EpochOrder([bucket], config).samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
+        source = LocalFolder(self.pictures, dataset="ink")
         pixels = [
-            to_pixels(read_picture(self.pictures / f"{name}.png", placement))
+            to_pixels(read_picture(source.picture(f"{name}.png"), placement))
             for name, placement in zip(shown, placed, strict=True)
             if isinstance(placement, Placement)
         ]

@@ -4,6 +4,7 @@ import json
 import os
 from hashlib import blake2b
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
@@ -11,11 +12,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 
-def digest_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = blake2b(digest_size=16)
-        while block := file.read(1 << 20):
-            digest.update(block)
+def digest_of_file(file: BinaryIO) -> str:
+    digest = blake2b(digest_size=16)
+    while block := file.read(1 << 20):
+        digest.update(block)
     return digest.hexdigest()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from domain.config.buckets import Placement
 from trainer.data.cache import EncodingCache, digest_of_file, key_of
 from trainer.data.pictures import UnreadablePicture, read_picture
-from trainer.data.sources import Sample
+from trainer.data.samples import Sample
 from trainer.families.family import ModelFamily
 from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
@@ -79,10 +79,10 @@ def encode_pictures(
 
 def why_unreadable(sample: Sample) -> str:
     try:
-        read_picture(sample.path, sample.placement)
+        read_picture(sample.picture, sample.placement)
     except UnreadablePicture as error:
         return str(error)
-    return f"{sample.path} could not be encoded"
+    return f"{sample.picture} could not be encoded"
 
 
 def to_pixels(picture: Image.Image) -> Tensor:
@@ -106,7 +106,7 @@ def _encode_chunk(family: ModelFamily, chunk: Sequence[Sample], cache: EncodingC
     pictures = {}
     for sample in chunk:
         try:
-            pictures[sample] = read_picture(sample.path, sample.placement)
+            pictures[sample] = read_picture(sample.picture, sample.placement)
         except UnreadablePicture:
             continue
     if not pictures:
@@ -122,7 +122,8 @@ def _text_key(family: ModelFamily, caption: str) -> str:
 
 def _latents_key(family: ModelFamily, sample: Sample) -> str:
     try:
-        picture = digest_of_file(sample.path)
+        with sample.picture.open() as file:
+            picture = digest_of_file(file)
     except OSError:
         picture = "unreadable"
     return key_of(
