@@ -13,18 +13,18 @@ from torch import Tensor
 
 from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
 from trainer.data.loader import Batch
-from trainer.errors import TrainingError
 from trainer.inbox import Wish
 from trainer.journal import log, phase
+from trainer.meter import Laps, Reading, StepLosses
 from trainer.objective import draw_noise, weighted_mse
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
-from trainer.wire import CheckpointRemoved, CheckpointSaved, StepDone, WeightsSaved
+from trainer.wire import CheckpointRemoved, CheckpointSaved, WeightsSaved
 
 
 def train(run: Training) -> Literal["finished", "stopped"]:
-    """Make every step that is left. Raises TrainingError when the loss is no number any more."""
+    """Make every step that is left. Raises TrainingError when a loss is no number any more."""
     config, accelerator = run.config, run.accelerator
     step = run.start_step
     if step < run.total_steps:
@@ -32,59 +32,57 @@ def train(run: Training) -> Literal["finished", "stopped"]:
 
     losses_since_checkpoint: list[float] = []
     while step < run.total_steps:
-        started_at = time.perf_counter()
-        losses = torch.zeros((), device=accelerator.device)
+        laps, measured = Laps(accelerator.device), StepLosses(accelerator.device)
         for micro_step in range(config.gradient_accumulation_steps):
             batch = run.loader.batch(step, micro_step=micro_step)
+            laps.end("data")
             with _gradients_shared(run, micro_step):
-                loss = loss_of(run, batch, micro_step=micro_step)
-                accelerator.backward(loss)
-            losses += loss.detach() / config.gradient_accumulation_steps
+                losses, times = losses_of(run, batch, micro_step=micro_step)
+                accelerator.backward(losses.mean())
+            measured.add(losses, times, num_passes=config.gradient_accumulation_steps)
+            laps.end("forward_backward")
 
         grad_norm = accelerator.clip_grad_norm_(run.parameters, config.max_grad_norm or math.inf)
         learning_rate: float = run.optimizer.param_groups[0]["lr"]
         run.optimizer.step()
         run.lr_schedule.step()
         run.optimizer.zero_grad()
+        laps.end("optimizer")
         step += 1
 
-        measured_loss, measured_norm, wishes = _measure(run, losses, grad_norm)
-        seconds = time.perf_counter() - started_at
-        _refuse_no_number(run, step=step, loss=measured_loss, grad_norm=measured_norm)
-        run.journal.append(
-            StepDone(
-                at=time.time(),
+        run.meter.keep(
+            Reading(
                 step=step,
                 epoch=(step - 1) // run.steps_per_epoch + 1,
-                metrics={
-                    "loss": measured_loss,
-                    "learning_rate": learning_rate,
-                    "grad_norm": measured_norm,
-                    "step_seconds": seconds,
-                    "images_per_second": config.effective_batch_size / seconds,
-                },
+                at=time.time(),
+                learning_rate=learning_rate,
+                measured=measured.packed(grad_norm),
+                laps=laps,
             )
         )
-
+        wishes = run.wishes.share(run.inbox.take() | (Wish.TELL if run.meter.is_due() else Wish.NOTHING))
         is_last = step == run.total_steps
-        losses_since_checkpoint.append(measured_loss)
         is_regular = is_last or Wish.SAVE in wishes or run.checkpoint_interval.is_due(step)
-        if is_regular or run.rolling_interval.is_due(step):
+        is_saved = is_regular or run.rolling_interval.is_due(step)
+        is_validated = not is_last and (run.validation.is_due(step) or Wish.VALIDATE in wishes)
+        if wishes or is_saved or is_validated:
+            losses_since_checkpoint += run.meter.tell()
+        if is_saved:
             save_checkpoint(run, step, losses=losses_since_checkpoint, is_rolling=not is_regular)
             losses_since_checkpoint.clear()
         if is_last:
             break
         if Wish.STOP in wishes:
             return "stopped"
-        validate_if(run, step, is_wanted=run.validation.is_due(step) or Wish.VALIDATE in wishes)
+        validate_if(run, step, is_wanted=is_validated)
 
     save_weights(run, step)
     validate_if(run, step, is_wanted=True)
     return "finished"
 
 
-def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
-    """The loss of one forward pass, a scalar."""
+def losses_of(run: Training, batch: Batch, *, micro_step: int) -> tuple[Tensor, Tensor]:
+    """The loss of each sample of one forward pass, and how noisy it was, from 0 to 1; both (batch,)."""
     seed, schedule, device = run.config.seed, run.family.schedule, batch.latents.device
     torch.manual_seed(seed_for("dropout", seed, batch.step, micro_step, run.accelerator.process_index))
     noise = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
@@ -95,7 +93,8 @@ def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
     noisy = schedule.add_noise(batch.latents, noise, timesteps)
     prediction = run.predictor(noisy, timesteps, conditions)
     target = schedule.target(batch.latents, noise, timesteps)
-    return weighted_mse(prediction, target, schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma))
+    weights = schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma)
+    return weighted_mse(prediction, target, weights), schedule.times(timesteps)
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
@@ -160,25 +159,3 @@ def _gradients_shared(run: Training, micro_step: int) -> AbstractContextManager[
     """Processes exchange gradients in the last backward pass of a step only."""
     is_last = micro_step == run.config.gradient_accumulation_steps - 1
     return nullcontext() if is_last else run.accelerator.no_sync(run.predictor)
-
-
-def _measure(run: Training, losses: Tensor, grad_norm: Tensor) -> tuple[float, float, Wish]:
-    """The step's loss and gradient norm over all processes, and what was asked for: one transfer from the device."""
-    wishes = torch.full((), float(run.inbox.take()), device=losses.device)
-    measured = torch.stack([losses, grad_norm.float(), wishes])
-    measured = run.accelerator.reduce(measured, reduction="sum")
-    loss, norm, wish = measured.tolist()
-    return loss / run.accelerator.num_processes, norm / run.accelerator.num_processes, Wish(int(wish))
-
-
-def _refuse_no_number(run: Training, *, step: int, loss: float, grad_norm: float) -> None:
-    """With a loss scale, gradients overflow now and then and the step is left out; without, weights would be lost."""
-    may_overflow = run.accelerator.scaler is not None
-    broken = "loss" if not math.isfinite(loss) else "gradient" if not math.isfinite(grad_norm) else None
-    if broken is None or (broken == "gradient" and may_overflow):
-        return
-    value = loss if broken == "loss" else grad_norm
-    raise TrainingError(
-        f"the {broken} became {value} at step {step}; lower the learning rate (now {run.config.learning_rate:g}) "
-        "or use bf16 instead of fp16, and resume from the last checkpoint"
-    )

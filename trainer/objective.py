@@ -32,6 +32,9 @@ class Schedule(Protocol):
 
     def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor: ...
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        """How noisy they are, from 0 to 1; (batch,)."""
+
 
 class DiffusionSchedule:
     """The discrete noise schedule of a base model and what its denoiser predicts.
@@ -79,6 +82,9 @@ class DiffusionSchedule:
             return (snr_gamma / snr).clamp(max=1)
         return snr.clamp(max=snr_gamma) / (snr + 1)
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        return timesteps / self.num_timesteps
+
 
 class FlowSchedule:
     """Flow matching along straight lines (Lipman et al. 2023, arXiv:2210.02747; Liu et al. 2023, arXiv:2209.03003):
@@ -124,6 +130,9 @@ class FlowSchedule:
         """Ones: Min-SNR is about diffusion, and a flow weighs noise levels by how often they are drawn."""
         return torch.ones(timesteps.shape, device=timesteps.device)
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        return timesteps
+
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:
             return self._scheduler.time_shift(self._mu(shape), 1.0, sigmas)  # type: ignore[no-any-return]
@@ -165,9 +174,9 @@ def draw_noise(seeds: Sequence[int], *, shape: Sequence[int], device: torch.devi
 
 
 def weighted_mse(prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean over the batch of each sample's mean squared error times its weight; weights: (batch,)."""
+    """Each sample's mean squared error times its weight; weights and what is returned: (batch,)."""
     errors = torch.nn.functional.mse_loss(prediction.float(), target.float(), reduction="none")
-    return (errors.flatten(1).mean(1) * weights).mean()
+    return errors.flatten(1).mean(1) * weights
 
 
 def _as_wide_as(latents: Tensor, timesteps: Tensor) -> Tensor:

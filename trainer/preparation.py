@@ -23,13 +23,14 @@ from trainer.data.encoding import Share, encode_captions, encode_pictures, why_u
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import EncodedSample, Loader
 from trainer.data.samples import Sample, nothing_left
-from trainer.devices import Predictor, dtype_of, start_accelerator
+from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.errors import StopRequested, TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.registry import FAMILIES
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
+from trainer.meter import Meter
 from trainer.optim import make_lr_schedule, make_optimizer
 from trainer.order import Order, buckets_of
 from trainer.state import load_state
@@ -54,6 +55,8 @@ class Training:
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
     loader: Loader
+    wishes: Wishes
+    meter: Meter
     checkpoints: Checkpoints
     checkpoint_interval: Interval
     rolling_interval: Interval
@@ -127,6 +130,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=loader,
+        wishes=Wishes(accelerator),
+        meter=Meter(accelerator, journal, effective_batch_size=config.effective_batch_size),
         checkpoints=checkpoints,
         checkpoint_interval=Interval(
             steps=config.checkpoint_step_interval,

@@ -125,10 +125,14 @@ def test_every_step_is_told_with_its_measures(uninterrupted: RunDirectory) -> No
     steps = uninterrupted.of(StepDone)
     assert [step.step for step in steps] == list(range(1, 9))
     assert [step.epoch for step in steps] == [1] * 8
-    assert all(
-        set(step.metrics) == {"loss", "learning_rate", "grad_norm", "step_seconds", "images_per_second"}
-        for step in steps
-    )
+    costs = {"step_seconds", "data_seconds", "forward_backward_seconds", "optimizer_seconds", "images_per_second"}
+    for step in steps:
+        by_timestep = {name: value for name, value in step.metrics.items() if name.startswith("loss/t")}
+        assert set(step.metrics) == {"loss", "learning_rate", "grad_norm", "peak_memory_gb", *costs, *by_timestep}
+        assert 1 <= len(by_timestep) <= 2
+        assert min(by_timestep.values()) <= step.metrics["loss"] * 1.000001
+        spent = [step.metrics[name] for name in costs if name.endswith("_seconds") and name != "step_seconds"]
+        assert sum(spent) == pytest.approx(step.metrics["step_seconds"])
     rates = [step.metrics["learning_rate"] for step in steps]
     assert rates[0] == 1e-3
     assert rates == sorted(rates, reverse=True)
