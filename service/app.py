@@ -64,6 +64,8 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             database=parts.database,
             bell=parts.bell,
             runs=settings.runs,
+            cache=settings.cache,
+            cache_bytes=settings.cache_bytes,
             max_running=settings.max_running,
             environment=settings.environment,
             variables=settings.config_variables,

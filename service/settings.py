@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 DEFAULT_UPLOAD_GB = 100
+DEFAULT_CACHE_GB = 100
+GB = 10**9
 HUB_URL = "https://huggingface.co"
 WANDB_URL = "https://api.wandb.ai"
 HARMLESS_VARIABLES = ("HOME", "USER")
@@ -26,7 +28,8 @@ class Settings:
 
     environment: the process environment, which trainers are given a part of. config_variables: those that a
     configuration may name as {env:NAME}. setup_token: what the first
-    administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
+    administrator must know, where strangers could be faster. cache_bytes: how much the encodings that runs share may take;
+    more is removed before a run starts. shared_paths: folders that everybody may name in a
     configuration. configs: where each environment has a folder. audit_key, secret_key: as they were given, None to keep
     them in the workspace. hub_url, wandb_url: where tokens are checked.
     trusted_origins: other addresses that the client is served at, such as https://tuner.example.org.
@@ -44,6 +47,7 @@ class Settings:
     start_environment: str | None = None
     setup_token: str | None = None
     max_running: int = 1
+    cache_bytes: int = DEFAULT_CACHE_GB * GB
     shared_paths: tuple[Path, ...] = ()
     configs: Path
     audit_key: str | None = field(default=None, repr=False)
@@ -76,6 +80,7 @@ class Settings:
         """What is being received."""
         return self.workspace / "uploads"
 
+    @property
     def scans(self) -> Path:
         """What is known of the pictures of datasets; may be deleted at any time."""
         return self.workspace / "scans"
@@ -84,6 +89,11 @@ class Settings:
     def thumbnails(self) -> Path:
         """Small copies of pictures; may be deleted at any time."""
         return self.workspace / "thumbnails"
+
+    @property
+    def cache(self) -> Path:
+        """Of encodings, shared by all runs."""
+        return self.workspace / "cache"
 
     @property
     def allowed_paths(self) -> tuple[Path, ...]:
@@ -125,6 +135,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         workspace=workspace,
         database_url=_database_url(environment, workspace),
         max_running=_positive(environment, "SIMPLETUNER_MAX_RUNNING", default=1),
+        cache_bytes=_positive(environment, "SIMPLETUNER_CACHE_GB", default=DEFAULT_CACHE_GB) * GB,
         shared_paths=_paths(environment, "SIMPLETUNER_SHARED_PATHS"),
         configs=Path(environment.get("SIMPLETUNER_CONFIGS_DIR") or workspace / "configs").expanduser().absolute(),
         audit_key=environment.get("SIMPLETUNER_AUDIT_KEY") or None,

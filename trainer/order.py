@@ -17,6 +17,9 @@ from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
 
+CACHE_FOLDER = "cache"
+"""In the run directory, for a run that is given no cache to share."""
+
 MAX_NAMED = 50
 """How many pictures that are left out are named one by one."""
 
@@ -24,9 +27,10 @@ MAX_NAMED = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """geometries: of each dataset. left_out: pictures that are not trained on, each with the reason. base_model: a
-    folder in diffusers format or a name on the Hugging Face Hub."""
+    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
 
     run_dir: Path
+    cache: Path
     config: TrainingConfig
     datasets: tuple[DatasetConfig, ...]
     geometries: tuple[Geometry, ...]
@@ -76,6 +80,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     plan_buckets(buckets_of(samples, datasets), config)
     return Order(
         run_dir=run_dir,
+        cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
         config=config,
         datasets=datasets,
         geometries=geometries,

@@ -1,6 +1,9 @@
 """From an image file to the upright RGB picture that is trained on, cut and scaled to its aspect bucket."""
 
 import struct
+from hashlib import blake2b
+from io import BytesIO
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -45,13 +48,25 @@ def size_of(picture: Picture) -> Size:
         raise _unreadable(picture, error) from error
 
 
-def read_picture(picture: Picture, placement: Placement) -> Image.Image:
+def digest_of_file(file: BinaryIO) -> str:
+    digest = blake2b(digest_size=16)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def read_picture(picture: Picture, placement: Placement, *, digest: str | None = None) -> Image.Image:
     """The picture upright, in RGB on white, the placement's region of it scaled to its target.
 
-    Raises UnreadablePicture, also for one that has another size than it was placed by.
+    Raises UnreadablePicture, also for one that has another size than it was placed by, or another digest than the given.
     """
     try:
-        with picture.open() as opened, Image.open(opened, formats=FORMATS) as file:
+        with picture.open() as opened:
+            content = BytesIO(opened.read())
+        if digest is not None and digest_of_file(content) != digest:
+            raise UnreadablePicture(f"{picture} was changed while it was looked at")
+        content.seek(0)
+        with Image.open(content, formats=FORMATS) as file:
             orientation = orientation_of(file)
             file.load()
             upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
