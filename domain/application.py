@@ -337,9 +337,9 @@ class SimpleTuner(Application[UUID]):
         config = check_training(merged)
         check_startable(config)
         datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
-        if not datasets:
+        if all(dataset.config.get("dataset_type") == "eval" for dataset in datasets):
             raise InvalidInput(
-                f"the environment {environment.name!r} has no dataset; add one to train on", path=("environmentId",)
+                f"the environment {environment.name!r} has no dataset to train on; add one", path=("environmentId",)
             )
         run = TrainingRun.request(
             actor,

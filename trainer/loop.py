@@ -31,6 +31,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         validate_if(run, step, is_wanted=run.validation.is_due_at_start(step))
 
     losses_since_checkpoint: list[float] = []
+    eval_loss: float | None = None
     while step < run.total_steps:
         laps, measured = Laps(accelerator.device), StepLosses(accelerator.device)
         for micro_step in range(config.gradient_accumulation_steps):
@@ -65,11 +66,15 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         is_regular = is_last or Wish.SAVE in wishes or run.checkpoint_interval.is_due(step)
         is_saved = is_regular or run.rolling_interval.is_due(step)
         is_validated = not is_last and (run.validation.is_due(step) or Wish.VALIDATE in wishes)
-        if wishes or is_saved or is_validated:
-            losses_since_checkpoint += run.meter.tell()
+        is_evaluated = run.evaluation.is_due(step, is_last=is_last, is_saved=is_regular)
+        evaluated = evaluate_if(run, is_wanted=is_evaluated)
+        eval_loss = evaluated.get("eval_loss", eval_loss)
+        if wishes or is_saved or is_validated or is_evaluated:
+            losses_since_checkpoint += run.meter.tell(evaluated)
         if is_saved:
-            save_checkpoint(run, step, losses=losses_since_checkpoint, is_rolling=not is_regular)
+            save_checkpoint(run, step, losses=losses_since_checkpoint, eval_loss=eval_loss, is_rolling=not is_regular)
             losses_since_checkpoint.clear()
+            eval_loss = None
         if is_last:
             break
         if Wish.STOP in wishes:
@@ -104,10 +109,23 @@ def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
         run.accelerator.wait_for_everyone()
 
 
-def save_checkpoint(run: Training, step: int, *, losses: Sequence[float], is_rolling: bool) -> None:
+def evaluate_if(run: Training, *, is_wanted: bool) -> dict[str, float]:
+    """The held-out losses by name, in the main process."""
+    if not is_wanted:
+        return {}
+    losses = {}
+    if run.accelerator.is_main_process:
+        losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
+    run.accelerator.wait_for_everyone()
+    return losses
+
+
+def save_checkpoint(
+    run: Training, step: int, *, losses: Sequence[float], eval_loss: float | None, is_rolling: bool
+) -> None:
     """A checkpoint from which the next step is exactly what it would have been; the oldest beyond the limit go.
 
-    losses: of the steps since the checkpoint before.
+    losses: of the steps since the checkpoint before. eval_loss: where it was measured since then.
     """
     if run.accelerator.is_main_process and step not in run.checkpoints.steps():
         facts = Facts(
@@ -117,6 +135,7 @@ def save_checkpoint(run: Training, step: int, *, losses: Sequence[float], is_rol
             learning_rate=run.config.learning_rate,
             total_steps=run.total_steps,
             mean_loss=fmean(losses),
+            eval_loss=eval_loss,
             is_rolling=is_rolling,
         )
         with phase(run.journal, "save"):

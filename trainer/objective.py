@@ -35,6 +35,9 @@ class Schedule(Protocol):
     def times(self, timesteps: Tensor) -> Tensor:
         """How noisy they are, from 0 to 1; (batch,)."""
 
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        """As many, evenly over what is drawn from; (count,)."""
+
 
 class DiffusionSchedule:
     """The discrete noise schedule of a base model and what its denoiser predicts.
@@ -84,6 +87,11 @@ class DiffusionSchedule:
 
     def times(self, timesteps: Tensor) -> Tensor:
         return timesteps / self.num_timesteps
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        return torch.tensor(
+            [(2 * place + 1) * self.num_timesteps // (2 * count) for place in range(count)], device=device
+        )
 
 
 class FlowSchedule:
@@ -135,6 +143,12 @@ class FlowSchedule:
 
     def times(self, timesteps: Tensor) -> Tensor:
         return timesteps
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        if self._levels is not None:
+            levels = sorted(set(self._levels))
+            return torch.tensor([levels[place % len(levels)] for place in range(count)], device=device)
+        return torch.tensor([(place + 0.5) / count for place in range(count)], device=device)
 
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:

@@ -13,6 +13,7 @@ from domain.families.family import Family
 from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION
 from trainer.data.epochs import Bucket, plan_buckets
+from trainer.data.held_out import HeldOut, read_held_out
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
@@ -26,7 +27,7 @@ MAX_NAMED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """geometries: of each dataset. left_out: pictures that are not trained on, each with the reason. base_model: a
+    """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures that are not trained on, each with the reason. base_model: a
     folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
 
     run_dir: Path
@@ -36,6 +37,7 @@ class Order:
     geometries: tuple[Geometry, ...]
     samples: tuple[Sample, ...]
     left_out: tuple[str, ...]
+    held_out: tuple[HeldOut, ...]
     base_model: str
     validation_sizes: tuple[Size, ...]
     resume: bool
@@ -67,9 +69,10 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     config = settled(check_training(spec.config, before={}))
     check_startable(config, is_resume=spec.resume)
     config = _with_prompts(config)
-    datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
+    given = [check_dataset(written, before={}) for written in spec.datasets]
+    datasets = tuple(dataset for dataset in given if not dataset.is_held_out)
     if not datasets:
-        raise TrainingError("the run has no dataset; add one with pictures to the environment")
+        raise TrainingError("the run has no dataset to train on; add one with pictures to the environment")
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     found = [
@@ -78,6 +81,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     ]
     samples = [sample for each in found for sample in each.samples]
     plan_buckets(buckets_of(samples, datasets), config)
+    held_out = tuple(read_held_out([dataset for dataset in given if dataset.is_held_out], config, family))
     return Order(
         run_dir=run_dir,
         cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
@@ -86,6 +90,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         geometries=geometries,
         samples=tuple(samples),
         left_out=tuple(message for each in found for message in each.left_out),
+        held_out=held_out,
         base_model=_base_model(config),
         validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
         resume=spec.resume,

@@ -20,6 +20,7 @@ from trainer.data.assembly import Assembly
 from trainer.data.loader import Loader
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.errors import TrainingError
+from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.registry import FAMILIES
 from trainer.inbox import Inbox
@@ -53,6 +54,7 @@ class Training:
     checkpoints: Checkpoints
     checkpoint_interval: Interval
     rolling_interval: Interval
+    evaluation: Evaluation
     validation: Validation
     total_steps: int
     steps_per_epoch: int
@@ -89,6 +91,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family = _load_family(order, device=accelerator.device, dtype=dtype)
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(family, seen_at=started_at)
     epochs = data.epochs
+    held_out = order.held_out if accelerator.is_main_process else ()
+    pictures = list(encode_held_out(held_out, family, device=accelerator.device, journal=journal)) if held_out else []
     total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
     parameters = trained_parameters(family.denoiser)
     if start_step > 0:
@@ -135,6 +139,16 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         ),
         rolling_interval=Interval(
             steps=config.checkpointing_rolling_steps or None, steps_per_epoch=epochs.steps_per_epoch
+        ),
+        evaluation=Evaluation(
+            config,
+            pictures,
+            family,
+            device=accelerator.device,
+            steps_per_epoch=epochs.steps_per_epoch,
+            journal=journal,
+            inbox=inbox,
+            is_wanted=bool(order.held_out),
         ),
         validation=Validation(
             config,

@@ -27,7 +27,7 @@ from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
-from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
+from service.preflight.remarks import problems_of_evaluation, problems_of_folder, problems_of_plan, remarks_on
 from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
@@ -104,8 +104,8 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, rows, parts)
-    findings += more
-    if not datasets:
+    findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
+    if all(dataset.is_held_out for _, dataset in datasets):
         return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
@@ -144,10 +144,13 @@ def _look_at_pictures(
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
-        squares.append(geometry.edge**2)
+        if not dataset.is_held_out:
+            squares.append(geometry.edge**2)
         folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=time.monotonic() + share)
-        folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
+        if dataset.is_held_out:
+            continue
+        folders.append(folder)
         for size, count in sorted(folder.scaled().items()):
             sizes.append(size)
             counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
@@ -159,7 +162,11 @@ def _look_at_pictures(
     )
     is_estimate = any(folder.num_unknown for folder in folders)
     findings += problems_of_plan(
-        plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
+        plan,
+        environment,
+        [row for row, dataset in datasets if not dataset.is_held_out],
+        config=config,
+        is_estimate=is_estimate,
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
     total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
@@ -227,6 +234,9 @@ def _checked(
             ]
         else:
             good.append((row, dataset))
+    if good and len(good) == len(rows) and all(dataset.is_held_out for _, dataset in good):
+        message = f"the environment {environment.name!r} has datasets of kind eval alone; add one to train on"
+        findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
 
 

@@ -109,6 +109,19 @@ def problems_of_plan(
         )
 
 
+def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> Iterator[Finding]:
+    """held_out: ids of the datasets that are measured alone."""
+    wanted = config.eval_dataset_id
+    if wanted and wanted not in held_out and not config.eval_loss_disable:
+        yield Finding(
+            severity=Severity.ERROR,
+            code="NO_HELD_OUT_DATASET",
+            message=f"eval_dataset_id is {wanted!r:.80}, but the environment has no dataset of kind eval that is called so; "
+            "leave it empty, or add the dataset",
+            path=("config", "eval_dataset_id"),
+        )
+
+
 def remarks_on(
     environment: EnvironmentRow, config: TrainingConfig, *, unused: Sequence[Unused], total_steps: int | None
 ) -> Iterator[Finding]:

@@ -224,3 +224,19 @@ def test_sigma_of_a_sample_depends_on_its_seed_alone(options: dict[str, Any]) ->
     torch.manual_seed(1)
     alone = flow_of(**options).draw_timesteps([2], shape=TOKENS, device=CPU)
     assert torch.equal(alone, together[2:])
+
+
+def test_fixed_timesteps_lie_evenly_in_what_is_drawn_from() -> None:
+    diffusion = schedule_of(SCALED_LINEAR, "epsilon")
+    assert diffusion.fixed_timesteps(4, device=CPU).tolist() == [125, 375, 625, 875]
+    assert diffusion.fixed_timesteps(1000, device=CPU).tolist() == list(range(1000))
+    config = TrainingConfig(model_family="flux")
+    flow = FlowSchedule({}, config=config, patch=2)
+    assert flow.fixed_timesteps(4, device=CPU).tolist() == [0.125, 0.375, 0.625, 0.875]
+    fast = FlowSchedule({}, config=config, patch=2, levels=(1.0, 1.0, 0.5))
+    assert fast.fixed_timesteps(3, device=CPU).tolist() == [0.5, 1.0, 0.5]
+
+
+def test_times_run_from_0_to_1() -> None:
+    timesteps = torch.tensor([0, 250, 999])
+    assert schedule_of(SCALED_LINEAR, "epsilon").times(timesteps).tolist() == pytest.approx([0, 0.25, 0.999])

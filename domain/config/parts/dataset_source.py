@@ -29,7 +29,12 @@ class SourceOptions(Part):
     type: SourceType = option(
         "local", label="Where", usable=["local"], help="local: a folder on the machine that trains."
     )
-    dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
+    dataset_type: DatasetType = option(
+        "image",
+        label="Kind",
+        usable=["image", "eval"],
+        help="What the dataset holds; eval: pictures that are not trained on, only measured.",
+    )
     instance_data_dir: str = option(
         "",
         label="Folder",
