@@ -29,7 +29,13 @@ from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
-from service.preflight.remarks import not_looked_at, problems_of_folder, problems_of_plan, remarks_on
+from service.preflight.remarks import (
+    not_looked_at,
+    problems_of_evaluation,
+    problems_of_folder,
+    problems_of_plan,
+    remarks_on,
+)
 from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
@@ -106,8 +112,8 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, config, rows, parts)
-    findings += more
-    if not datasets:
+    findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
+    if all(dataset.is_held_out for _, dataset in datasets):
         return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
@@ -146,7 +152,8 @@ def _look_at_pictures(
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
-        squares.append(geometry.edge**2)
+        if not dataset.is_held_out:
+            squares.append(geometry.edge**2)
         if dataset.type != "local":
             findings.append(not_looked_at(row, dataset))
             continue
@@ -158,8 +165,10 @@ def _look_at_pictures(
             seed=config.seed,
             until=time.monotonic() + share,
         )
-        folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
+        if dataset.is_held_out:
+            continue
+        folders.append(folder)
         for size, count in sorted(folder.scaled().items()):
             sizes.append(size)
             counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
@@ -169,10 +178,14 @@ def _look_at_pictures(
         oversubscribes=config.allow_dataset_oversubscription,
         prunes=config.allow_bucket_pruning,
     )
-    unseen = len(datasets) - len(folders)
+    unseen = sum(not dataset.is_held_out for _, dataset in datasets) - len(folders)
     is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
     findings += problems_of_plan(
-        plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
+        plan,
+        environment,
+        [row for row, dataset in datasets if not dataset.is_held_out],
+        config=config,
+        is_estimate=is_estimate,
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
     total_steps = (
@@ -241,10 +254,12 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            if dataset.is_trained_on:
+            if dataset.is_trained_on or dataset.is_held_out:
                 good.append((row, dataset))
-    if not good and not findings:
-        message = f"the environment {environment.name!r} has no dataset that is trained on; add one, or switch one on"
+    if not findings and not any(dataset.is_trained_on for _, dataset in good):
+        alone = "datasets of kind eval alone; add one to train on"
+        none = "no dataset that is trained on; add one, or switch one on"
+        message = f"the environment {environment.name!r} has {alone if good else none}"
         findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
 
