@@ -22,7 +22,7 @@ from service.environment_names import unused_name
 from service.examples import list_examples
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
-from service.graphql.dataset import Dataset, environment_resource
+from service.graphql.dataset import Dataset
 from service.graphql.environment_beginnings import CreateEnvironmentInput, chosen_datasets, create
 from service.graphql.environment_versions import Change, EnvironmentVersion, LastChange
 from service.graphql.errors import UserError
@@ -30,7 +30,7 @@ from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.options import UnusedOption
 from service.graphql.payloads import DeletePayload, no_errors
-from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name, may
+from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name, environment_resource, may
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.graphql.user import User, load_person
 from service.idempotency import run_once

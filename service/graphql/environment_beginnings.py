@@ -15,9 +15,8 @@ from domain.errors import InvalidInput, NotFound
 from service.access.config_rights import check_dataset_rights, check_training_rights
 from service.access.viewer import Viewer
 from service.examples import find_example
-from service.graphql.dataset import environment_resource
 from service.graphql.inputs import existing, json_object
-from service.graphql.rules import check_name
+from service.graphql.rules import check_name, environment_resource
 from service.graphql.scalars import decode_id
 from service.mirror.kept_entries import agreed_folder, keep_entries
 from service.parts import Parts

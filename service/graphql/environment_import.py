@@ -7,11 +7,11 @@ from strawberry.scalars import JSON
 
 from domain.errors import InvalidInput
 from service.graphql.context import Info, answer, signed_in
-from service.graphql.dataset import Dataset, environment_resource
+from service.graphql.dataset import Dataset
 from service.graphql.environment import Environment
 from service.graphql.errors import UserError
 from service.graphql.payloads import no_errors
-from service.graphql.rules import Needs
+from service.graphql.rules import Needs, environment_resource
 from service.importers.creation import Importer, ImportStatus, Outcome
 from service.importers.findings import Dropped, Mapped, Unmapped
 from service.parts import Parts

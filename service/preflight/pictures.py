@@ -72,7 +72,9 @@ def look_at(database: Database, dataset: DatasetConfig, geometry: Geometry, *, s
     needs_captions = dataset.caption_strategy == "textfile"
     placed = _Placed(geometry, dataset=dataset.id, seed=seed)
     found = Folder()
-    for chunk in _chunks(scan_pictures(Path(root))):
+    excluded = frozenset(dataset.excluded_images or ())
+    pictures = (entry for entry in scan_pictures(Path(root)) if entry.path.removeprefix(root) not in excluded)
+    for chunk in _chunks(pictures):
         sizes = _sizes_of(database, chunk, until=until)
         for entry in chunk:
             path = entry.path

@@ -193,7 +193,7 @@ def literal(kind: Any, *, name: str, ids: dict[str, str]) -> str:
         )
     if hasattr(named, "values"):
         return str(next(iter(named.values)))
-    return {"Int": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
+    return {"Int": "1", "Float": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
 
 
 def document(root: str, name: str, ids: dict[str, str]) -> str:
@@ -284,9 +284,11 @@ def test_what_a_thing_says_the_viewer_may_do_is_what_is_not_forbidden(
 def test_matrix_of_subscriptions(world: World, level: str, credential: str, owner: str) -> None:
     person = world.people[level]
     run_id = world.new_thing("run", person if owner == "own" else world.stranger)
+    dataset_id = world.new_thing("dataset", person if owner == "own" else world.stranger)
     operations = {
         "runUpdates": f'subscription {{ runUpdates(runId: "{run_id}") {{ cursor }} }}',
         "runsChanged": "subscription { runsChanged { id } }",
+        "datasetScan": f'subscription {{ datasetScan(id: "{dataset_id}") {{ cursor }} }}',
     }
     assert set(operations) == set(root_fields("Subscription"))
     for name, operation in operations.items():
@@ -328,6 +330,8 @@ def test_every_route_is_thought_of() -> None:
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
         *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
+        *("/api/uploads", "/api/uploads/{upload_id}"),
+        "/media/datasets/{dataset_id}/{key}/{kind}",
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
     }
 

@@ -90,10 +90,23 @@ MakeRun = Callable[..., RunDirectory]
 
 
 def write_run(
-    path: Path, *, folder: Path = INK, dataset: dict[str, Any] | None = None, resume: bool = False, **config: Any
+    path: Path,
+    *,
+    folder: Path = INK,
+    dataset: dict[str, Any] | None = None,
+    resume: bool = False,
+    cache: Path | None = None,
+    **config: Any,
 ) -> RunDirectory:
     path.mkdir(exist_ok=True)
     entry = {"id": "ink", "instance_data_dir": str(folder)} | (dataset or {})
-    spec = RunSpec(run_id="run", name="test", config=CONFIG | config, datasets=[entry], resume=resume)
+    spec = RunSpec(
+        run_id="run",
+        name="test",
+        config=CONFIG | config,
+        datasets=[entry],
+        resume=resume,
+        cache=str(cache) if cache else None,
+    )
     write_run_spec(path, spec)
     return RunDirectory(path)
