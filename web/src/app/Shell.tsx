@@ -24,6 +24,7 @@ const EnvironmentPage = lazy(() => import('../environment/EnvironmentPage'))
 const NewEnvironmentPage = lazy(() => import('../environment/new/NewEnvironmentPage'))
 const ImportPage = lazy(() => import('../environment/import/ImportPage'))
 const DatasetPage = lazy(() => import('../dataset/DatasetPage'))
+const NewDatasetPage = lazy(() => import('../dataset/new/NewDatasetPage'))
 const UsersPage = lazy(() => import('../user/UsersPage'))
 const AccessPage = lazy(() => import('../policy/AccessPage'))
 const AuditPage = lazy(() => import('../audit/AuditPage'))
@@ -104,6 +105,11 @@ function Pages() {
       <Route path={routes.datasets}>
         <Gated needs={['config.view']} title={messages.noRights.datasets}>
           <DatasetsPage />
+        </Gated>
+      </Route>
+      <Route path={routes.newDataset}>
+        <Gated needs={['config.create']}>
+          <NewDatasetPage />
         </Gated>
       </Route>
       <Route path="/datasets/:id/:tab?">{({ id, tab }) => <DatasetPage key={id} id={toId(id)} tab={tab} />}</Route>
