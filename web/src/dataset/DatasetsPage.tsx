@@ -15,6 +15,7 @@ import { Time } from '../app/Time'
 import { DatasetsDocument, type DatasetsQuery, type DatasetsQueryVariables } from '../graphql/generated/documents'
 import { useLoaded } from '../graphql/useLoaded'
 import { useMay } from '../user/viewer'
+import { isUnusable } from './pictures/problems'
 import { isUnderWay } from './scan/scan'
 import { ScanBadge } from './scan/ScanBadge'
 import classes from './DatasetsPage.module.css'
@@ -92,7 +93,7 @@ function DatasetTable({ datasets }: Pick<DatasetsQuery, 'datasets'>) {
               <span className={classes.strip} aria-hidden="true">
                 {STRIP.map((place) => {
                   const picture = images.edges[place]?.node
-                  return picture ? (
+                  return picture && !isUnusable(picture.problems) ? (
                     <img key={place} src={picture.thumbnailUrl} alt="" loading="lazy" decoding="async" />
                   ) : (
                     <span key={place} />

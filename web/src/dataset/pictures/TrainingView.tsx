@@ -1,6 +1,7 @@
 import { toSentence } from '../../app/format'
 import { LoadedView } from '../../app/LoadedView'
 import { messages } from '../../app/messages'
+import { Failure } from '../../app/Notice'
 import { ImagePreviewDocument, type DatasetImageFilter } from '../../graphql/generated/documents'
 import { useLoaded } from '../../graphql/useLoaded'
 import type { Picture } from './pictureFeed'
@@ -23,6 +24,7 @@ export function TrainingView({ datasetId, picture, filter, after }: TrainingView
     variables: { id: datasetId, after, filter },
     requestPolicy: 'network-only',
   })
+  if (query.error) return <Failure error={query.error} onRetry={query.refresh} />
   return (
     <LoadedView query={query} rows={6}>
       {({ dataset }) => {

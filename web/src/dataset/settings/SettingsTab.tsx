@@ -86,8 +86,8 @@ export function SettingsTab({ dataset, onRefresh }: SettingsTabProps) {
       {numEdits > 0 && (
         <section className={classes.bar} aria-label={messages.editor.unsavedChanges}>
           <Refused message={draft.problem} />
-          <Group gap="xs" wrap="nowrap">
-            <Text fz="sm" flex={1}>
+          <Group gap="xs" justify="flex-end">
+            <Text fz="sm" flex="1 1 160px">
               {draft.problems.length > 0
                 ? messages.editor.unfinished(draft.problems.length)
                 : messages.editor.unsavedCount(numEdits)}
