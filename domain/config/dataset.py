@@ -50,9 +50,14 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
         return self
 
     @property
+    def is_trained_on(self) -> bool:
+        """Whether its own pictures are shown; what only says where another tool keeps encodings has none."""
+        return not self.disabled and self.dataset_type not in {*EMBED_TYPES, "conditioning", "eval"}
+
+    @property
     def is_held_out(self) -> bool:
         """Its pictures are measured and not trained on."""
-        return self.dataset_type == "eval"
+        return not self.disabled and self.dataset_type == "eval"
 
     @property
     def weighted_aspects(self) -> tuple[tuple[float, float], ...]:

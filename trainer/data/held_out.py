@@ -7,6 +7,7 @@ from domain.config.buckets import geometry_of, picture_seed
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
+from trainer.data.captions import read_caption_rules
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 
@@ -34,7 +35,8 @@ def read_held_out(datasets: Sequence[DatasetConfig], config: TrainingConfig, fam
     for dataset in datasets:
         if wanted in (None, "", dataset.id):
             geometry = geometry_of(dataset, config, family)
-            found = read_samples(dataset, number=0, geometry=geometry, seed=config.seed)
+            captions = read_caption_rules(dataset, config)
+            found = read_samples(dataset, number=0, geometry=geometry, captions=captions, seed=config.seed)
             yield _choose(dataset, found.samples, config)
 
 
