@@ -130,12 +130,14 @@ class Small:
 
 def by_hand(sampler: str, own: Any) -> Any:
     """The scheduler that a person would give the pipeline in place of its own."""
+    # Noise levels are shifted as by its own; schedulers call that differently.
+    shift = own.config.get("shift", own.config.get("flow_shift"))
     if sampler == "flow_unipc":
         return UniPCMultistepScheduler.from_config(
             own.config,
             use_flow_sigmas=True,
             prediction_type="flow_prediction",
-            flow_shift=own.config.get("shift", 1.0),
+            flow_shift=shift or 1.0,
         )
     kinds = {
         "ddim": DDIMScheduler,
@@ -147,7 +149,7 @@ def by_hand(sampler: str, own: Any) -> Any:
         "flow_match_euler": FlowMatchEulerDiscreteScheduler,
         "flow_matching": FlowMatchEulerDiscreteScheduler,
     }
-    return kinds[sampler].from_config(own.config)
+    return kinds[sampler].from_config(own.config, **({"shift": shift} if sampler.startswith("flow") else {}))
 
 
 @pytest.fixture(scope="module", params=SMALL)
