@@ -198,6 +198,13 @@ def test_table_among_the_pictures_has_their_captions(tmp_path: Path) -> None:
     assert found.left_out == ()
 
 
+def test_table_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    pictures_at(tmp_path / "mine", "a.png")
+    (tmp_path / "theirs.csv").write_text("file_name,text\na.png,a secret\n")
+    (tmp_path / "mine" / "metadata.csv").symlink_to(tmp_path / "theirs.csv")
+    assert captions_by_name(found_in(dataset_at(tmp_path / "mine"))) == {"a.png": ("",)}
+
+
 def test_rows_that_name_no_picture_of_the_folder_are_named(tmp_path: Path) -> None:
     pictures_at(tmp_path, "in/a.png", "b.png")
     rows = ["../b.png", str(tmp_path / "b.png"), "c.png", "", "x/../../b.png"]
