@@ -51,7 +51,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
             StepDone(
                 at=time.time(),
                 step=step,
-                epoch=(step - 1) // run.steps_per_epoch + 1,
+                epoch=run.epochs.epoch_of(step - 1) + 1,
                 metrics={
                     "loss": measured_loss,
                     "learning_rate": learning_rate,

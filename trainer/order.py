@@ -11,7 +11,7 @@ from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION
-from trainer.data.epochs import Bucket, plan_buckets
+from trainer.data.epochs import Bucket, EpochOrder, plan_buckets
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
@@ -56,6 +56,11 @@ class Order:
                     f"dataset {dataset.id!r}: pictures have the size of {geometry.edge} pixels in place of "
                     f"{geometry.resolution:g}, as the model needs multiples of {geometry.alignment}"
                 )
+        plan = plan_buckets(buckets_of(self.samples, self.datasets), self.config)
+        if plan.filled_up:
+            yield plan.explain_filled_up(at_most=MAX_NAMED)
+        if plan.left_out:
+            yield plan.explain_left_out(at_most=MAX_NAMED)
         yield from (f"skipped: {each}" for each in self.left_out[:MAX_NAMED])
         if len(self.left_out) > MAX_NAMED:
             yield f"skipped: {len(self.left_out) - MAX_NAMED} more pictures, for such reasons"
@@ -68,6 +73,9 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
     if not datasets:
         raise TrainingError("the run has no dataset; add one with pictures to the environment")
+    datasets = tuple(dataset for dataset in datasets if dataset.probability > 0)
+    if not datasets:
+        raise TrainingError("no dataset is trained on: the probability of all is 0; raise that of one")
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     found = [
@@ -75,7 +83,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         for number, dataset in enumerate(datasets)
     ]
     samples = [sample for each in found for sample in each.samples]
-    plan_buckets(buckets_of(samples, datasets), config)
+    EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
     return Order(
         run_dir=run_dir,
         cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,

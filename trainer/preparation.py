@@ -15,6 +15,7 @@ from domain.config.training import TrainingConfig
 from trainer.adapters import add_lora, trained_parameters
 from trainer.checkpoints import Checkpoints
 from trainer.data.assembly import Assembly
+from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader
 from trainer.devices import Predictor, dtype_of, start_accelerator
 from trainer.errors import TrainingError
@@ -47,7 +48,7 @@ class Training:
     checkpoints: Checkpoints
     validation: Validation
     total_steps: int
-    steps_per_epoch: int
+    epochs: EpochOrder
     start_step: int
 
     @property
@@ -77,7 +78,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family = _load_family(order, device=accelerator.device, dtype=dtype)
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(family, seen_at=started_at)
     epochs = data.epochs
-    total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
+    total_steps = epochs.total_steps
     parameters = trained_parameters(family.denoiser)
     optimizer = make_optimizer(config, parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
@@ -113,7 +114,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         checkpoints=checkpoints,
         validation=Validation(config, run_dir=order.run_dir, edge=order.validation_edge, journal=journal, inbox=inbox),
         total_steps=total_steps,
-        steps_per_epoch=epochs.steps_per_epoch,
+        epochs=epochs,
         start_step=start_step,
     )
 

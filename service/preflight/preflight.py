@@ -3,7 +3,6 @@
 The same look decides whether a start is refused: what is an error here keeps a run from starting, nothing else does.
 """
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from domain.config.checks import check_dataset, check_startable, check_training,
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
+from domain.config.mixing import Mixture, mixture_of
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
 from domain.config.variables import resolve_variables
@@ -27,7 +27,13 @@ from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
-from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
+from service.preflight.remarks import (
+    not_drawn,
+    problems_of_folder,
+    problems_of_mixture,
+    problems_of_plan,
+    remarks_on,
+)
 from service.preflight.weights import has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
@@ -44,6 +50,7 @@ class Preflight:
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
+    mixture: Mixture | None = None
     sizes: tuple[Size, ...] = ()
     num_images: int = 0
     total_steps: int | None = None
@@ -59,13 +66,14 @@ class Preflight:
 
     @property
     def steps_per_epoch(self) -> int | None:
-        return self.plan.steps_per_epoch if self.plan else None
+        """Of the first one: later ones can have other datasets."""
+        return self.mixture.num_steps(0) if self.mixture else None
 
     @property
     def epochs(self) -> int | None:
-        if not self.total_steps or not self.steps_per_epoch:
-            return None
-        return math.ceil(self.total_steps / self.steps_per_epoch)
+        """In how many the steps are made; the last one can be cut short."""
+        last = self.mixture.epoch_of(self.total_steps - 1) if self.mixture and self.total_steps else None
+        return None if last is None else last + 1
 
 
 def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], user_id: UUID | None) -> Preflight:
@@ -95,6 +103,9 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     ]
     datasets, more = _checked(environment, rows, parts)
     findings += more
+    if rows and not datasets and not any(finding.severity is Severity.ERROR for finding in more):
+        message = "no dataset is trained on: the probability of all is 0; raise that of one"
+        findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     if not datasets:
         return Preflight(findings=tuple(findings))
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
@@ -146,11 +157,14 @@ def _look_at_pictures(
         prunes=config.allow_bucket_pruning,
     )
     is_estimate = any(folder.num_unknown for folder in folders)
+    mixture = mixture_of(plan, [dataset for _, dataset in datasets], config)
+    total_steps = config.max_train_steps or mixture.first_step(config.num_train_epochs) or None
+    if not plan.undersized:
+        findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
     findings += problems_of_plan(
         plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
-    total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
@@ -170,6 +184,7 @@ def _look_at_pictures(
     return Preflight(
         findings=tuple(findings),
         plan=plan,
+        mixture=mixture,
         sizes=tuple(sizes),
         num_images=num_images,
         total_steps=total_steps,
@@ -207,7 +222,10 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            good.append((row, dataset))
+            if dataset.probability > 0:
+                good.append((row, dataset))
+            else:
+                findings.append(not_drawn(row))
     return good, findings
 
 

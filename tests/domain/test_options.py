@@ -20,11 +20,13 @@ READERS = {
         "domain/config/training.py",
         "domain/config/buckets.py",
         "domain/config/checks.py",
+        "domain/config/mixing.py",
     ),
     DatasetConfig: (
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
+        "domain/config/mixing.py",
         "domain/config/rules.py",
     ),
 }

@@ -76,7 +76,7 @@ class Assembly:
                 *(encoder.latents_key(cut.digest, cut.placement) for cut in cuts),
             ]
         )
-        epochs = EpochOrder(buckets_of(samples, order.datasets), order.config)
+        epochs = EpochOrder(buckets_of(samples, order.datasets), order.config, datasets=order.datasets)
         loader = Loader(
             [Shown(cut=cut, captions=sample.captions) for sample, cut in zip(samples, cuts, strict=True)],
             epochs,

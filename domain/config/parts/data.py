@@ -90,7 +90,6 @@ class DataOptions(Part):
         "auto-weighting",
         label="Mix datasets",
         advanced=True,
-        later=True,
         help="auto-weighting draws larger datasets more often; uniform follows their probability alone.",
     )
     allow_dataset_oversubscription: bool = option(

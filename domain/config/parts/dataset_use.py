@@ -18,9 +18,9 @@ class UseOptions(Part):
     probability: float = option(
         1.0,
         label="Probability",
-        later=True,
         ge=0,
-        help="How often the dataset is drawn from, compared with the others.",
+        help="How often the dataset is drawn from within an epoch, compared with the others, until all of it was shown. "
+        "0: it is not trained on.",
     )
     max_num_samples: int | None = option(
         None,
@@ -35,16 +35,14 @@ class UseOptions(Part):
         None, label="Batch size", advanced=True, later=True, ge=1, help="Of this dataset. Empty: as in the environment."
     )
     start_epoch: int = option(
-        1, label="From epoch", advanced=True, later=True, ge=0, help="Before this one the dataset is left out."
+        1, label="From epoch", advanced=True, ge=0, help="Before this one the dataset is left out."
     )
     end_epoch: int | None = option(
-        None, label="To epoch", advanced=True, later=True, ge=0, help="After this one the dataset is left out."
+        None, label="To epoch", advanced=True, ge=0, help="After this one the dataset is left out."
     )
-    start_step: int = option(
-        0, label="From step", advanced=True, later=True, ge=0, help="Before this one the dataset is left out."
-    )
+    start_step: int = option(0, label="From step", advanced=True, ge=0, help="Before this one the dataset is left out.")
     end_step: int | None = option(
-        None, label="To step", advanced=True, later=True, ge=0, help="After this one the dataset is left out."
+        None, label="To step", advanced=True, ge=0, help="After this one the dataset is left out."
     )
     is_regularisation_data: bool = option(
         False,
