@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from domain.config.training import TrainingConfig
 from trainer.adapters import add_lora, trained_parameters
 from trainer.checkpoints import Checkpoints
+from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader
@@ -85,6 +86,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     if start_step > 0:
         family.load_adapter(checkpoints.folder(start_step))
     family.denoiser.train()
+    compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family), optimizer)
     if start_step > 0:
         load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)

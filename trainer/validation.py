@@ -56,6 +56,7 @@ class Validation:
         with (
             phase(self._journal, "validate", total=len(missing)) as progress,
             as_inference_sees_it(family.denoiser, dtype),
+            torch.compiler.set_stance("force_eager"),  # as diffusers draws
         ):
             for index, drawing in missing:
                 if self._inbox.wants_stop():

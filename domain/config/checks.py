@@ -18,7 +18,7 @@ from domain.config.rules import dataset_problems, problems_between
 from domain.config.training import TrainingConfig
 from domain.config.variables import holds_variable
 from domain.errors import InvalidInput, Problem
-from domain.families.family import Flavour
+from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -71,6 +71,7 @@ def check_startable(config: TrainingConfig) -> None:
     flavour = flavour_of(config) if config.pretrained_model_name_or_path is None else None
     problems = (
         *unusable_choices(config),
+        *_unusable_flavour(family, flavour),
         *_unusable_sizes(config),
         *family_problems(config.model_dump(exclude_unset=True), family=family, flavour=flavour),
     )
@@ -94,6 +95,16 @@ def unusable_choices(config: BaseModel) -> Iterator[Problem]:
                 f"set it to {_either(option)}, or keep the configuration for a later one",
                 ("config", option.key),
             )
+
+
+def _unusable_flavour(family: Family, flavour: Flavour | None) -> Iterator[Problem]:
+    if flavour is not None and flavour.needs_reference:
+        others = ", ".join(each.key for each in family.flavours if not each.needs_reference)
+        yield Problem(
+            f"model_flavour is {flavour.key}, which edits pictures, and this version cannot train that yet; "
+            f"set it to one of {others}, or keep the configuration for a later one",
+            ("config", "model_flavour"),
+        )
 
 
 def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:

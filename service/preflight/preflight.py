@@ -34,7 +34,7 @@ from service.preflight.remarks import (
     problems_of_plan,
     remarks_on,
 )
-from service.preflight.weights import has_token_of_machine, problems_of_weights
+from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
 from service.secrets.listing import has_hub_token
@@ -46,7 +46,8 @@ PATIENCE_SECONDS = 8.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
     """plan, memory, disk: None where the configuration cannot be judged, or nobody knows. is_estimate: the sizes of some
-    pictures are not known yet. available_bytes: of one device; None when that is not known."""
+    pictures are not known yet. available_bytes: of one device; None when that is not known. download: None where all weights
+    are here."""
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
@@ -58,6 +59,7 @@ class Preflight:
     memory: MemoryEstimate | None = None
     available_bytes: int | None = None
     disk: Disk | None = None
+    download: Download | None = None
     is_estimate: bool = False
 
     @property
@@ -91,11 +93,19 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     family = FAMILIES[config.model_family]
     flavour = None if config.pretrained_model_name_or_path else flavour_of(config)
     gpus = machine.gpu_bytes()
+    download = find_download(
+        config.pretrained_model_name_or_path,
+        family=family,
+        flavour=flavour,
+        variant=config.variant,
+        environment=parts.settings.environment,
+    )
     findings = [
         *problems_of_weights(
             config.pretrained_model_name_or_path,
             family=family,
             flavour=flavour,
+            download=download,
             environment=parts.settings.environment,
             has_token=has_token,
         ),
@@ -107,7 +117,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         message = "no dataset is trained on: the probability of all is 0; raise that of one"
         findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     if not datasets:
-        return Preflight(findings=tuple(findings))
+        return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
         parts,
@@ -119,6 +129,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         family=family,
         flavour=flavour,
         available=min(chosen, default=machine.ram_bytes()),
+        download=download,
     )
 
 
@@ -133,6 +144,7 @@ def _look_at_pictures(
     family: Family,
     flavour: Flavour | None,
     available: int | None,
+    download: Download | None,
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
@@ -168,7 +180,13 @@ def _look_at_pictures(
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
-        config, family=family, flavour=flavour, pixels=largest, num_images=num_images, runs=parts.settings.runs
+        config,
+        family=family,
+        flavour=flavour,
+        pixels=largest,
+        num_images=num_images,
+        runs=parts.settings.runs,
+        download=download,
     )
     findings += problems_of_needs(
         environment,
@@ -192,6 +210,7 @@ def _look_at_pictures(
         memory=memory,
         available_bytes=available,
         disk=disk,
+        download=download,
         is_estimate=is_estimate,
     )
 

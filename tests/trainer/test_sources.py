@@ -56,6 +56,18 @@ def test_folder_without_pictures_is_named(tmp_path: Path) -> None:
         read_samples(dataset_at(tmp_path), number=0, geometry=SQUARE, seed=1)
 
 
+def test_excluded_pictures_are_not_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.png", "b.png", "deep/c.png"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    dataset = dataset_at(tmp_path, excluded_images=["a.png", "deep/c.png", "gone.png"])
+    found = read_samples(dataset, number=0, geometry=SQUARE, seed=1)
+    assert ([sample.picture.name for sample in found.samples], found.left_out) == (["b.png"], ())
+    everything = dataset_at(tmp_path, excluded_images=["a.png", "b.png", "deep/c.png"])
+    with pytest.raises(TrainingError, match="all 3 pictures of dataset 'ink' are in excluded_images"):
+        read_samples(everything, number=0, geometry=SQUARE, seed=1)
+
+
 def test_every_line_of_the_text_file_is_a_caption(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffa cat\r\n\r\n  a café  \n".encode())
     assert captions_of(picture_at(tmp_path / "a.png"), dataset_at(tmp_path)) == ("a cat", "a café")

@@ -16,6 +16,9 @@ DECODING_ERRORS = (
 )
 """What Pillow raises for files that are no pictures, cut short or damaged."""
 
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+"""What a file may hold, whatever it is called. Pillow knows more, some of which it gives to other programs to read."""
+
 ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,9 +41,9 @@ class UnreadablePicture(Exception):
 def size_of(picture: Picture) -> Size:
     """Of the upright picture, from the beginning of the file. Raises UnreadablePicture."""
     try:
-        with picture.open() as opened, Image.open(opened) as file:
+        with picture.open() as opened, Image.open(opened, formats=FORMATS) as file:
             width, height = file.size
-            return Size(height, width) if _orientation(file) in ON_ITS_SIDE else Size(width, height)
+            return Size(height, width) if orientation_of(file) in ON_ITS_SIDE else Size(width, height)
     except DECODING_ERRORS as error:
         raise _unreadable(picture, error) from error
 
@@ -63,8 +66,8 @@ def read_picture(picture: Picture, placement: Placement, *, digest: str | None =
         if digest is not None and digest_of_file(content) != digest:
             raise UnreadablePicture(f"{picture} was changed while it was looked at")
         content.seek(0)
-        with Image.open(content) as file:
-            orientation = _orientation(file)
+        with Image.open(content, formats=FORMATS) as file:
+            orientation = orientation_of(file)
             file.load()
             upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     except DECODING_ERRORS as error:
@@ -74,7 +77,7 @@ def read_picture(picture: Picture, placement: Placement, *, digest: str | None =
     return upright.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
 
 
-def _orientation(file: Image.Image) -> int:
+def orientation_of(file: Image.Image) -> int:
     """As the beginning of the file tells it: PNG's own method decodes all pixels to look for it behind them."""
     orientation: int = Image.Image.getexif(file).get(ORIENTATION, 1)
     return orientation

@@ -40,8 +40,15 @@ def read_samples(dataset: DatasetConfig, *, number: int, geometry: Geometry, see
             f"the folder {dataset.instance_data_dir} of dataset {dataset.id!r} has no pictures ({endings}); "
             "put some there"
         )
+    excluded = frozenset(dataset.excluded_images or ())
+    if all(picture.name in excluded for picture in pictures):
+        raise TrainingError(
+            f"all {len(pictures)} pictures of dataset {dataset.id!r} are in excluded_images; take some out of it"
+        )
     samples, left_out = [], []
     for picture in pictures:
+        if picture.name in excluded:
+            continue
         placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
         if isinstance(placed, Placement):
             captions = captions_of(picture, dataset) or (NO_CAPTION,)

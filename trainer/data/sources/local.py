@@ -39,6 +39,12 @@ class LocalFolder(Source):
         path = (self._folder / name).with_suffix(ending)
         return path.read_bytes() if path.is_file() else None
 
+    def version_beside(self, name: str, ending: str) -> str | None:
+        return self._version(str(PurePosixPath(name).with_suffix(ending)))
+
+    def file_of(self, name: str) -> Path | None:
+        return self._folder / name
+
     def place_of(self, name: str) -> str:
         return str(self._folder / name)
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from domain.config.buckets import Size
@@ -22,6 +23,14 @@ class Source(ABC):
     @abstractmethod
     def read_beside(self, name: str, ending: str) -> bytes | None:
         """The file that has a picture's name with another ending, such as .txt; None when there is none."""
+
+    def version_beside(self, name: str, ending: str) -> str | None:
+        """Changes whenever what read_beside gives may have; None where that cannot be told without reading it."""
+        return None
+
+    def file_of(self, name: str) -> Path | None:
+        """The file on this machine that a picture is; None elsewhere."""
+        return None
 
     def captions_of(self, name: str) -> tuple[str, ...]:
         """What the source itself says of a picture, as a column of a table does."""
