@@ -1,6 +1,7 @@
 """In which order samples are shown: a function of the seed and the step, so that a resumed run needs no state."""
 
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -63,6 +64,7 @@ class EpochOrder:
         self._mixture = mixture_of(self._plan, datasets, config)
         self._size = config.effective_batch_size
         self._seed = config.seed
+        self._guard = threading.RLock()  # a thread reads ahead
         self._epoch = -1
         self._batches: list[tuple[int, ...]] = []
         self.steps_per_epoch = self._mixture.num_steps(0)
@@ -72,17 +74,19 @@ class EpochOrder:
             raise TrainingError(problem)
 
     def epoch_of(self, step: int) -> int:
-        epoch = self._mixture.epoch_of(step)
+        with self._guard:
+            epoch = self._mixture.epoch_of(step)
         if epoch is None:
             raise TrainingError(f"no dataset takes part in step {step + 1}")
         return epoch
 
     def samples_at(self, step: int) -> tuple[int, ...]:
         """The samples of one effective batch, in the order of their positions in it."""
-        epoch = self.epoch_of(step)
-        if epoch != self._epoch:
-            self._epoch, self._batches = epoch, self._batches_of(epoch)
-        return self._batches[step - self._mixture.first_step(epoch)]
+        with self._guard:
+            epoch = self.epoch_of(step)
+            if epoch != self._epoch:
+                self._epoch, self._batches = epoch, self._batches_of(epoch)
+            return self._batches[step - self._mixture.first_step(epoch)]
 
     def _batches_of(self, epoch: int) -> list[tuple[int, ...]]:
         of_datasets = [iter(batches) for batches in self._batches_by_dataset(epoch).values()]
