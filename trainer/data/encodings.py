@@ -17,11 +17,12 @@ from trainer.families.family import TextEmbeds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A part of a picture. digest: of the picture's content."""
+    """A part of a picture. digest: of the picture's content. is_kept: its latents are written to the cache."""
 
     picture: Picture
     digest: str
     placement: Placement
+    is_kept: bool = True
 
 
 class Encodings:
@@ -37,9 +38,10 @@ class Encodings:
         except MissingEncoding:
             return None
 
-    def make_text(self, caption: str) -> TextEmbeds:
+    def make_text(self, caption: str, *, is_kept: bool) -> TextEmbeds:
         embeds = self._encoder.encode_caption(caption)
-        self._cache.write(self._encoder.text_key(caption), embeds)
+        if is_kept:
+            self._cache.write(self._encoder.text_key(caption), embeds)
         return embeds
 
     def find_latents(self, cut: Cut) -> Tensor | Image.Image:
@@ -55,7 +57,8 @@ class Encodings:
         for chunk in chunks(pictures, self._encoder.batch_size):
             encoded = self._encoder.encode_pictures([picture for _, picture in chunk])
             for (cut, _), latents in zip(chunk, encoded, strict=True):
-                self._cache.write(self._encoder.latents_key(cut.digest, cut.placement), latents)
+                if cut.is_kept:
+                    self._cache.write(self._encoder.latents_key(cut.digest, cut.placement), latents)
                 made.append(latents[LATENTS])
         return made
 

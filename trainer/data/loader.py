@@ -1,14 +1,15 @@
 """Batches of latents and text embeds, each a function of the step alone."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from domain.config.buckets import Placement
 from domain.config.training import TrainingConfig
 from trainer.data.captions import NO_CAPTION
 from trainer.data.encoding import geometry_of
@@ -21,10 +22,18 @@ from trainer.randomness import seed_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A cut of a picture, and the captions that it may be shown with."""
+    """A cut of a picture, and the captions that it may be shown with. keeps_text: their embeds are written to the cache.
+
+    recut: the cut of an epoch, where each has another one; its size stays.
+    """
 
     cut: Cut
     captions: tuple[str, ...]
+    keeps_text: bool = True
+    recut: Callable[[int], Placement] | None = None
+
+    def cut_in(self, epoch: int) -> Cut:
+        return self.cut if self.recut is None else replace(self.cut, placement=self.recut(epoch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,7 @@ class Found:
     positions: tuple[int, ...]
     captions: list[str]
     texts: list[TextEmbeds | None]
+    keeps_texts: list[bool]
     cuts: list[Cut]
     pictures: list[Tensor | Image.Image]
 
@@ -82,8 +92,8 @@ class Loader:
         """The batch of one forward pass; steps count from 0."""
         read = self._ahead.take((step, micro_step))
         texts = [
-            self._encodings.make_text(caption) if text is None else text
-            for caption, text in zip(read.captions, read.texts, strict=True)
+            self._encodings.make_text(caption, is_kept=is_kept) if text is None else text
+            for caption, text, is_kept in zip(read.captions, read.texts, read.keeps_texts, strict=True)
         ]
         return Batch(
             step=step,
@@ -107,11 +117,13 @@ class Loader:
             self._caption(sample, step=step, position=position)
             for sample, position in zip(samples, positions, strict=True)
         ]
-        cuts = [sample.cut for sample in samples]
+        epoch = self._order.epoch_of(step)
+        cuts = [sample.cut_in(epoch) for sample in samples]
         return Found(
             positions=positions,
             captions=captions,
             texts=[self._encodings.find_text(caption) for caption in captions],
+            keeps_texts=[sample.keeps_text for sample in samples],
             cuts=cuts,
             pictures=[self._encodings.find_latents(cut) for cut in cuts],
         )

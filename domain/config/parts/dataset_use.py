@@ -159,23 +159,25 @@ class DatasetCacheOptions(Part):
         None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."
     )
     vae_cache_clear_each_epoch: bool = option(
-        False, label="Encode anew", advanced=True, later=True, help="Encode pictures anew in each epoch."
+        False,
+        label="Encode anew",
+        advanced=True,
+        help="Cut and encode pictures anew in each epoch, with another random cut, and keep none of it.",
     )
     vae_cache_ondemand: bool = option(
-        False, label="Encode late", advanced=True, later=True, help="Encode pictures when they are first trained on."
+        False, label="Encode late", advanced=True, help="Encode pictures when they are first trained on."
     )
     vae_cache_disable: bool = option(
-        False, label="Keep no latents", advanced=True, later=True, help="Encode pictures each time they are trained on."
+        False, label="Keep no latents", advanced=True, help="Encode pictures each time they are trained on."
     )
     text_cache_ondemand: bool = option(
         False,
         label="Encode captions late",
         advanced=True,
-        later=True,
         help="Encode captions when they are first needed.",
     )
     text_cache_disable: bool = option(
-        False, label="Keep no embeds", advanced=True, later=True, help="Encode captions each time they are needed."
+        False, label="Keep no embeds", advanced=True, help="Encode captions each time they are needed."
     )
     hash_filenames: bool = option(
         True, label="Hashed names", advanced=True, later=True, help="Name cached files by a hash of the picture's name."
