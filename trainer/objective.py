@@ -4,6 +4,7 @@ Notation of DDPM (Ho et al. 2020, arXiv:2006.11239): x_t = alpha_t x_0 + sigma_t
 and sigma_t^2 = 1 - alphas_cumprod[t]. In flow matching, alpha_t is 1 - sigma_t.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -87,7 +88,7 @@ class FlowSchedule:
     Its timesteps are sigmas from 0 to 1. They are drawn as the configuration says and then shifted towards noise, by a
     constant or by what the scheduler says for the number of image tokens (Esser et al. 2024, arXiv:2403.03206).
 
-    patch: edge of what becomes one image token, in latents. levels: the only sigmas that are drawn, all alike and
+    patch: edge of what becomes one image token, in latents; of videos each frame has tokens of its own. levels: the only sigmas that are drawn, all alike and
     unshifted, instead. mu: from the number of image tokens to the exponent of the shift, where a pipeline does not take
     the line that its scheduler describes.
     """
@@ -129,7 +130,7 @@ class FlowSchedule:
 
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:
-            num_tokens = (shape[-2] // self._patch) * (shape[-1] // self._patch)
+            num_tokens = math.prod(shape[1:-2]) * (shape[-2] // self._patch) * (shape[-1] // self._patch)
             return self._scheduler.time_shift(self._mu(num_tokens), 1.0, sigmas)  # type: ignore[no-any-return]
         return self._shift * sigmas / (1 + (self._shift - 1) * sigmas)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from domain.config.buckets import Geometry, Size, geometry_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
 from domain.config.dataset import DatasetConfig
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
-from trainer.data.captions import NO_CAPTION
+from trainer.data.captions import NO_CAPTION, read_caption_rules
 from trainer.data.epochs import Bucket, EpochOrder, plan_buckets
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
@@ -70,16 +71,27 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
     config = settled(check_training(spec.config, before={}))
     check_startable(config)
-    datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
+    checked = [check_dataset(written, before={}) for written in spec.datasets]
+    datasets = tuple(dataset for dataset in checked if dataset.is_trained_on)
     if not datasets:
-        raise TrainingError("the run has no dataset; add one with pictures to the environment")
+        raise TrainingError("the run has no dataset to train on; add one with pictures to the environment")
     datasets = tuple(dataset for dataset in datasets if dataset.probability > 0)
     if not datasets:
         raise TrainingError("no dataset is trained on: the probability of all is 0; raise that of one")
+    for dataset in datasets:
+        problems = tuple(start_problems(dataset, config))
+        if problems:
+            raise TrainingError(f"dataset {dataset.id!r}: {problems[0].message}")
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     found = [
-        read_samples(dataset, number=number, geometry=geometries[number], seed=config.seed)
+        read_samples(
+            dataset,
+            number=number,
+            geometry=geometries[number],
+            captions=read_caption_rules(dataset, config),
+            seed=config.seed,
+        )
         for number, dataset in enumerate(datasets)
     ]
     samples = [sample for each in found for sample in each.samples]

@@ -81,6 +81,8 @@ def check_startable(config: TrainingConfig) -> None:
 
 def unusable_choices(config: BaseModel) -> Iterator[Problem]:
     """Options with values that would train something else than the trainer can do today."""
+    if isinstance(config, DatasetConfig) and config.disabled:
+        return
     for option in options_of(type(config)):
         value = getattr(config, option.key)
         if option.traits.decisive and value != option.default:

@@ -50,6 +50,11 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
         return self
 
     @property
+    def is_trained_on(self) -> bool:
+        """Whether its own pictures are shown; what only says where another tool keeps encodings has none."""
+        return not self.disabled and self.dataset_type not in {*EMBED_TYPES, "conditioning"}
+
+    @property
     def weighted_aspects(self) -> tuple[tuple[float, float], ...]:
         """Ratios of width to height that crops may have, with their weights."""
         return tuple(

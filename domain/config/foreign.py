@@ -94,8 +94,8 @@ FOREIGN_KEYS: Mapping[str, str] = {key: reason for reason, keys in _NAMES.items(
 FOREIGN_FAMILIES = frozenset(
     {
         *("ace_step", "heartmula", "minimaxmusic"),
-        *("cosmos3", "hunyuanvideo", "infinitetalk", "kandinsky5_video", "longcat_video", "ltxvideo", "ltxvideo2"),
-        *("minimaxh3", "sanavideo", "wan", "wan_s2v"),
+        *("cosmos3", "hunyuanvideo", "infinitetalk", "kandinsky5_video", "longcat_video", "ltxvideo2"),
+        *("minimaxh3", "sanavideo", "wan_s2v"),
         *("anima", "boogu_image", "mageflow", "zlab_i1"),
     }
 )

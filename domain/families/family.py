@@ -73,6 +73,7 @@ class Flavour:
 class Family:
     """key: value of model_family.
 
+    modality: what it makes; video: today it is trained on pictures, and draws them, as videos of one frame.
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
@@ -91,7 +92,7 @@ class Family:
 
     key: str
     name: str
-    modality: Literal["image"] = "image"
+    modality: Literal["image", "video"] = "image"
     parameters: str | None
     objective: Objective
     pipeline: str

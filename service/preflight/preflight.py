@@ -11,11 +11,13 @@ from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
 from domain.config.buckets import Size, geometry_of
+from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
 from domain.config.mixing import Mixture, mixture_of
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
 from domain.config.variables import resolve_variables
@@ -29,6 +31,7 @@ from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import (
     not_drawn,
+    not_looked_at,
     problems_of_folder,
     problems_of_mixture,
     problems_of_plan,
@@ -111,11 +114,8 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         ),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
-    datasets, more = _checked(environment, rows, parts)
+    datasets, more = _checked(environment, config, rows, parts)
     findings += more
-    if rows and not datasets and not any(finding.severity is Severity.ERROR for finding in more):
-        message = "no dataset is trained on: the probability of all is 0; raise that of one"
-        findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     if not datasets:
         return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
@@ -156,7 +156,17 @@ def _look_at_pictures(
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
         squares.append(geometry.edge**2)
-        folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=time.monotonic() + share)
+        if dataset.type != "local":
+            findings.append(not_looked_at(row, dataset))
+            continue
+        folder = look_at(
+            parts.database,
+            dataset,
+            geometry,
+            captions=caption_rules_of(dataset, config, filters=filters_of(dataset)),
+            seed=config.seed,
+            until=time.monotonic() + share,
+        )
         folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
         for size, count in sorted(folder.scaled().items()):
@@ -168,10 +178,11 @@ def _look_at_pictures(
         oversubscribes=config.allow_dataset_oversubscription,
         prunes=config.allow_bucket_pruning,
     )
-    is_estimate = any(folder.num_unknown for folder in folders)
+    unseen = len(datasets) - len(folders)
+    is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
     mixture = mixture_of(plan, [dataset for _, dataset in datasets], config)
-    total_steps = config.max_train_steps or mixture.first_step(config.num_train_epochs) or None
-    if not plan.undersized:
+    total_steps = config.max_train_steps or (mixture.first_step(config.num_train_epochs) if not unseen else 0) or None
+    if not plan.undersized and not unseen:
         findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
     findings += problems_of_plan(
         plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
@@ -201,8 +212,8 @@ def _look_at_pictures(
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
     return Preflight(
         findings=tuple(findings),
-        plan=plan,
-        mixture=mixture,
+        plan=plan if folders else None,
+        mixture=mixture if folders else None,
         sizes=tuple(sizes),
         num_images=num_images,
         total_steps=total_steps,
@@ -216,7 +227,7 @@ def _look_at_pictures(
 
 
 def _checked(
-    environment: EnvironmentRow, rows: Sequence[DatasetRow], parts: Parts
+    environment: EnvironmentRow, config: TrainingConfig, rows: Sequence[DatasetRow], parts: Parts
 ) -> tuple[list[tuple[DatasetRow, DatasetConfig]], list[Finding]]:
     """The datasets that pictures can be looked for in, and what is wrong with the others."""
     if not rows:
@@ -227,7 +238,7 @@ def _checked(
     for row in rows:
         try:
             dataset = check_dataset(resolve_variables(row.config, parts.settings.config_variables))
-            problems = tuple(unusable_choices(dataset))
+            problems = tuple(unusable_choices(dataset)) or tuple(start_problems(dataset, config))
             if problems:
                 raise InvalidInput.from_problems(problems)
         except InvalidInput as refusal:
@@ -241,10 +252,13 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            if dataset.probability > 0:
+            if dataset.is_trained_on and dataset.probability > 0:
                 good.append((row, dataset))
-            else:
+            elif dataset.is_trained_on:
                 findings.append(not_drawn(row))
+    if not good and not any(finding.severity is Severity.ERROR for finding in findings):
+        message = f"the environment {environment.name!r} has no dataset that is trained on; add one, or switch one on"
+        findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
 
 

@@ -19,6 +19,7 @@ READERS = {
         "trainer/**/*.py",
         "domain/config/training.py",
         "domain/config/buckets.py",
+        "domain/config/captions.py",
         "domain/config/checks.py",
         "domain/config/mixing.py",
     ),
@@ -26,6 +27,7 @@ READERS = {
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
+        "domain/config/captions.py",
         "domain/config/mixing.py",
         "domain/config/rules.py",
     ),
@@ -157,10 +159,7 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"id": "a", "type": "aws", "aws_bucket_name": "pictures"},
-        {"id": "a", "type": "huggingface", "dataset_name": "owner/name", "caption_strategy": "huggingface"},
         {"id": "a", "dataset_type": "conditioning", "conditioning_type": "mask"},
-        {"id": "a", "instance_data_dir": "/a", "caption_strategy": "parquet", "parquet": {"path": "a.parquet"}},
         {"id": "a", "instance_data_dir": "/a", "crop_style": "face"},
     ],
 )

@@ -191,6 +191,22 @@ def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path
     assert codes(look(script, make())) == [("ERROR", "NO_DATASET")]
 
 
+def test_what_is_not_trained_on_is_passed_over(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 5)
+    assert codes(look(script, make(folder, datasets={"disabled": True, "crop_style": "face"}))) == [
+        ("ERROR", "NO_DATASET")
+    ]
+    assert codes(look(script, make(folder, datasets={"dataset_type": "text_embeds"}))) == [("ERROR", "NO_DATASET")]
+    assert look(script, make(folder, datasets={"max_num_samples": 4}))["numImages"] == 4
+
+
+def test_pictures_of_other_sources_are_not_looked_at(script: Script, make: Make, tmp_path: Path) -> None:
+    table = {"type": "csv", "csv_file": str(tmp_path / "list.csv"), "csv_cache_dir": str(tmp_path / "kept")}
+    found = look(script, make(tmp_path, datasets=table, max_train_steps=0, num_train_epochs=3))
+    assert codes(found) == [("INFO", "PICTURES_NOT_LOOKED_AT")]
+    assert (found["ok"], found["totalSteps"]) == (True, None)
+
+
 def test_more_processes_than_chosen_devices_are_refused(script: Script, make: Make, tmp_path: Path) -> None:
     environment_id = make(pictures(tmp_path / "a", *[(80, 80)] * 4), num_processes=2)
     assert codes(look(script, environment_id, devices=[0])) == [("ERROR", "TOO_FEW_DEVICES")]

@@ -221,6 +221,14 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
         loaded("hidream", folder)
 
 
+def test_wan22_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    folder = save_small("wan", tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"expand_timesteps": True}))
+    with pytest.raises(TrainingError, match=r"is a Wan 2\.2, which this version cannot train yet"):
+        loaded("wan", folder)
+
+
 def test_missing_package_is_named() -> None:
     with (
         pytest.raises(TrainingError, match="owner/name needs a package that is not installed: pip install it"),

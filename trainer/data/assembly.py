@@ -83,6 +83,7 @@ class Assembly:
                 Shown(
                     cut=cut,
                     captions=sample.captions,
+                    caption_dropout=sample.caption_dropout,
                     keeps_text=uses[sample.dataset].keeps_text,
                     recut=self._recut(sample) if uses[sample.dataset].cuts_anew else None,
                 )

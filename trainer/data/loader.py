@@ -22,13 +22,14 @@ from trainer.randomness import seed_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A cut of a picture, and the captions that it may be shown with. keeps_text: their embeds are written to the cache.
+    """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any.
 
-    recut: the cut of an epoch, where each has another one; its size stays.
+    keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
     """
 
     cut: Cut
     captions: tuple[str, ...]
+    caption_dropout: float
     keeps_text: bool = True
     recut: Callable[[int], Placement] | None = None
 
@@ -154,6 +155,6 @@ class Loader:
 
     def _caption(self, sample: Shown, *, step: int, position: int) -> str:
         draw = random.Random(seed_for("caption", self._config.seed, step, position))
-        if draw.random() < self._config.caption_dropout_probability:
+        if draw.random() < sample.caption_dropout:
             return NO_CAPTION
         return draw.choice(sample.captions)
