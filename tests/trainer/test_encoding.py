@@ -183,6 +183,28 @@ def test_processes_share_the_work_and_make_what_one_makes(tmp_path: Path, many: 
     assert (ended[0].progress, ended[0].total) == (12, 12)
 
 
+def test_run_that_is_killed_while_it_encodes_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, train_here: TrainHere
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        noisy_picture(number).save(folder / f"{number:02}.png")
+    options = {"folder": folder, "max_train_steps": 3, "train_batch_size": 4}
+    killed = write_run(tmp_path / "killed", **options)
+    process = killed.start()
+    killed.wait_for(
+        lambda run: any(each.phase == "encode_images" and each.progress for each in run.of(PhaseChanged)), process
+    )
+    process.kill()
+    process.communicate()
+    assert train_here(write_run(tmp_path / "killed", resume=True, **options)) == 0
+    whole = write_run(tmp_path / "whole", **options)
+    assert train_here(whole) == 0
+    assert killed.losses() == whole.losses()
+    assert encoded(killed).keys() == encoded(whole).keys()
+
+
 def test_runs_share_what_they_encoded(tmp_path: Path, many: Path, train_here: TrainHere) -> None:
     shared = tmp_path / "shared"
     runs = [
