@@ -32,6 +32,7 @@ from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import (
     not_drawn,
     not_looked_at,
+    problems_of_evaluation,
     problems_of_folder,
     problems_of_mixture,
     problems_of_plan,
@@ -115,8 +116,8 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, config, rows, parts)
-    findings += more
-    if not datasets:
+    findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
+    if all(dataset.is_held_out for _, dataset in datasets):
         return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
@@ -155,7 +156,8 @@ def _look_at_pictures(
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
-        squares.append(geometry.edge**2)
+        if not dataset.is_held_out:
+            squares.append(geometry.edge**2)
         if dataset.type != "local":
             findings.append(not_looked_at(row, dataset))
             continue
@@ -167,8 +169,10 @@ def _look_at_pictures(
             seed=config.seed,
             until=time.monotonic() + share,
         )
-        folders.append(folder)
         findings += problems_of_folder(row, dataset, folder, config=config)
+        if dataset.is_held_out:
+            continue
+        folders.append(folder)
         for size, count in sorted(folder.scaled().items()):
             sizes.append(size)
             counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
@@ -178,14 +182,18 @@ def _look_at_pictures(
         oversubscribes=config.allow_dataset_oversubscription,
         prunes=config.allow_bucket_pruning,
     )
-    unseen = len(datasets) - len(folders)
+    unseen = sum(not dataset.is_held_out for _, dataset in datasets) - len(folders)
     is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
     mixture = mixture_of(plan, [dataset for _, dataset in datasets], config)
     total_steps = config.max_train_steps or (mixture.first_step(config.num_train_epochs) if not unseen else 0) or None
     if not plan.undersized and not unseen:
         findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
     findings += problems_of_plan(
-        plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
+        plan,
+        environment,
+        [row for row, dataset in datasets if not dataset.is_held_out],
+        config=config,
+        is_estimate=is_estimate,
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
     largest = max((size.width * size.height for size in sizes), default=max(squares))
@@ -252,12 +260,15 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            if dataset.is_trained_on and dataset.probability > 0:
+            if dataset.is_held_out or (dataset.is_trained_on and dataset.probability > 0):
                 good.append((row, dataset))
             elif dataset.is_trained_on:
                 findings.append(not_drawn(row))
-    if not good and not any(finding.severity is Severity.ERROR for finding in findings):
-        message = f"the environment {environment.name!r} has no dataset that is trained on; add one, or switch one on"
+    has_error = any(finding.severity is Severity.ERROR for finding in findings)
+    if not has_error and not any(dataset.is_trained_on for _, dataset in good):
+        alone = "datasets of kind eval alone; add one to train on"
+        none = "no dataset that is trained on; add one, or switch one on"
+        message = f"the environment {environment.name!r} has {alone if good else none}"
         findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
 

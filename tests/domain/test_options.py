@@ -135,7 +135,12 @@ def test_start_is_not_blocked_by_options_for_later() -> None:
     ("written", "key"),
     [
         ({"base_model_precision": "fp8-quanto"}, "base_model_precision"),
-        ({"validation_resolution": "1280x768"}, "validation_resolution"),
+        ({"validation_resolution": "1280x768,large"}, "validation_resolution"),
+        ({"validation_resolution": "1280x"}, "validation_resolution"),
+        ({"validation_resolution": 0}, "validation_resolution"),
+        ({"validation_noise_scheduler": "flow_unipc"}, "validation_noise_scheduler"),
+        ({"model_family": "flux", "validation_noise_scheduler": "ddim"}, "validation_noise_scheduler"),
+        ({"model_family": "z_image", "validation_noise_scheduler": "flow_unipc"}, "validation_noise_scheduler"),
         ({"controlnet": True}, "controlnet"),
         ({"use_dora": True}, "use_dora"),
         ({"model_type": "full"}, "model_type"),

@@ -15,6 +15,7 @@ from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, digest_of
+from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
 from trainer.objective import PredictionType
 
@@ -91,14 +92,15 @@ def draw_frame(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
 
 
 def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
-    return pipeline(
-        prompt=drawing.prompt,
-        height=drawing.edge,
-        width=drawing.edge,
-        num_inference_steps=drawing.num_inference_steps,
-        generator=torch.Generator("cpu").manual_seed(drawing.seed),
-        **options,
-    )
+    with sampled_by(pipeline, drawing.sampler):
+        return pipeline(
+            prompt=drawing.prompt,
+            height=drawing.height,
+            width=drawing.width,
+            num_inference_steps=drawing.num_inference_steps,
+            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            **options,
+        )
 
 
 def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:
