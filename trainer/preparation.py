@@ -15,6 +15,7 @@ from trainer.adapters import add_lora, trained_parameters
 from trainer.checkpoints import Checkpoints
 from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
+from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.evaluation import Evaluation, encode_held_out
@@ -57,7 +58,7 @@ class Training:
     evaluation: Evaluation
     validation: Validation
     total_steps: int
-    steps_per_epoch: int
+    epochs: EpochOrder
     start_step: int
 
     @property
@@ -93,7 +94,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
     pictures = list(encode_held_out(held_out, family, device=accelerator.device, journal=journal)) if held_out else []
-    total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
+    total_steps = epochs.total_steps
     parameters = trained_parameters(family.denoiser)
     if start_step > 0:
         tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
@@ -160,7 +161,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             inbox=inbox,
         ),
         total_steps=total_steps,
-        steps_per_epoch=epochs.steps_per_epoch,
+        epochs=epochs,
         start_step=start_step,
     )
 
