@@ -37,7 +37,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
                 accelerator.backward(loss)
             losses += loss.detach() / config.gradient_accumulation_steps
 
-        grad_norm = accelerator.clip_grad_norm_(run.parameters, config.max_grad_norm or math.inf)
+        grad_norm = accelerator.clip_grad_norm_(run.trained.parameters, config.max_grad_norm or math.inf)
         learning_rate: float = run.optimizer.param_groups[0]["lr"]
         run.optimizer.step()
         run.lr_schedule.step()
@@ -94,7 +94,7 @@ def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        run.validation.run(run.family, step=step, dtype=run.dtype)
+        run.validation.run(run.family, run.trained, step=step)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 
@@ -117,7 +117,7 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    written = run.family.save_adapter(run_dir / PARTIAL_WEIGHTS)
+    written = run.trained.save(run_dir / PARTIAL_WEIGHTS)
     sync(written)
     path = written.replace(run_dir / written.name)
     written.parent.rmdir()
@@ -126,7 +126,7 @@ def save_weights(run: Training, step: int) -> None:
 
 
 def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
-    run.family.save_adapter(folder)
+    run.trained.save(folder)
     save_state(folder, step=step, config=run.config, optimizer=run.optimizer, accelerator=run.accelerator)
 
 

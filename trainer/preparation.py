@@ -13,7 +13,6 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
-from trainer.adapters import add_lora, trained_parameters
 from trainer.checkpoints import Checkpoints
 from trainer.data.cache import EncodingCache
 from trainer.data.captions import NO_CAPTION
@@ -30,6 +29,8 @@ from trainer.journal import Journal, log, phase
 from trainer.optim import make_lr_schedule, make_optimizer
 from trainer.order import Order, buckets_of
 from trainer.state import load_state, saved_effective_batch_size
+from trainer.trained.lora import Lora
+from trainer.trained.trained import Trained
 from trainer.validation import Validation
 from trainer.wire import CheckpointRemoved, Planned, Started
 
@@ -44,10 +45,9 @@ class Training:
     journal: Journal
     inbox: Inbox
     accelerator: Accelerator
-    dtype: torch.dtype
     family: ModelFamily
+    trained: Trained
     predictor: nn.Module
-    parameters: list[nn.Parameter]
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
     loader: Loader
@@ -81,15 +81,15 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     dtype = dtype_of(accelerator)
     with phase(journal, "load_model"):
         family = _load_family(order, device=accelerator.device, dtype=dtype)
+        trained = _what_trains(family, config, dtype=dtype)
     loader, epochs, num_images = _load_data(order, family, accelerator, journal=journal, inbox=inbox)
     total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
-    parameters = trained_parameters(family.denoiser)
-    optimizer = make_optimizer(config, parameters)
+    optimizer = make_optimizer(config, trained.parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
-        family.load_adapter(checkpoints.folder(start_step))
-    family.denoiser.train()
-    predictor, prepared_optimizer = accelerator.prepare(Predictor(family), optimizer)
+        trained.load(checkpoints.folder(start_step))
+    trained.modules.train()
+    predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
     if start_step > 0:
         load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)
     journal.append(
@@ -99,7 +99,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             steps_per_epoch=epochs.steps_per_epoch,
             num_images=num_images,
             effective_batch_size=config.effective_batch_size,
-            num_trainable_parameters=sum(each.numel() for each in parameters),
+            num_trainable_parameters=sum(each.numel() for each in trained.parameters),
             resumed_from_step=start_step or None,
         )
     )
@@ -108,10 +108,9 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         journal=journal,
         inbox=inbox,
         accelerator=accelerator,
-        dtype=dtype,
         family=family,
+        trained=trained,
         predictor=predictor,
-        parameters=parameters,
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=loader,
@@ -165,10 +164,13 @@ def _load_family(order: Order, *, device: torch.device, dtype: torch.dtype) -> M
             dtype=dtype,
         )
     )
-    add_lora(family.denoiser, config, default_targets=family.lora_targets)
     if config.gradient_checkpointing:
         family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     return family
+
+
+def _what_trains(family: ModelFamily, config: TrainingConfig, *, dtype: torch.dtype) -> Trained:
+    return Lora.beside(family, config, dtype=dtype)
 
 
 def _load_data(

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from domain.config.training import TrainingConfig
-from trainer.adapters import as_inference_sees_it
 from trainer.families.family import Drawing, ModelFamily
 from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
+from trainer.trained.trained import Trained
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
 
 THUMBNAIL_EDGE = 256
@@ -44,7 +43,7 @@ class Validation:
         """Before the first step, at every interval and after the last step."""
         return step % self._interval == 0 or step >= total_steps
 
-    def run(self, family: ModelFamily, *, step: int, dtype: torch.dtype) -> None:
+    def run(self, family: ModelFamily, trained: Trained, *, step: int) -> None:
         """Draw what the journal lacks of this step; ends early when a stop is asked for."""
         missing = [
             (index, drawing)
@@ -55,7 +54,7 @@ class Validation:
             return
         with (
             phase(self._journal, "validate", total=len(missing)) as progress,
-            as_inference_sees_it(family.denoiser, dtype),
+            trained.as_inference_sees_it(),
         ):
             for index, drawing in missing:
                 if self._inbox.wants_stop():

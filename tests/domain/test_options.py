@@ -133,7 +133,7 @@ def test_start_is_not_blocked_by_options_for_later() -> None:
         ({"base_model_precision": "fp8-quanto"}, "base_model_precision"),
         ({"validation_resolution": "1280x768"}, "validation_resolution"),
         ({"controlnet": True}, "controlnet"),
-        ({"use_dora": True}, "use_dora"),
+        ({"slider_lora_target": True}, "slider_lora_target"),
         ({"model_type": "full"}, "model_type"),
     ],
 )

@@ -64,17 +64,20 @@ class Small:
             picture.save(self.pictures / f"{name}.png")
             (self.pictures / f"{name}.txt").write_text(CAPTIONS[name])
 
-    def train(self, name: str, *, resume: bool = False) -> RunDirectory:
-        run = write_run(
+    def train(self, name: str, *, resume: bool = False, **options: Any) -> RunDirectory:
+        run = self.write(name, resume=resume, **options)
+        assert main([str(run.path)]) == 0, run.ended()
+        return run
+
+    def write(self, name: str, *, resume: bool = False, **options: Any) -> RunDirectory:
+        return write_run(
             self.folder / name,
             folder=self.pictures,
             resume=resume,
             model_family=self.name.partition("-")[0],
             pretrained_model_name_or_path=str(self.model),
-            **self.options,
+            **self.options | options,
         )
-        assert main([str(run.path)]) == 0, run.ended()
-        return run
 
     def pipeline(self, weights: Path | None = None) -> Any:
         """As diffusers loads it."""

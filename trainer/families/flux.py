@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from domain.config.training import TrainingConfig
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import cut_captions_at_positions, draw_with, load_pipeline, text_identity
@@ -99,12 +97,6 @@ class Flux(ModelFamily):
             true_cfg_scale=drawing.guidance_real,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(FluxPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)
 
 
 def _guidance(config: TrainingConfig, seed: int) -> float:

@@ -63,8 +63,6 @@ class AdapterOptions(Part):
         False,
         label="DoRA",
         advanced=True,
-        later=True,
-        decisive=True,
         model_types=ADAPTER,
         help="Train direction and magnitude of the weights apart: closer to full training, slower.",
     )
@@ -72,7 +70,6 @@ class AdapterOptions(Part):
         False,
         label="Rank-stabilised",
         advanced=True,
-        later=True,
         model_types=ADAPTER,
         help="Divide alpha by the square root of the rank, so that high ranks learn as fast as low ones.",
     )
@@ -108,8 +105,6 @@ class AdapterOptions(Part):
         None,
         label="Adapter to begin with",
         advanced=True,
-        later=True,
-        decisive=True,
         kind="path",
         model_types=ADAPTER,
         help="A file or a name on the Hub. Training goes on from this adapter instead of a new one.",

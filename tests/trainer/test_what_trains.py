@@ -1,0 +1,145 @@
+"""Each kind of training on small families: what diffusers makes of the saved weights is the preview, resume is exact."""
+
+import logging
+import shutil
+import signal
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.trainer.runs import RunDirectory
+from tests.trainer.small_families import SMALL
+from tests.trainer.test_small_families import WEIGHTS, Small
+from trainer.__main__ import main
+from trainer.wire import ValidationImageSaved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of training. family: a key of SMALL. options: more than those of every small run."""
+
+    family: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+KINDS = {
+    "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
+    "dora of a transformer": Kind(family="sd3", options={"use_dora": True, "lora_alpha": 2.0}),
+    "rank-stabilised": Kind(family="sdxl", options={"use_rslora": True, "lora_rank": 9, "lora_init_type": "gaussian"}),
+    "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@contextmanager
+def in_this_process() -> Iterator[None]:
+    """What a trainer changes of its process is put back."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with warnings.catch_warnings():
+        yield
+    logging.disable(logging.NOTSET)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def small(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    with in_this_process():
+        yield Small(kind.family, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def run(small: Small, kind: Kind) -> RunDirectory:
+    return small.train("run", **kind.options)
+
+
+def drawn(small: Small, pipeline: Any, *, seed: int) -> bytes:
+    options = {"num_inference_steps": 2, "height": 64, "width": 64, "generator": torch.Generator().manual_seed(seed)}
+    with torch.no_grad():
+        made = SMALL[small.name].draw(pipeline, num_tokens=small.options["tokenizer_max_length"], **options)
+    pixels: bytes = made.images[0].tobytes()
+    return pixels
+
+
+def pixels_of(run: RunDirectory, *, step: int) -> bytes:
+    (image,) = [image for image in run.of(ValidationImageSaved) if image.step == step]
+    return Image.open(run.path / image.path).tobytes()
+
+
+def weights_of(run: RunDirectory) -> dict[str, torch.Tensor]:
+    return {
+        f"{path.relative_to(run.path)}:{name}": tensor
+        for path in sorted(run.path.glob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+
+
+@pytest.mark.parametrize("weights", [".", "checkpoint-3"])
+def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
+    small: Small, run: RunDirectory, weights: str
+) -> None:
+    (image,) = [image for image in run.of(ValidationImageSaved) if image.step == 3]
+    assert pixels_of(run, step=3) == drawn(small, small.pipeline(run.path / weights), seed=image.seed)
+    assert pixels_of(run, step=3) != pixels_of(run, step=0)
+
+
+def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: RunDirectory, kind: Kind) -> None:
+    resumed = RunDirectory(small.folder / "resumed")
+    shutil.copytree(run.path / "checkpoint-1", resumed.path / "checkpoint-1")
+    losses = small.train("resumed", resume=True, **kind.options).losses()
+    assert losses == {step: loss for step, loss in run.losses().items() if step > 1}
+    weights, expected = weights_of(resumed), weights_of(run)
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+# ---- an adapter to begin with ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    with in_this_process():
+        yield Small("sdxl", tmp_path_factory.mktemp("sdxl"))
+
+
+@pytest.fixture(scope="module")
+def adapter(sdxl: Small) -> RunDirectory:
+    return sdxl.train("adapter", use_dora=True)
+
+
+def test_run_that_begins_with_an_adapter_begins_with_its_picture(sdxl: Small, adapter: RunDirectory) -> None:
+    run = sdxl.train("begun", use_dora=True, init_lora=str(adapter.path / WEIGHTS))
+    assert pixels_of(run, step=0) == pixels_of(adapter, step=3)
+    assert pixels_of(run, step=3) != pixels_of(run, step=0)
+    assert weights_of(run).keys() == weights_of(adapter).keys()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lora_rank": 8}, "set lora_rank, use_dora and peft_lora_target_modules"),
+        ({"use_dora": False}, "set lora_rank, use_dora and peft_lora_target_modules"),
+        ({"peft_lora_target_modules": ["to_q"]}, "set lora_rank, use_dora and peft_lora_target_modules"),
+        ({"lora_alpha": 8.0}, "counts 1 times, but with this configuration it would count 2 times; set lora_alpha"),
+        ({"init_lora": "/nowhere/x.safetensors"}, "init_lora (/nowhere/x.safetensors) cannot be loaded: "),
+    ],
+)
+def test_adapter_that_does_not_fit_is_refused(
+    sdxl: Small, adapter: RunDirectory, options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    begun: dict[str, Any] = {"use_dora": True, "init_lora": str(adapter.path)} | options
+    run = sdxl.write(tmp_path.name, **begun)
+    assert main([str(run.path)]) == 1
+    assert said in (run.ended().reason or "")

@@ -1,0 +1,171 @@
+"""LoRA (Hu et al. 2021, arXiv:2106.09685) and DoRA (Liu et al. 2024, arXiv:2402.09353) by peft, beside frozen weights."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from diffusers.loaders import PeftAdapterMixin
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LoraBaseMixin
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from domain.config.training import TrainingConfig
+from trainer.errors import TrainingError
+from trainer.families.family import ModelFamily
+from trainer.families.pipelines import LOADING_ERRORS
+from trainer.hub import explain_refusal
+from trainer.trained.trained import Trained, trained_parameters
+
+ADAPTER_FILE = "pytorch_lora_weights.safetensors"
+"""What diffusers' load_lora_weights looks for in a folder."""
+
+ADAPTER, BEGINNING = "default", "beginning"
+"""What adapters are called in peft: the one that is trained, and the one it begins with."""
+
+
+class Lora(Trained):
+    """parts: the networks that have an adapter, by their folders in the diffusers layout."""
+
+    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype) -> None:
+        super().__init__(list(parts.values()), dtypes=[dtype] * len(trained_parameters(list(parts.values()))))
+        self._parts = parts
+
+    @classmethod
+    def beside(cls, family: ModelFamily, config: TrainingConfig, *, dtype: torch.dtype) -> Self:
+        """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed, or the
+        one that init_lora names. Raises TrainingError when no layer matches, or that adapter does not fit."""
+        targets = config.peft_lora_target_modules or list(family.lora_targets)
+        torch.manual_seed(config.seed)
+        _inject(family.denoiser, _settings(config, targets))
+        lora = cls({family.denoiser_part: family.denoiser}, dtype=dtype)
+        if config.init_lora is not None:
+            lora._begin_with(config.init_lora, family)
+        return lora
+
+    def save(self, folder: Path) -> Path:
+        """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
+        diffusers' own examples write of a UNet, it passes over the rest."""
+        weights: dict[str, Tensor] = {}
+        settings: dict[str, Any] = {}
+        for part, network in self._parts.items():
+            weights |= {f"{part}.{key}": value for key, value in get_peft_model_state_dict(network).items()}
+            settings |= {f"{part}.{key}": value for key, value in _described(network).items()}
+        metadata = {"format": "pt", LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(weights, folder / ADAPTER_FILE, metadata=metadata)
+        return folder / ADAPTER_FILE
+
+    def load(self, folder: Path) -> None:
+        self._put_back(load_file(folder / ADAPTER_FILE), misfit=_misfit(folder))
+
+    def _begin_with(self, source: str, family: ModelFamily) -> None:
+        """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
+        _load_beside(source, family)
+        for part, network in family.pipeline.components.items():
+            if BEGINNING in getattr(network, "peft_config", ()) and network not in self._parts.values():
+                raise TrainingError(
+                    f"the adapter init_lora ({source}) has layers of {part}, which this configuration does not train; "
+                    "begin without it"
+                )
+        for network in self._parts.values():
+            _take_over(network, source)
+        family.pipeline.delete_adapters(BEGINNING)
+        for network in self._parts.values():
+            network.set_adapter(ADAPTER)  # type: ignore[operator]
+
+    def _put_back(self, weights: Mapping[str, Tensor], *, misfit: TrainingError) -> None:
+        for part, network in self._parts.items():
+            own = {key.removeprefix(f"{part}."): value for key, value in weights.items() if key.startswith(f"{part}.")}
+            try:
+                misfits = set_peft_model_state_dict(network, own)
+            except RuntimeError as error:
+                raise misfit from error
+            if misfits.unexpected_keys or any("lora_" in key for key in misfits.missing_keys):
+                raise misfit
+
+
+def _settings(config: TrainingConfig, targets: Sequence[str]) -> LoraConfig:
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha or config.lora_rank,
+        lora_dropout=config.lora_dropout,
+        init_lora_weights=True if config.lora_init_type == "default" else config.lora_init_type,
+        target_modules=targets,
+        use_dora=config.use_dora,
+        use_rslora=config.use_rslora,
+    )
+
+
+def _inject(network: nn.Module, settings: LoraConfig) -> None:
+    try:
+        if isinstance(network, PeftAdapterMixin):
+            network.add_adapter(settings)
+        else:
+            inject_adapter_in_model(settings, network)
+    except ValueError as error:
+        raise TrainingError(
+            f"no layer of the base model matches peft_lora_target_modules {sorted(settings.target_modules)}; "
+            "leave it empty for the attention layers"
+        ) from error
+    for parameter in trained_parameters([network]):
+        parameter.data = parameter.data.float()
+
+
+def _described(network: nn.Module) -> dict[str, Any]:
+    """peft's own description of the adapter, for inference: without dropout, which diffusers would leave switched on in
+    the layers it makes when it loads the file, and in an order that is the same in every process."""
+    settings: LoraConfig = network.peft_config[ADAPTER]  # type: ignore[index]
+    described = settings.to_dict() | {"lora_dropout": 0.0}
+    return {name: sorted(value) if isinstance(value, set) else value for name, value in described.items()}
+
+
+def _load_beside(source: str, family: ModelFamily) -> None:
+    if not isinstance(family.pipeline, LoraBaseMixin):
+        raise TrainingError(
+            f"init_lora is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
+        )
+    try:
+        family.pipeline.load_lora_weights(source, adapter_name=BEGINNING)
+    except torch.OutOfMemoryError:
+        raise
+    except LOADING_ERRORS as error:
+        reason = explain_refusal(error, source) or " ".join(str(error).split())[:300]
+        raise TrainingError(f"the adapter init_lora ({source}) cannot be loaded: {reason}") from error
+
+
+def _take_over(network: nn.Module, source: str) -> None:
+    parameters = dict(network.named_parameters())
+    own = {name: each for name, each in parameters.items() if f".{ADAPTER}" in name and ".lora_" in name}
+    begun = {
+        name.replace(f".{BEGINNING}", f".{ADAPTER}"): each for name, each in parameters.items() if BEGINNING in name
+    }
+    if {name: each.shape for name, each in begun.items()} != {name: each.shape for name, each in own.items()}:
+        raise TrainingError(
+            f"the adapter init_lora ({source}) has another rank or other layers than this configuration; set lora_rank, "
+            "use_dora and peft_lora_target_modules to what it was trained with"
+        )
+    scales = {
+        (layer.scaling[ADAPTER], layer.scaling[BEGINNING])
+        for layer in network.modules()
+        if isinstance(layer, LoraLayer)
+    }
+    for scale, begun_scale in scales:
+        if scale != begun_scale:
+            raise TrainingError(
+                f"the adapter init_lora ({source}) counts {begun_scale:g} times, but with this configuration it would "
+                f"count {scale:g} times; set lora_alpha and use_rslora to what it was trained with"
+            )
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(begun[name])
+
+
+def _misfit(folder: Path) -> TrainingError:
+    return TrainingError(
+        f"the adapter in {folder} has another rank or other layers than this configuration; resume with the lora_rank, "
+        "use_dora and peft_lora_target_modules it was trained with"
+    )

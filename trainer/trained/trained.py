@@ -1,0 +1,47 @@
+"""The seam between the training loop and what of a base model is trained: an adapter, or all its weights."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import Parameter
+
+
+class Trained(ABC):
+    """modules: all whose weights or dropout take part in training, in the order of parameters. dtypes: what inference
+    holds each parameter in; training holds them in fp32."""
+
+    def __init__(self, modules: Sequence[nn.Module], *, dtypes: Sequence[torch.dtype]) -> None:
+        self.modules = nn.ModuleList(modules)
+        self.parameters = trained_parameters(modules)
+        self._dtypes = tuple(dtypes)
+
+    @abstractmethod
+    def save(self, folder: Path) -> Path:
+        """Write the weights into a folder as inference reads them; returns the file that holds them."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Put back what save wrote, bit for bit. Raises TrainingError when it does not fit."""
+
+    @contextmanager
+    def as_inference_sees_it(self) -> Iterator[None]:
+        """As diffusers has it with the saved weights loaded: in its dtype, without dropout."""
+        kept = [parameter.data for parameter in self.parameters]
+        self.modules.eval()
+        for parameter, dtype in zip(self.parameters, self._dtypes, strict=True):
+            parameter.data = parameter.data.to(dtype)
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            for parameter, data in zip(self.parameters, kept, strict=True):
+                parameter.data = data
+            self.modules.train()
+
+
+def trained_parameters(modules: Sequence[nn.Module]) -> list[Parameter]:
+    return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
