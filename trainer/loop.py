@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from trainer.checkpoints import PARTIAL_WEIGHTS, sync
+from trainer.checkpoints import keep_weights
 from trainer.data.loader import Batch
 from trainer.errors import TrainingError
 from trainer.inbox import Wish
@@ -117,12 +117,12 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    written = run.trained.save(run_dir / PARTIAL_WEIGHTS)
-    sync(written)
-    path = written.replace(run_dir / written.name)
-    written.parent.rmdir()
-    sync(run_dir)
-    run.journal.append(WeightsSaved(at=time.time(), step=step, path=path.name, size_bytes=path.stat().st_size))
+    path = keep_weights(run_dir, run.trained.export)
+    run.journal.append(
+        WeightsSaved(
+            at=time.time(), step=step, path=path.relative_to(run_dir).as_posix(), size_bytes=path.stat().st_size
+        )
+    )
 
 
 def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import broadcast_object_list
@@ -29,6 +28,7 @@ from trainer.journal import Journal, log, phase
 from trainer.optim import make_lr_schedule, make_optimizer
 from trainer.order import Order, buckets_of
 from trainer.state import load_state, saved_effective_batch_size
+from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.trained import Trained
 from trainer.validation import Validation
@@ -78,10 +78,12 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         log(journal, "warning", remark)
     checkpoints = Checkpoints(order.run_dir, limit=config.checkpoints_total_limit)
     start_step = _find_start(order, checkpoints, accelerator, journal=journal)
-    dtype = dtype_of(accelerator)
     with phase(journal, "load_model"):
-        family = _load_family(order, device=accelerator.device, dtype=dtype)
-        trained = _what_trains(family, config, dtype=dtype)
+        base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
+        family = FAMILIES[config.model_family].load(base)
+        trained = FullRank.of(family, base) if config.model_type == "full" else Lora.beside(family, base)
+        if config.gradient_checkpointing:
+            family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     loader, epochs, num_images = _load_data(order, family, accelerator, journal=journal, inbox=inbox)
     total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
     optimizer = make_optimizer(config, trained.parameters)
@@ -152,25 +154,6 @@ def _newest_whole(order: Order, checkpoints: Checkpoints, *, journal: Journal) -
                 "the run goes on, but not as it would have without the interruption",
             )
     return step
-
-
-def _load_family(order: Order, *, device: torch.device, dtype: torch.dtype) -> ModelFamily:
-    config = order.config
-    family = FAMILIES[config.model_family].load(
-        BaseModel(
-            source=order.base_model,
-            config=config,
-            device=device,
-            dtype=dtype,
-        )
-    )
-    if config.gradient_checkpointing:
-        family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    return family
-
-
-def _what_trains(family: ModelFamily, config: TrainingConfig, *, dtype: torch.dtype) -> Trained:
-    return Lora.beside(family, config, dtype=dtype)
 
 
 def _load_data(

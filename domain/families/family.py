@@ -112,3 +112,8 @@ class Family:
         """The flavour of that key, the default one for None; None when there is no such flavour."""
         wanted = key or self.default_flavour
         return next((flavour for flavour in self.flavours if flavour.key == wanted), None)
+
+    @property
+    def denoiser_folder(self) -> str:
+        """Where the denoiser lies in the diffusers layout."""
+        return "unet" if "UNet" in self.denoiser else "transformer"

@@ -22,5 +22,5 @@ SD1X = Family(
     quantising=Quantising(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

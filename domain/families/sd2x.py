@@ -27,5 +27,5 @@ SD2X = Family(
     quantising=Quantising(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

@@ -33,5 +33,5 @@ SDXL = Family(
         "UNets of this kind lose detail by int8, and it is small enough without.",
         refused=("fp8-quanto",),
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

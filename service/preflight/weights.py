@@ -71,11 +71,11 @@ def problems_of_adapter(written: str | None) -> Iterator[Finding]:
         )
 
 
-def is_of_family(written: str | None, *, num_parameters: int, denoiser: str) -> bool:
+def is_of_family(written: str | None, *, num_parameters: int, family: Family) -> bool:
     """Whether what is known of the family's size holds for a folder with weights of one's own."""
     if not written or not is_meant_as_path(written):
         return True
-    folder = Path(written, "unet" if "UNet" in denoiser else "transformer")
+    folder = Path(written, family.denoiser_folder)
     num_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return SMALLEST_WEIGHT * num_parameters <= num_bytes <= LARGEST_WEIGHT * num_parameters
 

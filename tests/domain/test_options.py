@@ -134,7 +134,6 @@ def test_start_is_not_blocked_by_options_for_later() -> None:
         ({"validation_resolution": "1280x768"}, "validation_resolution"),
         ({"controlnet": True}, "controlnet"),
         ({"slider_lora_target": True}, "slider_lora_target"),
-        ({"model_type": "full"}, "model_type"),
     ],
 )
 def test_start_refuses_what_cannot_be_trained(written: dict[str, object], key: str) -> None:

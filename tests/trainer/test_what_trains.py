@@ -4,7 +4,7 @@ import logging
 import shutil
 import signal
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,28 +12,49 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import DiffusionPipeline, SD3Transformer2DModel, UNet2DConditionModel
 from PIL import Image
 from safetensors.torch import load_file
 
+from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
-from trainer.wire import ValidationImageSaved
+from trainer.wire import ValidationImageSaved, WeightsSaved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of training. family: a key of SMALL. options: more than those of every small run."""
+    """One kind of training. family: a key of SMALL. options: more than those of every small run. load: the pipeline that
+    a person makes of the base model's folder and one with weights of the run."""
 
     family: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    load: Callable[[Small, Path], Any] = lambda small, weights: small.pipeline(weights)
 
 
+def trained_whole(small: Small, weights: Path) -> Any:
+    """The final pipeline alone, or the network of a checkpoint in the base model's pipeline."""
+    if (weights / "pipeline").is_dir():
+        pipeline = DiffusionPipeline.from_pretrained(weights / "pipeline")
+    else:
+        network, part = (
+            (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
+        )
+        trained = {part: network.from_pretrained(weights / part)}
+        pipeline = DiffusionPipeline.from_pretrained(small.model, **trained)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+FULL: dict[str, Any] = {"model_type": "full", "learning_rate": 1e-3}
 KINDS = {
     "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
     "dora of a transformer": Kind(family="sd3", options={"use_dora": True, "lora_alpha": 2.0}),
     "rank-stabilised": Kind(family="sdxl", options={"use_rslora": True, "lora_rank": 9, "lora_init_type": "gaussian"}),
+    "full": Kind(family="sdxl", options=FULL, load=trained_whole),
+    "full of a transformer": Kind(family="sd3", options=FULL, load=trained_whole),
     "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
 }
 
@@ -81,18 +102,26 @@ def pixels_of(run: RunDirectory, *, step: int) -> bytes:
 def weights_of(run: RunDirectory) -> dict[str, torch.Tensor]:
     return {
         f"{path.relative_to(run.path)}:{name}": tensor
-        for path in sorted(run.path.glob("*.safetensors"))
+        for path in sorted(run.path.rglob("*.safetensors"))
+        if "checkpoint" not in str(path.relative_to(run.path))
         for name, tensor in load_file(path).items()
     }
 
 
 @pytest.mark.parametrize("weights", [".", "checkpoint-3"])
 def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
-    small: Small, run: RunDirectory, weights: str
+    small: Small, run: RunDirectory, kind: Kind, weights: str
 ) -> None:
     (image,) = [image for image in run.of(ValidationImageSaved) if image.step == 3]
-    assert pixels_of(run, step=3) == drawn(small, small.pipeline(run.path / weights), seed=image.seed)
+    assert pixels_of(run, step=3) == drawn(small, kind.load(small, run.path / weights), seed=image.seed)
     assert pixels_of(run, step=3) != pixels_of(run, step=0)
+
+
+def test_files_are_where_the_journal_and_the_service_look_for_them(small: Small, run: RunDirectory, kind: Kind) -> None:
+    (weights,) = run.of(WeightsSaved)
+    assert (run.path / weights.path).stat().st_size == weights.size_bytes
+    config = {"model_family": small.name, **kind.options}
+    assert (run.path / "checkpoint-3" / weights_in_checkpoint(config)).is_file()
 
 
 def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: RunDirectory, kind: Kind) -> None:
@@ -103,6 +132,16 @@ def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: 
     weights, expected = weights_of(resumed), weights_of(run)
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name not in ("sdxl", "sd3")])
+def test_every_family_trains_whole(name: str, tmp_path: Path) -> None:
+    with in_this_process():
+        small = Small(name, tmp_path)
+        run = small.train("run", **FULL | {"max_train_steps": 1})
+    _, after = run.of(ValidationImageSaved)
+    assert pixels_of(run, step=1) == drawn(small, trained_whole(small, run.path), seed=after.seed)
+    assert pixels_of(run, step=0) != pixels_of(run, step=1)
 
 
 # ---- an adapter to begin with ------------------------------------------------------------------------------------------

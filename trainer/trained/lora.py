@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-from trainer.families.family import ModelFamily
+from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.pipelines import LOADING_ERRORS
 from trainer.hub import explain_refusal
 from trainer.trained.trained import Trained, trained_parameters
@@ -35,13 +35,14 @@ class Lora(Trained):
         self._parts = parts
 
     @classmethod
-    def beside(cls, family: ModelFamily, config: TrainingConfig, *, dtype: torch.dtype) -> Self:
+    def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
         """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed, or the
         one that init_lora names. Raises TrainingError when no layer matches, or that adapter does not fit."""
+        config = base.config
         targets = config.peft_lora_target_modules or list(family.lora_targets)
         torch.manual_seed(config.seed)
         _inject(family.denoiser, _settings(config, targets))
-        lora = cls({family.denoiser_part: family.denoiser}, dtype=dtype)
+        lora = cls({family.denoiser_part: family.denoiser}, dtype=base.dtype)
         if config.init_lora is not None:
             lora._begin_with(config.init_lora, family)
         return lora

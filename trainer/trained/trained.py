@@ -27,6 +27,10 @@ class Trained(ABC):
     def load(self, folder: Path) -> None:
         """Put back what save wrote, bit for bit. Raises TrainingError when it does not fit."""
 
+    def export(self, folder: Path) -> Path:
+        """Write the final weights into a folder, for people to take away; returns the file that holds them."""
+        return self.save(folder)
+
     @contextmanager
     def as_inference_sees_it(self) -> Iterator[None]:
         """As diffusers has it with the saved weights loaded: in its dtype, without dropout."""
