@@ -30,6 +30,7 @@ from trainer.order import Order, buckets_of
 from trainer.state import load_state, saved_effective_batch_size
 from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
+from trainer.trained.lycoris import Lycoris
 from trainer.trained.trained import Trained
 from trainer.validation import Validation
 from trainer.wire import CheckpointRemoved, Planned, Started
@@ -81,7 +82,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     with phase(journal, "load_model"):
         base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
         family = FAMILIES[config.model_family].load(base)
-        trained = FullRank.of(family, base) if config.model_type == "full" else Lora.beside(family, base)
+        trained = _what_trains(family, base)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     loader, epochs, num_images = _load_data(order, family, accelerator, journal=journal, inbox=inbox)
@@ -154,6 +155,12 @@ def _newest_whole(order: Order, checkpoints: Checkpoints, *, journal: Journal) -
                 "the run goes on, but not as it would have without the interruption",
             )
     return step
+
+
+def _what_trains(family: ModelFamily, base: BaseModel) -> Trained:
+    if base.config.model_type == "full":
+        return FullRank.of(family, base)
+    return Lycoris.beside(family, base) if base.config.lora_type == "lycoris" else Lora.beside(family, base)
 
 
 def _load_data(

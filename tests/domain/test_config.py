@@ -80,6 +80,7 @@ def test_paths_are_known() -> None:
     assert path_options(TrainingConfig) & offered == {
         "pretrained_model_name_or_path",
         "init_lora",
+        "lycoris_config",
         "user_prompt_library",
     }
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {

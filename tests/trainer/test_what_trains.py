@@ -1,5 +1,6 @@
 """Each kind of training on small families: what diffusers makes of the saved weights is the preview, resume is exact."""
 
+import json
 import logging
 import shutil
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import DiffusionPipeline, SD3Transformer2DModel, UNet2DConditionModel
+from lycoris import create_lycoris_from_weights
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -48,6 +50,19 @@ def trained_whole(small: Small, weights: Path) -> Any:
     return pipeline
 
 
+def with_lycoris(small: Small, weights: Path) -> Any:
+    pipeline = small.pipeline()
+    denoiser = pipeline.unet if small.name == "sdxl" else pipeline.transformer
+    network, _ = create_lycoris_from_weights(1.0, str(weights / WEIGHTS), denoiser)
+    network.apply_to()
+    network.eval()
+    return pipeline
+
+
+def lycoris(**settings: Any) -> dict[str, Any]:
+    return {"lora_type": "lycoris", "lycoris_config": settings}
+
+
 FULL: dict[str, Any] = {"model_type": "full", "learning_rate": 1e-3}
 KINDS = {
     "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
@@ -55,6 +70,45 @@ KINDS = {
     "rank-stabilised": Kind(family="sdxl", options={"use_rslora": True, "lora_rank": 9, "lora_init_type": "gaussian"}),
     "full": Kind(family="sdxl", options=FULL, load=trained_whole),
     "full of a transformer": Kind(family="sd3", options=FULL, load=trained_whole),
+    "lokr": Kind(
+        family="sdxl",
+        options=lycoris(
+            algo="lokr",
+            linear_dim=4,
+            linear_alpha=2,
+            factor=8,
+            rank_dropout=0.2,
+            module_dropout=0.1,
+            apply_preset={
+                "target_module": ["Attention", "FeedForward"],
+                "module_algo_map": {"Attention": {"factor": 4}, "FeedForward": {"algo": "loha", "linear_dim": 2}},
+                "exclude_name": ["mid_block.*"],
+            },
+        ),
+        load=with_lycoris,
+    ),
+    "lokr of a transformer": Kind(
+        family="sd3",
+        options=lycoris(
+            algo="lokr",
+            linear_dim=10000,
+            linear_alpha=1,
+            factor=4,
+            full_matrix=True,
+            apply_preset={"target_name": ["transformer_blocks.*.ff*"], "use_fnmatch": True},
+        ),
+        load=with_lycoris,
+    ),
+    "locon everywhere": Kind(
+        family="sdxl",
+        options=lycoris(algo="locon", linear_dim=4, conv_dim=2, conv_alpha=1, use_tucker=True, train_norm=True),
+        load=with_lycoris,
+    ),
+    "boft": Kind(
+        family="sdxl",
+        options=lycoris(algo="boft", linear_dim=4, constraint=0.1, apply_preset={"target_module": ["Attention"]}),
+        load=with_lycoris,
+    ),
     "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
 }
 
@@ -97,6 +151,11 @@ def drawn(small: Small, pipeline: Any, *, seed: int) -> bytes:
 def pixels_of(run: RunDirectory, *, step: int) -> bytes:
     (image,) = [image for image in run.of(ValidationImageSaved) if image.step == step]
     return Image.open(run.path / image.path).tobytes()
+
+
+def refusal_of(run: RunDirectory) -> str:
+    assert main([str(run.path)]) == 1
+    return run.ended().reason or ""
 
 
 def weights_of(run: RunDirectory) -> dict[str, torch.Tensor]:
@@ -179,6 +238,35 @@ def test_adapter_that_does_not_fit_is_refused(
     sdxl: Small, adapter: RunDirectory, options: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     begun: dict[str, Any] = {"use_dora": True, "init_lora": str(adapter.path)} | options
-    run = sdxl.write(tmp_path.name, **begun)
-    assert main([str(run.path)]) == 1
-    assert said in (run.ended().reason or "")
+    assert said in refusal_of(sdxl.write(tmp_path.name, **begun))
+
+
+# ---- what LyCORIS cannot do --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"apply_preset": {"target_module": ["Attentoin"]}}, "lycoris_config adapts no layer of this base model"),
+        (
+            {"algo": "lokr", "full_matrix": True, "factor": 16},
+            "LyCORIS cannot make and read back what lycoris_config says",
+        ),
+        ("nowhere.json", "lycoris_config names nowhere.json, which cannot be read"),
+    ],
+)
+def test_lycoris_that_cannot_be_made_is_refused(sdxl: Small, settings: Any, said: str, tmp_path: Path) -> None:
+    run = sdxl.write(tmp_path.name, lora_type="lycoris", lycoris_config=settings)
+    assert said in refusal_of(run)
+
+
+def test_lycoris_is_read_from_a_file(sdxl: Small, tmp_path: Path) -> None:
+    settings = {"algo": "loha", "linear_dim": 2, "apply_preset": {"target_name": ["mid_block.*to_k"]}}
+    path = tmp_path / "lycoris_config.json"
+    path.write_text(json.dumps(settings))
+    run = sdxl.train(tmp_path.name, lora_type="lycoris", lycoris_config=str(path), max_train_steps=1)
+    assert {name.partition(".")[0].rpartition("attentions")[2] for name in load_file(run.path / WEIGHTS)} == {
+        "_0_transformer_blocks_0_attn1_to_k",
+        "_0_transformer_blocks_0_attn2_to_k",
+    }
+    assert json.loads((run.path / "lycoris_config.json").read_text()) == settings

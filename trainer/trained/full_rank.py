@@ -22,7 +22,7 @@ class FullRank(Trained):
     """Checkpoints hold the denoiser's folder of the diffusers layout; the final weights are a whole pipeline."""
 
     def __init__(self, family: ModelFamily, *, dtypes: Sequence[torch.dtype]) -> None:
-        super().__init__([family.denoiser], dtypes=dtypes)
+        super().__init__([family.denoiser], dtype=dtypes)
         self._family = family
 
     @classmethod

@@ -31,7 +31,7 @@ class Lora(Trained):
     """parts: the networks that have an adapter, by their folders in the diffusers layout."""
 
     def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype) -> None:
-        super().__init__(list(parts.values()), dtypes=[dtype] * len(trained_parameters(list(parts.values()))))
+        super().__init__(list(parts.values()), dtype=dtype)
         self._parts = parts
 
     @classmethod

@@ -6,18 +6,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import Parameter
 
 
 class Trained(ABC):
-    """modules: all whose weights or dropout take part in training, in the order of parameters. dtypes: what inference
-    holds each parameter in; training holds them in fp32."""
+    """modules: all whose weights or dropout take part in training, in the order of parameters.
 
-    def __init__(self, modules: Sequence[nn.Module], *, dtypes: Sequence[torch.dtype]) -> None:
+    dtype: what inference holds the weights in, in one or each in its own; training holds them in fp32. constants: what
+    else training holds in fp32.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[nn.Module],
+        *,
+        dtype: torch.dtype | Sequence[torch.dtype],
+        constants: Sequence[Tensor] = (),
+    ) -> None:
         self.modules = nn.ModuleList(modules)
         self.parameters = trained_parameters(modules)
-        self._dtypes = tuple(dtypes)
+        self._held = (*self.parameters, *constants)
+        self._dtypes = [dtype] * len(self._held) if isinstance(dtype, torch.dtype) else dtype
 
     @abstractmethod
     def save(self, folder: Path) -> Path:
@@ -34,16 +44,16 @@ class Trained(ABC):
     @contextmanager
     def as_inference_sees_it(self) -> Iterator[None]:
         """As diffusers has it with the saved weights loaded: in its dtype, without dropout."""
-        kept = [parameter.data for parameter in self.parameters]
+        kept = [tensor.data for tensor in self._held]
         self.modules.eval()
-        for parameter, dtype in zip(self.parameters, self._dtypes, strict=True):
-            parameter.data = parameter.data.to(dtype)
+        for tensor, dtype in zip(self._held, self._dtypes, strict=True):
+            tensor.data = tensor.data.to(dtype)
         try:
             with torch.no_grad():
                 yield
         finally:
-            for parameter, data in zip(self.parameters, kept, strict=True):
-                parameter.data = data
+            for tensor, data in zip(self._held, kept, strict=True):
+                tensor.data = data
             self.modules.train()
 
 

@@ -13,8 +13,6 @@ class AdapterOptions(Part):
     lora_type: Literal["standard", "lycoris"] = option(
         "standard",
         label="Kind",
-        later=True,
-        usable=["standard"],
         model_types=ADAPTER,
         help="standard is the LoRA of peft. lycoris has further kinds such as LoKr, which lycoris_config chooses.",
     )
@@ -138,7 +136,6 @@ class AdapterOptions(Part):
     lycoris_config: dict[str, Any] | str | None = option(
         None,
         label="LyCORIS",
-        later=True,
         may_be_file=True,
         requires={"lora_type": "lycoris"},
         help="What LyCORIS adapts, and how: a JSON object with algo, linear_dim and so on, or the file that holds it.",
