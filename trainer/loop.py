@@ -43,6 +43,8 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         run.lr_schedule.step()
         run.optimizer.zero_grad()
         step += 1
+        if run.average is not None:
+            run.average.update(step)
 
         measured_loss, measured_norm, wishes = _measure(run, losses, grad_norm)
         seconds = time.perf_counter() - started_at
@@ -94,7 +96,7 @@ def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        run.validation.run(run.family, run.trained, step=step)
+        run.validation.run(run.preview, step=step)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 
@@ -117,7 +119,7 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    path = keep_weights(run_dir, run.trained.export)
+    path = keep_weights(run_dir, lambda folder: _write_weights(run, folder))
     run.journal.append(
         WeightsSaved(
             at=time.time(), step=step, path=path.relative_to(run_dir).as_posix(), size_bytes=path.stat().st_size
@@ -125,8 +127,16 @@ def save_weights(run: Training, step: int) -> None:
     )
 
 
+def _write_weights(run: Training, folder: Path) -> Path:
+    if run.average is not None:
+        run.average.save(folder)
+    return run.trained.export(folder)
+
+
 def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
     run.trained.save(folder)
+    if run.average is not None:
+        run.average.save(folder)
     save_state(folder, step=step, config=run.config, optimizer=run.optimizer, accelerator=run.accelerator)
 
 

@@ -28,9 +28,11 @@ from trainer.journal import Journal, log, phase
 from trainer.optim import make_lr_schedule, make_optimizer
 from trainer.order import Order, buckets_of
 from trainer.state import load_state, saved_effective_batch_size
+from trainer.trained.average import Average
 from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
+from trainer.trained.preview import Preview
 from trainer.trained.trained import Trained
 from trainer.validation import Validation
 from trainer.wire import CheckpointRemoved, Planned, Started
@@ -40,7 +42,8 @@ CACHE_FOLDER = "cache"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A run that is ready for its first step. start_step: how many steps the checkpoint it goes on from had made."""
+    """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
+    start_step: how many steps the checkpoint it goes on from had made."""
 
     order: Order
     journal: Journal
@@ -48,6 +51,8 @@ class Training:
     accelerator: Accelerator
     family: ModelFamily
     trained: Trained
+    average: Average | None
+    preview: Preview
     predictor: nn.Module
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
@@ -91,6 +96,11 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
         trained.load(checkpoints.folder(start_step))
+    average = None
+    if config.use_ema and accelerator.is_main_process:
+        average = Average(trained, config, device=accelerator.device)
+        if start_step > 0:
+            average.load(checkpoints.folder(start_step))
     trained.modules.train()
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
     if start_step > 0:
@@ -113,6 +123,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         accelerator=accelerator,
         family=family,
         trained=trained,
+        average=average,
+        preview=Preview(family, trained, average, config),
         predictor=predictor,
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from domain.config.training import TrainingConfig
-from trainer.families.family import Drawing, ModelFamily
+from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
-from trainer.trained.trained import Trained
+from trainer.trained.preview import Preview
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
 
 THUMBNAIL_EDGE = 256
@@ -43,7 +43,7 @@ class Validation:
         """Before the first step, at every interval and after the last step."""
         return step % self._interval == 0 or step >= total_steps
 
-    def run(self, family: ModelFamily, trained: Trained, *, step: int) -> None:
+    def run(self, preview: Preview, *, step: int) -> None:
         """Draw what the journal lacks of this step; ends early when a stop is asked for."""
         missing = [
             (index, drawing)
@@ -52,14 +52,11 @@ class Validation:
         ]
         if not missing:
             return
-        with (
-            phase(self._journal, "validate", total=len(missing)) as progress,
-            trained.as_inference_sees_it(),
-        ):
+        with phase(self._journal, "validate", total=len(missing)) as progress:
             for index, drawing in missing:
                 if self._inbox.wants_stop():
                     break
-                self._keep(family.draw(drawing), drawing, step=step, index=index)
+                self._keep(preview.draw(drawing), drawing, step=step, index=index)
                 progress.advance()
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:

@@ -53,7 +53,8 @@ def trained_whole(small: Small, weights: Path) -> Any:
 def with_lycoris(small: Small, weights: Path) -> Any:
     pipeline = small.pipeline()
     denoiser = pipeline.unet if small.name == "sdxl" else pipeline.transformer
-    network, _ = create_lycoris_from_weights(1.0, str(weights / WEIGHTS), denoiser)
+    file = weights if weights.is_file() else weights / WEIGHTS
+    network, _ = create_lycoris_from_weights(1.0, str(file), denoiser)
     network.apply_to()
     network.eval()
     return pipeline

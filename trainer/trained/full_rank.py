@@ -16,6 +16,7 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 """What from_pretrained looks for in the folder of a network."""
 
 PIPELINE_FOLDER = "pipeline"
+AVERAGE_SUFFIX = "_ema"
 
 
 class FullRank(Trained):
@@ -35,17 +36,17 @@ class FullRank(Trained):
         family.denoiser.requires_grad_(True)
         return cls(family, dtypes=dtypes)
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path, *, averaged: bool = False) -> Path:
         network: Any = self._family.denoiser
-        path = folder / self._family.denoiser_part
+        path = self._path(folder, averaged=averaged)
         path.mkdir(parents=True)
         network.save_config(path)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         save_file(weights, path / WEIGHTS_FILE, metadata={"format": "pt"})
         return path / WEIGHTS_FILE
 
-    def load(self, folder: Path) -> None:
-        weights = load_file(folder / self._family.denoiser_part / WEIGHTS_FILE)
+    def load(self, folder: Path, *, averaged: bool = False) -> None:
+        weights = load_file(self._path(folder, averaged=averaged) / WEIGHTS_FILE)
         try:
             self._family.denoiser.load_state_dict(weights)
         except RuntimeError as error:
@@ -62,6 +63,9 @@ class FullRank(Trained):
                 part.save_pretrained(path / name)
         pipeline.save_config(path)
         return self.save(path)
+
+    def _path(self, folder: Path, *, averaged: bool) -> Path:
+        return folder / f"{self._family.denoiser_part}{AVERAGE_SUFFIX if averaged else ''}"
 
 
 @torch.no_grad()

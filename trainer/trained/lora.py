@@ -18,7 +18,7 @@ from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.pipelines import LOADING_ERRORS
 from trainer.hub import explain_refusal
-from trainer.trained.trained import Trained, trained_parameters
+from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 """What diffusers' load_lora_weights looks for in a folder."""
@@ -47,7 +47,7 @@ class Lora(Trained):
             lora._begin_with(config.init_lora, family)
         return lora
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path, *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
         diffusers' own examples write of a UNet, it passes over the rest."""
         weights: dict[str, Tensor] = {}
@@ -56,12 +56,13 @@ class Lora(Trained):
             weights |= {f"{part}.{key}": value for key, value in get_peft_model_state_dict(network).items()}
             settings |= {f"{part}.{key}": value for key, value in _described(network).items()}
         metadata = {"format": "pt", LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights, folder / ADAPTER_FILE, metadata=metadata)
-        return folder / ADAPTER_FILE
+        path = _path(folder, averaged=averaged)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, path, metadata=metadata)
+        return path
 
-    def load(self, folder: Path) -> None:
-        self._put_back(load_file(folder / ADAPTER_FILE), misfit=_misfit(folder))
+    def load(self, folder: Path, *, averaged: bool = False) -> None:
+        self._put_back(load_file(_path(folder, averaged=averaged)), misfit=_misfit(folder))
 
     def _begin_with(self, source: str, family: ModelFamily) -> None:
         """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
@@ -87,6 +88,10 @@ class Lora(Trained):
                 raise misfit from error
             if misfits.unexpected_keys or any("lora_" in key for key in misfits.missing_keys):
                 raise misfit
+
+
+def _path(folder: Path, *, averaged: bool) -> Path:
+    return folder / AVERAGE_FOLDER / ADAPTER_FILE if averaged else folder / ADAPTER_FILE
 
 
 def _settings(config: TrainingConfig, targets: Sequence[str]) -> LoraConfig:

@@ -15,9 +15,10 @@ from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.trained.lora import ADAPTER_FILE
-from trainer.trained.trained import Trained
+from trainer.trained.trained import AVERAGE_FOLDER, Trained
 
 SETTINGS_FILE = "lycoris_config.json"
+AVERAGE_FILE = "ema_model.safetensors"
 
 EVERYTHING = ["Linear", "Conv1d", "Conv2d", "Conv3d", "GroupNorm", "LayerNorm"]
 """What is adapted when nothing is said; norms only with train_norm."""
@@ -47,17 +48,18 @@ class Lycoris(Trained):
         network.to(base.device)
         return cls(family.denoiser, network, settings, dtype=base.dtype)
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path, *, averaged: bool = False) -> Path:
         """As create_lycoris_from_weights reads it, with the settings beside it and in it."""
-        folder.mkdir(parents=True, exist_ok=True)
+        path = _path(folder, averaged=averaged)
+        path.parent.mkdir(parents=True, exist_ok=True)
         settings = json.dumps(self._settings, indent=2)
-        (folder / SETTINGS_FILE).write_text(settings)
+        path.with_name(SETTINGS_FILE).write_text(settings)
         weights = {name: tensor.detach().contiguous() for name, tensor in self._network.state_dict().items()}
-        save_file(weights, folder / ADAPTER_FILE, metadata={"format": "pt", "lycoris_config": settings})
-        return folder / ADAPTER_FILE
+        save_file(weights, path, metadata={"format": "pt", "lycoris_config": settings})
+        return path
 
-    def load(self, folder: Path) -> None:
-        weights = load_file(folder / ADAPTER_FILE)
+    def load(self, folder: Path, *, averaged: bool = False) -> None:
+        weights = load_file(_path(folder, averaged=averaged))
         misfit = TrainingError(
             f"the adapter in {folder} is of another kind or has other layers than this configuration; resume with the "
             "lycoris_config it was trained with"
@@ -68,6 +70,10 @@ class Lycoris(Trained):
             raise misfit from error
         if misfits.missing_keys or misfits.unexpected_keys:
             raise misfit
+
+
+def _path(folder: Path, *, averaged: bool) -> Path:
+    return folder / AVERAGE_FOLDER / AVERAGE_FILE if averaged else folder / ADAPTER_FILE
 
 
 def _read_settings(config: TrainingConfig) -> dict[str, Any]:

@@ -30,11 +30,14 @@ class Trained(ABC):
         self._dtypes = [dtype] * len(self._held) if isinstance(dtype, torch.dtype) else dtype
 
     @abstractmethod
-    def save(self, folder: Path) -> Path:
-        """Write the weights into a folder as inference reads them; returns the file that holds them."""
+    def save(self, folder: Path, *, averaged: bool = False) -> Path:
+        """Write the weights into a folder as inference reads them; returns the file that holds them.
+
+        averaged: they are a running average, with a place of its own beside the last weights.
+        """
 
     @abstractmethod
-    def load(self, folder: Path) -> None:
+    def load(self, folder: Path, *, averaged: bool = False) -> None:
         """Put back what save wrote, bit for bit. Raises TrainingError when it does not fit."""
 
     def export(self, folder: Path) -> Path:
@@ -55,6 +58,10 @@ class Trained(ABC):
             for tensor, data in zip(self._held, kept, strict=True):
                 tensor.data = data
             self.modules.train()
+
+
+AVERAGE_FOLDER = "ema"
+"""Where the averages of adapters are."""
 
 
 def trained_parameters(modules: Sequence[nn.Module]) -> list[Parameter]:
