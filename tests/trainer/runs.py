@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,10 +90,16 @@ MakeRun = Callable[..., RunDirectory]
 
 
 def write_run(
-    path: Path, *, folder: Path = INK, dataset: dict[str, Any] | None = None, resume: bool = False, **config: Any
+    path: Path,
+    *,
+    folder: Path = INK,
+    dataset: dict[str, Any] | None = None,
+    more_datasets: Sequence[dict[str, Any]] = (),
+    resume: bool = False,
+    **config: Any,
 ) -> RunDirectory:
     path.mkdir(exist_ok=True)
     entry = {"id": "ink", "instance_data_dir": str(folder)} | (dataset or {})
-    spec = RunSpec(run_id="run", name="test", config=CONFIG | config, datasets=[entry], resume=resume)
+    spec = RunSpec(run_id="run", name="test", config=CONFIG | config, datasets=[entry, *more_datasets], resume=resume)
     write_run_spec(path, spec)
     return RunDirectory(path)
