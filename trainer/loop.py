@@ -18,6 +18,7 @@ from trainer.objective import draw_noise, weighted_mse
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
+from trainer.trained.metadata import describe_weights
 from trainer.wire import CheckpointRemoved, CheckpointSaved, StepDone, WeightsSaved
 
 
@@ -119,7 +120,7 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    path = keep_weights(run_dir, lambda folder: _write_weights(run, folder))
+    path = keep_weights(run_dir, lambda folder: _write_weights(run, folder, step=step))
     run.journal.append(
         WeightsSaved(
             at=time.time(), step=step, path=path.relative_to(run_dir).as_posix(), size_bytes=path.stat().st_size
@@ -127,16 +128,18 @@ def save_weights(run: Training, step: int) -> None:
     )
 
 
-def _write_weights(run: Training, folder: Path) -> Path:
+def _write_weights(run: Training, folder: Path, *, step: int) -> Path:
+    about = describe_weights(run.order, step=step)
     if run.average is not None:
-        run.average.save(folder)
-    return run.trained.export(folder)
+        run.average.save(folder, about)
+    return run.trained.export(folder, about)
 
 
 def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
-    run.trained.save(folder)
+    about = describe_weights(run.order, step=step)
+    run.trained.save(folder, about)
     if run.average is not None:
-        run.average.save(folder)
+        run.average.save(folder, about)
     save_state(folder, step=step, config=run.config, optimizer=run.optimizer, accelerator=run.accelerator)
 
 

@@ -26,6 +26,7 @@ class Order:
     folder in diffusers format or a name on the Hugging Face Hub."""
 
     run_dir: Path
+    name: str
     config: TrainingConfig
     datasets: tuple[DatasetConfig, ...]
     geometries: tuple[Geometry, ...]
@@ -74,6 +75,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     plan_buckets(buckets_of(samples, datasets), config)
     return Order(
         run_dir=run_dir,
+        name=spec.name,
         config=config,
         datasets=datasets,
         geometries=geometries,

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Number(Trained):
     def __init__(self, network: nn.Module) -> None:
         super().__init__([network], dtype=torch.float32)
 
-    def save(self, folder: Path, *, averaged: bool = False) -> Path:
+    def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         raise NotImplementedError
 
     def load(self, folder: Path, *, averaged: bool = False) -> None:

@@ -16,6 +16,7 @@ import torch
 from diffusers import DiffusionPipeline, SD3Transformer2DModel, UNet2DConditionModel
 from lycoris import create_lycoris_from_weights
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from service.run_files import weights_in_checkpoint
@@ -182,6 +183,27 @@ def test_files_are_where_the_journal_and_the_service_look_for_them(small: Small,
     assert (run.path / weights.path).stat().st_size == weights.size_bytes
     config = {"model_family": small.name, **kind.options}
     assert (run.path / "checkpoint-3" / weights_in_checkpoint(config)).is_file()
+
+
+def test_every_file_says_what_its_weights_are(small: Small, run: RunDirectory, kind: Kind) -> None:
+    (weights,) = run.of(WeightsSaved)
+    in_checkpoint = Path("checkpoint-2", weights_in_checkpoint({"model_family": small.name, **kind.options}))
+    said = []
+    for path in (weights.path, in_checkpoint):
+        with safe_open(run.path / path, framework="pt") as file:
+            said.append(file.metadata())
+    assert [each.pop("simpletuner.step") for each in said] == ["3", "2"]
+    assert said[0] == said[1]
+    is_whole, is_lycoris = (key in kind.options for key in ("model_type", "lycoris_config"))
+    architecture = small.name if is_whole else f"{small.name}/{'lycoris' if is_lycoris else 'lora'}"
+    assert {key: value for key, value in said[0].items() if key.startswith("modelspec.")} == {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": architecture,
+        "modelspec.implementation": "https://github.com/huggingface/diffusers",
+        "modelspec.title": "test",
+    }
+    assert (said[0]["format"], said[0]["simpletuner.base_model"]) == ("pt", "model")
+    assert len(said[0]["simpletuner.config_digest"]) == 32
 
 
 def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: RunDirectory, kind: Kind) -> None:

@@ -1,6 +1,6 @@
 """A running average of the trained weights (Polyak and Juditsky 1992; EMA) beside the last ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,9 +51,9 @@ class Average:
             for parameter, data in zip(self._trained.parameters, kept, strict=True):
                 parameter.data = data
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, about: Mapping[str, str]) -> None:
         with self.in_place():
-            self._trained.save(folder, averaged=True)
+            self._trained.save(folder, about, averaged=True)
 
     def load(self, folder: Path) -> None:
         """Put back what save wrote. Raises TrainingError when it is not there, or does not fit."""

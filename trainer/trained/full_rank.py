@@ -1,6 +1,6 @@
 """Full rank: all weights of the denoiser are trained, in fp32 whatever the forward pass computes in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,13 +36,13 @@ class FullRank(Trained):
         family.denoiser.requires_grad_(True)
         return cls(family, dtypes=dtypes)
 
-    def save(self, folder: Path, *, averaged: bool = False) -> Path:
+    def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         network: Any = self._family.denoiser
         path = self._path(folder, averaged=averaged)
         path.mkdir(parents=True)
         network.save_config(path)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-        save_file(weights, path / WEIGHTS_FILE, metadata={"format": "pt"})
+        save_file(weights, path / WEIGHTS_FILE, metadata=dict(about))
         return path / WEIGHTS_FILE
 
     def load(self, folder: Path, *, averaged: bool = False) -> None:
@@ -54,7 +54,7 @@ class FullRank(Trained):
                 f"the weights in {folder} are of another model; resume with the base model that it was trained from"
             ) from error
 
-    def export(self, folder: Path) -> Path:
+    def export(self, folder: Path, about: Mapping[str, str]) -> Path:
         """A pipeline that from_pretrained loads. Its other parts are as they were used, in the number format of the run."""
         pipeline, denoiser = self._family.pipeline, self._family.denoiser
         path = folder / PIPELINE_FOLDER
@@ -62,7 +62,7 @@ class FullRank(Trained):
             if part is not None and part is not denoiser and hasattr(part, "save_pretrained"):
                 part.save_pretrained(path / name)
         pipeline.save_config(path)
-        return self.save(path)
+        return self.save(path, about)
 
     def _path(self, folder: Path, *, averaged: bool) -> Path:
         return folder / f"{self._family.denoiser_part}{AVERAGE_SUFFIX if averaged else ''}"

@@ -47,7 +47,7 @@ class Lora(Trained):
             lora._begin_with(config.init_lora, family)
         return lora
 
-    def save(self, folder: Path, *, averaged: bool = False) -> Path:
+    def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
         diffusers' own examples write of a UNet, it passes over the rest."""
         weights: dict[str, Tensor] = {}
@@ -55,7 +55,7 @@ class Lora(Trained):
         for part, network in self._parts.items():
             weights |= {f"{part}.{key}": value for key, value in get_peft_model_state_dict(network).items()}
             settings |= {f"{part}.{key}": value for key, value in _described(network).items()}
-        metadata = {"format": "pt", LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
+        metadata = {**about, LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
         path = _path(folder, averaged=averaged)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(weights, path, metadata=metadata)

@@ -48,14 +48,14 @@ class Lycoris(Trained):
         network.to(base.device)
         return cls(family.denoiser, network, settings, dtype=base.dtype)
 
-    def save(self, folder: Path, *, averaged: bool = False) -> Path:
+    def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As create_lycoris_from_weights reads it, with the settings beside it and in it."""
         path = _path(folder, averaged=averaged)
         path.parent.mkdir(parents=True, exist_ok=True)
         settings = json.dumps(self._settings, indent=2)
         path.with_name(SETTINGS_FILE).write_text(settings)
         weights = {name: tensor.detach().contiguous() for name, tensor in self._network.state_dict().items()}
-        save_file(weights, path, metadata={"format": "pt", "lycoris_config": settings})
+        save_file(weights, path, metadata={**about, "lycoris_config": settings})
         return path
 
     def load(self, folder: Path, *, averaged: bool = False) -> None:

@@ -1,7 +1,7 @@
 """The seam between the training loop and what of a base model is trained: an adapter, or all its weights."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,19 +30,19 @@ class Trained(ABC):
         self._dtypes = [dtype] * len(self._held) if isinstance(dtype, torch.dtype) else dtype
 
     @abstractmethod
-    def save(self, folder: Path, *, averaged: bool = False) -> Path:
+    def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """Write the weights into a folder as inference reads them; returns the file that holds them.
 
-        averaged: they are a running average, with a place of its own beside the last weights.
+        about: what the file says of them. averaged: they are a running average, with a place of its own beside the last weights.
         """
 
     @abstractmethod
     def load(self, folder: Path, *, averaged: bool = False) -> None:
         """Put back what save wrote, bit for bit. Raises TrainingError when it does not fit."""
 
-    def export(self, folder: Path) -> Path:
+    def export(self, folder: Path, about: Mapping[str, str]) -> Path:
         """Write the final weights into a folder, for people to take away; returns the file that holds them."""
-        return self.save(folder)
+        return self.save(folder, about)
 
     @contextmanager
     def as_inference_sees_it(self) -> Iterator[None]:
