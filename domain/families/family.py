@@ -7,7 +7,7 @@ configurations that come from elsewhere, and for the trainer when it learns them
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
-Objective = Literal["epsilon", "v_prediction", "flow_matching", "sample"]
+Objective = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
+    has_comfyui_names: lora_format can be comfyui: its layers are called alike in ComfyUI and diffusers, or diffusers
+    reads ComfyUI's names for them.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
 
@@ -106,6 +108,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    has_comfyui_names: bool = False
     capabilities: tuple[str, ...] = ()
 
     def flavour(self, key: str | None) -> Flavour | None:

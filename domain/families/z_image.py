@@ -25,5 +25,6 @@ Z_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

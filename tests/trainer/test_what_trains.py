@@ -65,6 +65,7 @@ def lycoris(**settings: Any) -> dict[str, Any]:
     return {"lora_type": "lycoris", "lycoris_config": settings}
 
 
+ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 FULL: dict[str, Any] = {"model_type": "full", "learning_rate": 1e-3}
 KINDS = {
     "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
@@ -111,6 +112,16 @@ KINDS = {
         options=lycoris(algo="boft", linear_dim=4, constraint=0.1, apply_preset={"target_module": ["Attention"]}),
         load=with_lycoris,
     ),
+    "comfyui": Kind(
+        family="sdxl",
+        options={
+            "lora_format": "comfyui",
+            "lora_alpha": 2.0,
+            "peft_lora_target_modules": [*ATTENTION, "conv1", "ff.net.2"],
+        },
+    ),
+    "comfyui of z_image": Kind(family="z_image", options={"lora_format": "comfyui"}),
+    "comfyui of qwen_image": Kind(family="qwen_image", options={"lora_format": "comfyui"}),
     "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
 }
 
@@ -262,6 +273,12 @@ def test_adapter_that_does_not_fit_is_refused(
 ) -> None:
     begun: dict[str, Any] = {"use_dora": True, "init_lora": str(adapter.path)} | options
     assert said in refusal_of(sdxl.write(tmp_path.name, **begun))
+
+
+def test_layer_without_a_name_in_comfyui_is_refused(sdxl: Small, tmp_path: Path) -> None:
+    targets = ["to_q", "add_embedding.linear_1"]
+    run = sdxl.write(tmp_path.name, lora_format="comfyui", peft_lora_target_modules=targets)
+    assert "comfyui, which has no name for the layer add_embedding.linear_1" in refusal_of(run)
 
 
 # ---- what LyCORIS cannot do --------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LoraBaseMixin
+from diffusers.utils import convert_unet_state_dict_to_peft
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
@@ -18,6 +19,7 @@ from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.pipelines import LOADING_ERRORS
 from trainer.hub import explain_refusal
+from trainer.trained.lora_names import DOWN, LoraFormat, from_file, to_file
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
@@ -30,9 +32,10 @@ ADAPTER, BEGINNING = "default", "beginning"
 class Lora(Trained):
     """parts: the networks that have an adapter, by their folders in the diffusers layout."""
 
-    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype) -> None:
+    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, format: LoraFormat) -> None:
         super().__init__(list(parts.values()), dtype=dtype)
         self._parts = parts
+        self._format = format
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -42,7 +45,8 @@ class Lora(Trained):
         targets = config.peft_lora_target_modules or list(family.lora_targets)
         torch.manual_seed(config.seed)
         _inject(family.denoiser, _settings(config, targets))
-        lora = cls({family.denoiser_part: family.denoiser}, dtype=base.dtype)
+        lora = cls({family.denoiser_part: family.denoiser}, dtype=base.dtype, format=config.lora_format)
+        lora._check_format(family)
         if config.init_lora is not None:
             lora._begin_with(config.init_lora, family)
         return lora
@@ -50,19 +54,56 @@ class Lora(Trained):
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
         diffusers' own examples write of a UNet, it passes over the rest."""
-        weights: dict[str, Tensor] = {}
-        settings: dict[str, Any] = {}
-        for part, network in self._parts.items():
-            weights |= {f"{part}.{key}": value for key, value in get_peft_model_state_dict(network).items()}
-            settings |= {f"{part}.{key}": value for key, value in _described(network).items()}
-        metadata = {**about, LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
         path = _path(folder, averaged=averaged)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, path, metadata=metadata)
+        save_file(self._named(), path, metadata={**about, **self._settings()})
         return path
 
     def load(self, folder: Path, *, averaged: bool = False) -> None:
-        self._put_back(load_file(_path(folder, averaged=averaged)), misfit=_misfit(folder))
+        file = load_file(_path(folder, averaged=averaged))
+        if self._named().keys() != file.keys():
+            raise _misfit(folder)
+        for part, network in self._parts.items():
+            weights = from_file(part, get_peft_model_state_dict(network), file, format=self._format)
+            try:
+                set_peft_model_state_dict(network, weights)
+            except RuntimeError as error:
+                raise _misfit(folder) from error
+
+    def _named(self) -> dict[str, Tensor]:
+        named: dict[str, Tensor] = {}
+        for part, network in self._parts.items():
+            (scale,) = {layer.scaling[ADAPTER] for layer in network.modules() if isinstance(layer, LoraLayer)}
+            named |= to_file(part, get_peft_model_state_dict(network), format=self._format, scale=scale)
+        return named
+
+    def _settings(self) -> dict[str, str]:
+        """What diffusers reads of the header; in other formats, everything is in the weights."""
+        if self._format == "comfyui":
+            return {}
+        settings = {
+            f"{part}.{key}": value
+            for part, network in self._parts.items()
+            for key, value in _described(network).items()
+        }
+        return {LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
+
+    def _check_format(self, family: ModelFamily) -> None:
+        """Raises TrainingError for layers that have no name in the format by which diffusers would find them again."""
+        if self._format == "diffusers":
+            return
+        read = type(family.pipeline).lora_state_dict(
+            dict(self._named()), unet_config=getattr(family.denoiser, "config", None)
+        )
+        found = {_plain(key) for key in (read[0] if isinstance(read, tuple) else read)}
+        for part, network in self._parts.items():
+            lost = sorted(key for key in get_peft_model_state_dict(network) if _plain(f"{part}.{key}") not in found)
+            if lost:
+                layer = lost[0].removesuffix(DOWN)
+                raise TrainingError(
+                    f"lora_format is comfyui, which has no name for the layer {layer}; set it to diffusers, or leave that "
+                    "layer out of peft_lora_target_modules"
+                )
 
     def _begin_with(self, source: str, family: ModelFamily) -> None:
         """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
@@ -79,15 +120,11 @@ class Lora(Trained):
         for network in self._parts.values():
             network.set_adapter(ADAPTER)  # type: ignore[operator]
 
-    def _put_back(self, weights: Mapping[str, Tensor], *, misfit: TrainingError) -> None:
-        for part, network in self._parts.items():
-            own = {key.removeprefix(f"{part}."): value for key, value in weights.items() if key.startswith(f"{part}.")}
-            try:
-                misfits = set_peft_model_state_dict(network, own)
-            except RuntimeError as error:
-                raise misfit from error
-            if misfits.unexpected_keys or any("lora_" in key for key in misfits.missing_keys):
-                raise misfit
+
+def _plain(key: str) -> str:
+    """Of a name that diffusers reads: without what only tells apart ways to write it."""
+    (plain,) = convert_unet_state_dict_to_peft({key.replace(".processor", ""): None})
+    return str(plain)
 
 
 def _path(folder: Path, *, averaged: bool) -> Path:

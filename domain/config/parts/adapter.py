@@ -129,9 +129,8 @@ class AdapterOptions(Part):
         "diffusers",
         label="File format",
         advanced=True,
-        later=True,
         model_types=ADAPTER,
-        help="Names of the weights in the saved file: as diffusers reads them, or as ComfyUI does.",
+        help="Names of the weights in the saved file: as diffusers has them, which ComfyUI reads of most families too, or ComfyUI's own.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
