@@ -140,6 +140,24 @@ class SimpleTuner(Application[UUID]):
 
         self._change(Dataset, dataset_id, command)
 
+    def edit_captions(
+        self,
+        actor: Actor,
+        dataset_id: UUID,
+        *,
+        operation: str,
+        num_images: int,
+        along: Callable[[Any, int], None],
+    ) -> int:
+        """along: is given the number of the edit, which is returned."""
+        numbers = []
+
+        def command(dataset: Dataset) -> None:
+            numbers.append(dataset.edit_captions(actor, operation=operation, num_images=num_images))
+
+        self._change(Dataset, dataset_id, command, along=lambda transaction: along(transaction, numbers[-1]))
+        return numbers[-1]
+
     def delete_dataset(self, actor: Actor, dataset_id: UUID) -> None:
         self._change(Dataset, dataset_id, lambda dataset: dataset.delete(actor))
 

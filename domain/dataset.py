@@ -33,6 +33,17 @@ class Dataset(Noun):
             aggregate.config = apply_changes(aggregate.config, self.changes)
             aggregate.revision += 1
 
+    class CaptionsEdited(Event):
+        """What was done to captions, for people; the captions themselves are with the pictures."""
+
+        TOPIC = "Dataset.CaptionsEdited"
+        number: int
+        operation: str
+        num_images: int
+
+        def apply(self, aggregate: "Dataset") -> None:
+            aggregate.num_caption_edits = self.number
+
     class Deleted(Event):
         TOPIC = "Dataset.Deleted"
 
@@ -44,6 +55,7 @@ class Dataset(Noun):
         self.config = dict(config)
         self.owner = by
         self.revision = 1
+        self.num_caption_edits = 0
         self.deleted = False
 
     @classmethod
@@ -61,6 +73,18 @@ class Dataset(Noun):
         changes = changes_between(self.config, config)
         if changes:
             self._record(self.ConfigChanged, actor, changes=changes)
+
+    def edit_captions(self, actor: Actor, *, operation: str, num_images: int) -> int:
+        """Record that captions are being edited; returns the number of the edit, from 1."""
+        self._check_exists()
+        self._record(
+            self.CaptionsEdited,
+            actor,
+            number=self.num_caption_edits + 1,
+            operation=operation,
+            num_images=num_images,
+        )
+        return self.num_caption_edits
 
     def delete(self, actor: Actor) -> None:
         self._check_exists()

@@ -116,6 +116,14 @@ class User(Noun):
         def apply(self, aggregate: "User") -> None:
             aggregate.secrets.discard(self.name)
 
+    class FilesAdded(Event):
+        """To a folder of the machine, by uploads. num_bytes: of what was sent."""
+
+        TOPIC = "User.FilesAdded"
+        folder: str
+        num_files: int
+        num_bytes: int
+
     class Deleted(Event):
         TOPIC = "User.Deleted"
 
@@ -206,6 +214,9 @@ class User(Noun):
         if name not in self.secrets:
             raise NotFound(f"you have stored no secret {name!r:.100}", path=("name",))
         self._record(self.SecretRemoved, actor, name=name)
+
+    def add_files(self, actor: Actor, *, folder: str, num_files: int, num_bytes: int) -> None:
+        self._record(self.FilesAdded, actor, folder=folder, num_files=num_files, num_bytes=num_bytes)
 
     def delete(self, actor: Actor, *, expected_revision: int | None = None) -> None:
         self.check_revision(expected_revision)

@@ -21,6 +21,7 @@ from service.access.plain_secrets import seal_plain_secrets
 from service.audit.key import ensure_audit_key
 from service.audit.route import audit_export
 from service.audit.verification import is_newest_fitting
+from service.captions import history  # noqa: F401  its tables belong to the metadata
 from service.cursors import read_store_id
 from service.database import Database
 from service.downloads import CONFIG_PATH, ZIP_PATH, config_file, folder_as_zip
@@ -34,12 +35,17 @@ from service.read_models.environment import find_default_environment, find_envir
 from service.read_models.projection import make_current, project
 from service.read_models.training_run import num_runs_of
 from service.routes import client_files, health, not_found, run_file, training_status
+from service.scans.maker import PictureMaker
+from service.scans.route import dataset_picture
+from service.scans.supervisor import ScanSupervisor
 from service.secrets.key import KeyRing, KeyTrouble
 from service.secrets.vault import Vault
 from service.settings import Settings
 from service.sign_in_routes import CALLBACK_PATH, START_PATH, OpenIdRoutes
 from service.store import on_commit, open_application
 from service.supervisor import Supervisor
+from service.uploads.reception import Reception
+from service.uploads.route import UPLOADS_PATH, TusEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +64,18 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             database=parts.database,
             bell=parts.bell,
             runs=settings.runs,
+            cache=settings.cache,
+            cache_bytes=settings.cache_bytes,
             max_running=settings.max_running,
             environment=settings.environment,
             variables=settings.config_variables,
+            vault=parts.vault,
+        )
+        scans = ScanSupervisor(
+            database=parts.database,
+            bell=parts.bell,
+            scans=settings.scans,
+            environment=settings.environment,
             vault=parts.vault,
         )
         async with asyncio.TaskGroup() as tasks:
@@ -73,6 +88,9 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             following = [
                 tasks.create_task(supervisor.run(), name="the supervisor"),
                 tasks.create_task(mirror.run(), name="the mirror of environments"),
+                tasks.create_task(parts.uploads.run(), name="the reception of uploads"),
+                tasks.create_task(scans.run(), name="the supervisor of scans"),
+                tasks.create_task(parts.pictures.run(), name="the end of idle processes"),
             ]
             for task in following:
                 task.add_done_callback(take_down_service)
@@ -99,7 +117,10 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         Route("/api/audit/export", audit_export),
         Route(CONFIG_PATH, config_file),
         Route(ZIP_PATH, folder_as_zip),
+        Route(UPLOADS_PATH, TusEndpoint()),
+        Route(UPLOADS_PATH + "/{upload_id}", TusEndpoint()),
         Route("/media/runs/{run_id}/{path:path}", run_file),
+        Route("/media/datasets/{dataset_id}/{key}/{kind}", dataset_picture),
         Route(START_PATH, openid.start),
         Route(CALLBACK_PATH, openid.callback),
         Route("/healthz", health),
@@ -147,6 +168,8 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
         application=application,
         bell=bell,
         vault=vault,
+        uploads=Reception(settings, database, application),
+        pictures=PictureMaker(environment=settings.environment),
         store_id=read_store_id(database),
     )
 

@@ -65,6 +65,34 @@ def decode_position(text: str | None) -> int | None:
     return int(number)
 
 
+def encode_name(name: bytes) -> str:
+    return _encode(f"name:{name.hex()}")
+
+
+def decode_name(text: str | None) -> bytes | None:
+    """Raises InvalidInput for what is no cursor of a list by name."""
+    if text is None:
+        return None
+    kind, _, name = _decode(text).partition(":")
+    try:
+        if kind == "name":
+            return bytes.fromhex(name)
+    except ValueError:
+        pass
+    raise _not_a_cursor(text)
+
+
+def encode_scan_cursor(order_id: str, version: int) -> str:
+    return _encode(f"scan:{order_id}:{version}")
+
+
+def check_scan_cursor(text: str) -> None:
+    """Raises InvalidInput for what is no cursor of a scan."""
+    kind, _, rest = _decode(text).partition(":")
+    if kind != "scan" or not rest.rpartition(":")[2].isdecimal():
+        raise _not_a_cursor(text)
+
+
 def _encode(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

@@ -13,10 +13,11 @@ from starlette.responses import Response
 
 from domain.access import Resource, ResourceKind
 from service.access.requests import find_viewer
-from service.environment_folder import EnvironmentFolder, read_environment_folder, rendered
-from service.json_files import KeptFiles, render_json
-from service.mirror.files import datasets_of, find_files
+from service.environment_folder import EnvironmentFolder, rendered
+from service.json_files import render_json
+from service.mirror.files import datasets_of
 from service.mirror.hand_edits import folder_for
+from service.mirror.kept_entries import agreed_folder
 from service.parts import Parts, read_with
 from service.read_models.environment import EnvironmentRow, find_environment
 
@@ -70,10 +71,8 @@ async def _seen(request: Request) -> tuple[EnvironmentRow, EnvironmentFolder]:
         environment = find_environment(session, environment_id)
         if environment is None:
             return None
-        files = find_files(session, environment_id)
         path = parts.settings.configs / environment.name
-        kept = KeptFiles(path, files.texts if files else {})
-        agreed = read_environment_folder(path, root=parts.settings.configs, files=kept)
+        agreed = agreed_folder(session, environment_id, path, root=parts.settings.configs)
         return environment, folder_for(environment, datasets_of(session, environment), agreed)
 
     found = await read_with(parts, load)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.config.dataset import EMBED_TYPES, DatasetConfig
-from domain.config.forms import normalise_keys
+from domain.config.forms import WRAPPER_KEYS, normalise_keys
 from domain.config.options import path_options
 from domain.config.training import TrainingConfig
 from service.json_files import DiskFiles, Files, Unreadable, parse_json, render_json, replace_file
@@ -164,9 +164,9 @@ class _Reading:
         )
 
     def _bare(self, written: dict[str, Any]) -> dict[str, Any]:
-        options = written.get("config") if isinstance(written.get("config"), dict) else written
+        is_wrapped = isinstance(written.get("config"), dict) and written.keys() <= WRAPPER_KEYS
         seen: set[str] = set()
-        for key in options or ():
+        for key in written["config"] if is_wrapped else written:
             bare = key.removeprefix("--")
             if bare in seen:
                 self._problem(CONFIG_FILE, f"says {bare} twice, with and without dashes; take one of them out")

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from domain.application import SimpleTuner
 from service.database import Database
 from service.live.bell import Bell
+from service.scans.maker import PictureMaker
 from service.secrets.vault import Vault
 from service.settings import Settings
+from service.uploads.reception import Reception
 
 Found = TypeVar("Found")
 
@@ -24,6 +26,8 @@ class Parts:
     application: SimpleTuner
     bell: Bell
     vault: Vault
+    uploads: Reception
+    pictures: PictureMaker
     store_id: UUID
 
 

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
+DEFAULT_UPLOAD_GB = 100
+DEFAULT_CACHE_GB = 100
+GB = 10**9
 HUB_URL = "https://huggingface.co"
 WANDB_URL = "https://api.wandb.ai"
 HARMLESS_VARIABLES = ("HOME", "USER")
@@ -25,13 +28,15 @@ class Settings:
 
     environment: the process environment, which trainers are given a part of. config_variables: those that a
     configuration may name as {env:NAME}. setup_token: what the first
-    administrator must know, where strangers could be faster. shared_paths: folders that everybody may name in a
+    administrator must know, where strangers could be faster. cache_bytes: how much the encodings that runs share may take;
+    more is removed before a run starts. shared_paths: folders that everybody may name in a
     configuration. configs: where each environment has a folder. audit_key, secret_key: as they were given, None to keep
     them in the workspace. hub_url, wandb_url: where tokens are checked.
     trusted_origins: other addresses that the client is served at, such as https://tuner.example.org.
     trusted_proxies: addresses and networks whose X-Forwarded-For and -Proto count. introspection: those who are signed
     in may ask for the schema. query_seconds: how long a query may take. request_seconds: how long the headers of a
-    request, and again its body, may take to arrive.
+    request, and again its body, may take to arrive. max_upload_bytes: of one upload, and of what it is unpacked to.
+    upload_days: after how long an upload is given up that nothing has come of.
     """
 
     workspace: Path
@@ -42,6 +47,7 @@ class Settings:
     start_environment: str | None = None
     setup_token: str | None = None
     max_running: int = 1
+    cache_bytes: int = DEFAULT_CACHE_GB * GB
     shared_paths: tuple[Path, ...] = ()
     configs: Path
     audit_key: str | None = field(default=None, repr=False)
@@ -53,6 +59,8 @@ class Settings:
     introspection: bool = True
     query_seconds: int = 30
     request_seconds: int = 20
+    max_upload_bytes: int = DEFAULT_UPLOAD_GB << 30
+    upload_days: int = 7
     examples: Path
     client: Path
     environment: Mapping[str, str]
@@ -63,9 +71,34 @@ class Settings:
         return self.workspace / "runs"
 
     @property
+    def datasets(self) -> Path:
+        """Where folders of pictures are made and uploaded to, if nobody says otherwise."""
+        return self.workspace / "datasets"
+
+    @property
+    def uploads(self) -> Path:
+        """What is being received."""
+        return self.workspace / "uploads"
+
+    @property
+    def scans(self) -> Path:
+        """What is known of the pictures of datasets; may be deleted at any time."""
+        return self.workspace / "scans"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small copies of pictures; may be deleted at any time."""
+        return self.workspace / "thumbnails"
+
+    @property
+    def cache(self) -> Path:
+        """Of encodings, shared by all runs."""
+        return self.workspace / "cache"
+
+    @property
     def allowed_paths(self) -> tuple[Path, ...]:
         """The folders that everybody who may write a configuration can name in it."""
-        return (self.workspace / "datasets", self.workspace / "models", self.examples, *self.shared_paths)
+        return (self.datasets, self.workspace / "models", self.examples, *self.shared_paths)
 
     @property
     def certificates(self) -> Path:
@@ -102,6 +135,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         workspace=workspace,
         database_url=_database_url(environment, workspace),
         max_running=_positive(environment, "SIMPLETUNER_MAX_RUNNING", default=1),
+        cache_bytes=_positive(environment, "SIMPLETUNER_CACHE_GB", default=DEFAULT_CACHE_GB) * GB,
         shared_paths=_paths(environment, "SIMPLETUNER_SHARED_PATHS"),
         configs=Path(environment.get("SIMPLETUNER_CONFIGS_DIR") or workspace / "configs").expanduser().absolute(),
         audit_key=environment.get("SIMPLETUNER_AUDIT_KEY") or None,
@@ -113,6 +147,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         introspection=_switch(environment, "SIMPLETUNER_INTROSPECTION", default=True),
         query_seconds=_positive(environment, "SIMPLETUNER_QUERY_SECONDS", default=30),
         request_seconds=_positive(environment, "SIMPLETUNER_REQUEST_SECONDS", default=20),
+        max_upload_bytes=_positive(environment, "SIMPLETUNER_MAX_UPLOAD_GB", default=DEFAULT_UPLOAD_GB) << 30,
+        upload_days=_positive(environment, "SIMPLETUNER_UPLOAD_DAYS", default=7),
         examples=_shipped("examples", repository=Path("examples")),
         client=_shipped("client", repository=Path("web/dist")),
         environment=dict(environment),

@@ -31,6 +31,7 @@ from service.secrets.handover import secrets_of_run
 from service.secrets.key import KeyTrouble
 from service.secrets.vault import Vault
 from trainer import wire
+from trainer.cache_files import CacheInUse, prune
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ class Supervisor:
         database: Database,
         bell: Bell,
         runs: Path,
+        cache: Path,
+        cache_bytes: int,
         max_running: int,
         environment: Mapping[str, str],
         variables: Mapping[str, str],
@@ -85,6 +88,8 @@ class Supervisor:
         self._database = database
         self._bell = bell
         self._runs = runs
+        self._cache = cache
+        self._cache_bytes = cache_bytes
         self._max_running = max_running
         self._environment = environment
         self._variables = variables
@@ -155,7 +160,8 @@ class Supervisor:
         run = self._application.run(watch.run_id)
         try:
             watch.run_dir.mkdir(parents=True, exist_ok=True)
-            wire.write_run_spec(watch.run_dir, _spec(run, self._variables))
+            self._make_room()
+            wire.write_run_spec(watch.run_dir, _spec(run, self._variables, cache=self._cache))
             local.launch(
                 watch.run_dir,
                 num_processes=int(run.config["num_processes"]),
@@ -165,6 +171,15 @@ class Supervisor:
             )
         except (OSError, InvalidInput, local.LaunchError, KeyTrouble) as error:
             self._end(watch, RunState.FAILED, f"the trainer could not be started: {error}")
+
+    def _make_room(self) -> None:
+        """Encodings beyond the limit go now, unless another run is looking for its own: then they wait for the next start."""
+        try:
+            removed = prune(self._cache, limit_bytes=self._cache_bytes)
+        except CacheInUse:
+            return
+        if removed:
+            log.info("cache=%s removed=%d bytes=%d", self._cache, len(removed), sum(each.num_bytes for each in removed))
 
     def _has_begun(self, watch: Watch) -> bool:
         """Something is alive, or has spoken since the offset up to which its journal was read."""
@@ -282,7 +297,7 @@ class Supervisor:
             return active_runs(session)
 
 
-def _spec(run: TrainingRun, variables: Mapping[str, str]) -> wire.RunSpec:
+def _spec(run: TrainingRun, variables: Mapping[str, str], *, cache: Path) -> wire.RunSpec:
     """Raises InvalidInput when the configuration names a variable that is not open to it."""
     return wire.RunSpec(
         run_id=str(run.id),
@@ -290,6 +305,7 @@ def _spec(run: TrainingRun, variables: Mapping[str, str]) -> wire.RunSpec:
         config=resolve_variables(run.config, variables),
         datasets=[resolve_variables(dataset["config"], variables) for dataset in run.datasets],
         resume=run.is_resume,
+        cache=str(cache),
     )
 
 

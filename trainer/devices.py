@@ -11,6 +11,16 @@ from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import Conditions, ModelFamily
 
+ATTENTION_KERNELS = {
+    "diffusers": {"flash", "efficient", "math"},
+    "native": {"flash", "efficient", "math", "cudnn"},
+    "native-flash": {"flash"},
+    "native-efficient": {"efficient"},
+    "native-math": {"math"},
+    "cudnn": {"cudnn"},
+}
+"""Which of torch's kernels each attention_mechanism allows; math takes any shape, and is slow."""
+
 LONGEST_WAIT = timedelta(hours=6)
 """How long processes wait for each other, for example while the main one makes validation images."""
 
@@ -18,6 +28,7 @@ LONGEST_WAIT = timedelta(hours=6)
 def start_accelerator(config: TrainingConfig) -> Accelerator:
     """Raises TrainingError when there are not as many processes as the configuration says."""
     has_device = torch.accelerator.is_available()
+    _choose_arithmetic(config)
     if not has_device:
         torch.set_num_threads(1)
     accelerator = Accelerator(
@@ -32,6 +43,20 @@ def start_accelerator(config: TrainingConfig) -> Accelerator:
             f"start the trainer with torchrun --nproc_per_node {config.num_processes} or correct num_processes"
         )
     return accelerator
+
+
+def _choose_arithmetic(config: TrainingConfig) -> None:
+    """TF32 for what is in fp32, and the kernels that attention may use on NVIDIA GPUs.
+
+    cuDNN's is left out unless asked for: its backward pass fails for FLUX.1's shapes, or writes where it must not.
+    """
+    torch.set_float32_matmul_precision("highest" if config.disable_tf32 else "high")
+    torch.backends.cudnn.allow_tf32 = not config.disable_tf32
+    kernels = ATTENTION_KERNELS[config.attention_mechanism]
+    torch.backends.cuda.enable_flash_sdp("flash" in kernels)
+    torch.backends.cuda.enable_mem_efficient_sdp("efficient" in kernels)
+    torch.backends.cuda.enable_math_sdp("math" in kernels)
+    torch.backends.cuda.enable_cudnn_sdp("cudnn" in kernels)
 
 
 def dtype_of(accelerator: Accelerator) -> torch.dtype:

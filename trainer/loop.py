@@ -97,7 +97,7 @@ def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        run.validation.run(run.preview, step=step)
+        run.validation.run(run.painter, step=step)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 

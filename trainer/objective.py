@@ -88,7 +88,8 @@ class FlowSchedule:
     constant or by what the scheduler says for the number of image tokens (Esser et al. 2024, arXiv:2403.03206).
 
     patch: edge of what becomes one image token, in latents. levels: the only sigmas that are drawn, all alike and
-    unshifted, instead.
+    unshifted, instead. mu: from the number of image tokens to the exponent of the shift, where a pipeline does not take
+    the line that its scheduler describes.
     """
 
     def __init__(
@@ -98,10 +99,12 @@ class FlowSchedule:
         config: TrainingConfig,
         patch: int,
         levels: Sequence[float] | None = None,
+        mu: Callable[[int], float] | None = None,
     ) -> None:
         self._scheduler = FlowMatchEulerDiscreteScheduler.from_config(dict(scheduler_config))
         self._patch = patch
         self._levels = levels
+        self._mu = mu or self._mu_on_line
         self._draw = _level_draw(config)
         self._shift = config.flow_schedule_shift or 1.0
         self._is_shifted_by_size = config.flow_schedule_auto_shift
@@ -126,12 +129,12 @@ class FlowSchedule:
 
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:
-            return self._scheduler.time_shift(self._mu(shape), 1.0, sigmas)  # type: ignore[no-any-return]
+            num_tokens = (shape[-2] // self._patch) * (shape[-1] // self._patch)
+            return self._scheduler.time_shift(self._mu(num_tokens), 1.0, sigmas)  # type: ignore[no-any-return]
         return self._shift * sigmas / (1 + (self._shift - 1) * sigmas)
 
-    def _mu(self, shape: Sequence[int]) -> float:
+    def _mu_on_line(self, num_tokens: int) -> float:
         known = self._scheduler.config
-        num_tokens = (shape[-2] // self._patch) * (shape[-1] // self._patch)
         mu: float = calculate_shift(
             num_tokens, known.base_image_seq_len, known.max_image_seq_len, known.base_shift, known.max_shift
         )

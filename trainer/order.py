@@ -12,9 +12,12 @@ from domain.families.family import Family
 from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION
 from trainer.data.epochs import Bucket, plan_buckets
-from trainer.data.sources import Sample, read_samples
+from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
+
+CACHE_FOLDER = "cache"
+"""In the run directory, for a run that is given no cache to share."""
 
 MAX_NAMED = 50
 """How many pictures that are left out are named one by one."""
@@ -23,10 +26,11 @@ MAX_NAMED = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """geometries: of each dataset. left_out: pictures that are not trained on, each with the reason. base_model: a
-    folder in diffusers format or a name on the Hugging Face Hub."""
+    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
 
     run_dir: Path
     name: str
+    cache: Path
     config: TrainingConfig
     datasets: tuple[DatasetConfig, ...]
     geometries: tuple[Geometry, ...]
@@ -42,7 +46,7 @@ class Order:
         if uncaptioned:
             yield (
                 f"{len(uncaptioned)} of {len(self.samples)} pictures have no caption, for example "
-                f"{uncaptioned[0].path}; write it into a .txt of the same name"
+                f"{uncaptioned[0].picture}; write it into a .txt of the same name"
             )
         family = FAMILIES[self.config.model_family]
         if self.config.snr_gamma is not None and family.objective == "flow_matching":
@@ -76,6 +80,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     return Order(
         run_dir=run_dir,
         name=spec.name,
+        cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
         config=config,
         datasets=datasets,
         geometries=geometries,

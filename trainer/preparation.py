@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accelerate import Accelerator
@@ -13,31 +12,26 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
 from trainer.checkpoints import Checkpoints
-from trainer.data.cache import EncodingCache
-from trainer.data.captions import NO_CAPTION
-from trainer.data.encoding import Share, encode_captions, encode_pictures, why_unreadable
-from trainer.data.epochs import EpochOrder
-from trainer.data.loader import EncodedSample, Loader
-from trainer.data.sources import Sample, nothing_left
+from trainer.compiling import compile_denoiser
+from trainer.data.assembly import Assembly
+from trainer.data.loader import Loader
 from trainer.devices import Predictor, dtype_of, start_accelerator
-from trainer.errors import StopRequested, TrainingError
+from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.registry import FAMILIES
 from trainer.inbox import Inbox
 from trainer.journal import Journal, log, phase
 from trainer.optim import make_lr_schedule, make_optimizer
-from trainer.order import Order, buckets_of
+from trainer.order import Order
 from trainer.state import load_state, saved_effective_batch_size
 from trainer.trained.average import Average
 from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
-from trainer.trained.preview import Preview
+from trainer.trained.painter import Painter
 from trainer.trained.trained import Trained
 from trainer.validation import Validation
 from trainer.wire import CheckpointRemoved, Planned, Started
-
-CACHE_FOLDER = "cache"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +46,7 @@ class Training:
     family: ModelFamily
     trained: Trained
     average: Average | None
-    preview: Preview
+    painter: Painter
     predictor: nn.Module
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
@@ -71,6 +65,7 @@ class Training:
 def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     """Raises TrainingError, and StopRequested when the end was asked for meanwhile."""
     config = order.config
+    started_at = time.time()
     accelerator = start_accelerator(config)
     journal.append(
         Started(
@@ -90,7 +85,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         trained = _what_trains(family, base)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    loader, epochs, num_images = _load_data(order, family, accelerator, journal=journal, inbox=inbox)
+    data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(family, seen_at=started_at)
+    epochs = data.epochs
     total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
     optimizer = make_optimizer(config, trained.parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
@@ -102,6 +98,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         if start_step > 0:
             average.load(checkpoints.folder(start_step))
     trained.modules.train()
+    compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
     if start_step > 0:
         load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)
@@ -110,7 +107,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             at=time.time(),
             total_steps=total_steps,
             steps_per_epoch=epochs.steps_per_epoch,
-            num_images=num_images,
+            num_images=data.num_images,
             effective_batch_size=config.effective_batch_size,
             num_trainable_parameters=sum(each.numel() for each in trained.parameters),
             resumed_from_step=start_step or None,
@@ -124,11 +121,11 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family=family,
         trained=trained,
         average=average,
-        preview=Preview(family, trained, average, config),
+        painter=Painter(family, trained, average, config),
         predictor=predictor,
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
-        loader=loader,
+        loader=data.loader,
         checkpoints=checkpoints,
         validation=Validation(config, run_dir=order.run_dir, edge=order.validation_edge, journal=journal, inbox=inbox),
         total_steps=total_steps,
@@ -173,54 +170,3 @@ def _what_trains(family: ModelFamily, base: BaseModel) -> Trained:
     if base.config.model_type == "full":
         return FullRank.of(family, base)
     return Lycoris.beside(family, base) if base.config.lora_type == "lycoris" else Lora.beside(family, base)
-
-
-def _load_data(
-    order: Order, family: ModelFamily, accelerator: Accelerator, *, journal: Journal, inbox: Inbox
-) -> tuple[Loader, EpochOrder, int]:
-    """The loader, the order it follows, and the number of pictures that could be read."""
-    config = order.config
-    cache = EncodingCache(order.run_dir / CACHE_FOLDER)
-    share = Share(process_index=accelerator.process_index, num_processes=accelerator.num_processes)
-    captions = [NO_CAPTION, *(caption for sample in order.samples for caption in sample.captions)]
-    text_keys = encode_captions(family, captions, cache, share=share, journal=journal, inbox=inbox)
-    latents_keys = encode_pictures(
-        family, order.samples, cache, batch_size=config.vae_batch_size, share=share, journal=journal, inbox=inbox
-    )
-    _wait_and_go_on(accelerator, inbox)
-    samples = [sample for sample in order.samples if cache.has(latents_keys[sample])]
-    _tell_of_skipped(order, samples, accelerator, journal=journal)
-    epochs = EpochOrder(buckets_of(samples, order.datasets), config)
-    loader = Loader(
-        [
-            EncodedSample(
-                latents_key=latents_keys[sample], text_keys=tuple(text_keys[caption] for caption in sample.captions)
-            )
-            for sample in samples
-        ],
-        epochs,
-        cache,
-        config=config,
-        no_caption_key=text_keys[NO_CAPTION],
-        process_index=accelerator.process_index,
-        device=accelerator.device,
-    )
-    return loader, epochs, len(samples)
-
-
-def _wait_and_go_on(accelerator: Accelerator, inbox: Inbox) -> None:
-    accelerator.wait_for_everyone()
-    if broadcast_object_list([inbox.wants_stop()])[0]:
-        raise StopRequested
-
-
-def _tell_of_skipped(order: Order, readable: Sequence[Sample], accelerator: Accelerator, *, journal: Journal) -> None:
-    """Name what cannot be used. Raises TrainingError when a dataset has no readable picture at all."""
-    skipped = sorted(set(order.samples) - set(readable), key=lambda sample: sample.path)
-    if accelerator.is_main_process:
-        for sample in skipped:
-            log(journal, "warning", f"skipped: {why_unreadable(sample)}")
-    for place, dataset in enumerate(order.datasets):
-        if all(sample.dataset != place for sample in readable):
-            reasons = [why_unreadable(sample) for sample in skipped if sample.dataset == place]
-            raise TrainingError(nothing_left(dataset, reasons))

@@ -12,7 +12,7 @@ from domain.config.training import TrainingConfig
 from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
-from trainer.trained.preview import Preview
+from trainer.trained.painter import Painter
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
 
 THUMBNAIL_EDGE = 256
@@ -43,7 +43,7 @@ class Validation:
         """Before the first step, at every interval and after the last step."""
         return step % self._interval == 0 or step >= total_steps
 
-    def run(self, preview: Preview, *, step: int) -> None:
+    def run(self, painter: Painter, *, step: int) -> None:
         """Draw what the journal lacks of this step; ends early when a stop is asked for."""
         missing = [
             (index, drawing)
@@ -56,7 +56,7 @@ class Validation:
             for index, drawing in missing:
                 if self._inbox.wants_stop():
                     break
-                self._keep(preview.draw(drawing), drawing, step=step, index=index)
+                self._keep(painter.draw(drawing), drawing, step=step, index=index)
                 progress.advance()
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:

@@ -42,7 +42,8 @@ class RunSpec:
     """What one trainer process is asked to do.
 
     config: the keys of TrainingConfig; datasets: the entries of multidatabackend.json. All paths are absolute.
-    resume: go on from the newest complete checkpoint of the run directory, if there is one.
+    resume: go on from the newest complete checkpoint of the run directory, if there is one. cache: the folder of encodings
+    that runs share; None: the run keeps its own.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class RunSpec:
     config: dict[str, Any]
     datasets: list[dict[str, Any]]
     resume: bool = False
+    cache: str | None = None
     format: int = FORMAT
 
 

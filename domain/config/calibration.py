@@ -102,7 +102,7 @@ def _lora(
 
 GB, GIB = 10**9, 2**30
 # LoRA of rank 16 on the attention layers, bf16, AdamW, no dropout, weights at random, latents and text embeds given.
-# SDXL and FLUX.1: one H200, torch 2.11, diffusers 0.42. Stable Diffusion 1.x: one H100.
+# One H200, torch 2.11, diffusers 0.42. Stable Diffusion 1.x: one H100.
 MEASURED = (
     _lora("sdxl", "base-1.0", 1024, 1, 12.5 * GIB),
     _lora("sdxl", "base-1.0", 1024, 4, 34.2 * GIB),
@@ -119,4 +119,35 @@ MEASURED = (
     _lora("sd1x", "1.5", 768, 4, 12.4 * GB),
     _lora("sd1x", "1.5", 768, 4, 4.3 * GB, checkpointed=True),
     _lora("sd1x", "1.5", 768, 1, 2.5 * GB, checkpointed=True),
+    _lora("sd3", "medium", 1024, 1, 5.50 * GIB, checkpointed=True),
+    _lora("sd3", "medium", 1024, 4, 7.74 * GIB, checkpointed=True),
+    _lora("sd3", "medium", 1024, 1, 13.44 * GIB),
+    _lora("sd3", "medium", 512, 2, 9.40 * GIB),
+    _lora("pixart", "600M-1024", 1024, 1, 1.83 * GIB, checkpointed=True),
+    _lora("pixart", "600M-1024", 1024, 4, 3.39 * GIB, checkpointed=True),
+    _lora("pixart", "600M-1024", 1024, 1, 6.43 * GIB),
+    _lora("pixart", "600M-1024", 512, 2, 4.07 * GIB),
+    _lora("sana", "sana1.0-600m-1024", 1024, 1, 1.43 * GIB, checkpointed=True),
+    _lora("sana", "sana1.0-600m-1024", 1024, 4, 1.93 * GIB, checkpointed=True),
+    _lora("sana", "sana1.0-600m-1024", 1024, 1, 3.85 * GIB),
+    _lora("sana", "sana1.0-600m-1024", 512, 2, 2.71 * GIB),
+    _lora("lumina2", "2.0", 1024, 1, 7.88 * GIB, checkpointed=True),
+    _lora("lumina2", "2.0", 1024, 4, 16.42 * GIB, checkpointed=True),
+    _lora("lumina2", "2.0", 1024, 1, 26.26 * GIB),
+    _lora("lumina2", "2.0", 512, 2, 17.58 * GIB),
+    _lora("z_image", "base", 1024, 1, 14.27 * GIB, checkpointed=True),
+    _lora("z_image", "base", 1024, 4, 21.62 * GIB, checkpointed=True),
+    _lora("z_image", "base", 1024, 1, 48.16 * GIB),
+    _lora("z_image", "base", 512, 2, 36.21 * GIB),
+    _lora("auraflow", "v0.3", 1024, 1, 14.69 * GIB, checkpointed=True),
+    _lora("auraflow", "v0.3", 1024, 4, 19.70 * GIB, checkpointed=True),
+    _lora("auraflow", "v0.3", 1024, 1, 34.20 * GIB),
+    _lora("auraflow", "v0.3", 512, 2, 24.79 * GIB),
+    _lora("chroma", "base", 1024, 1, 19.12 * GIB, checkpointed=True),
+    _lora("chroma", "base", 1024, 4, 25.86 * GIB, checkpointed=True),
+    _lora("chroma", "base", 1024, 1, 41.25 * GIB),
+    _lora("chroma", "base", 512, 2, 32.76 * GIB),
+    _lora("qwen_image", "v1.0", 1024, 1, 40.93 * GIB, checkpointed=True),
+    _lora("qwen_image", "v1.0", 1024, 4, 48.52 * GIB, checkpointed=True),
+    _lora("qwen_image", "v1.0", 1024, 1, 73.06 * GIB),
 )

@@ -19,7 +19,7 @@ from domain.config.rules import dataset_problems, problems_between
 from domain.config.training import TrainingConfig
 from domain.config.variables import holds_variable
 from domain.errors import InvalidInput, Problem
-from domain.families.family import Flavour
+from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -73,6 +73,7 @@ def check_startable(config: TrainingConfig) -> None:
     problems = (
         *unusable_choices(config),
         *_unusable_lycoris(config),
+        *_unusable_flavour(family, flavour),
         *_unusable_sizes(config),
         *family_problems(config.model_dump(exclude_unset=True), family=family, flavour=flavour),
     )
@@ -103,6 +104,16 @@ def _unusable_lycoris(config: TrainingConfig) -> Iterator[Problem]:
     written = config.lycoris_config
     if config.model_type == "lora" and config.lora_type == "lycoris" and isinstance(written, dict):
         yield from (Problem(problem, ("config", "lycoris_config")) for problem in lycoris_problems(written))
+
+
+def _unusable_flavour(family: Family, flavour: Flavour | None) -> Iterator[Problem]:
+    if flavour is not None and flavour.needs_reference:
+        others = ", ".join(each.key for each in family.flavours if not each.needs_reference)
+        yield Problem(
+            f"model_flavour is {flavour.key}, which edits pictures, and this version cannot train that yet; "
+            f"set it to one of {others}, or keep the configuration for a later one",
+            ("config", "model_flavour"),
+        )
 
 
 def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:

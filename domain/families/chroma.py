@@ -11,9 +11,9 @@ CHROMA = Family(
     denoiser="ChromaTransformer2DModel",
     swaps_blocks=True,
     flavours=(
-        Flavour("base", "Chroma1 Base", "lodestones/Chroma1-Base"),
-        Flavour("hd", "Chroma1 HD", "lodestones/Chroma1-HD"),
-        Flavour("flash", "Chroma1 Flash", "lodestones/Chroma1-Flash"),
+        Flavour("base", "Chroma1 Base", "lodestones/Chroma1-Base", weight_bytes=2),
+        Flavour("hd", "Chroma1 HD", "lodestones/Chroma1-HD", weight_bytes=2),
+        Flavour("flash", "Chroma1 Flash", "lodestones/Chroma1-Flash", weight_bytes=2),
     ),
     default_flavour="base",
     default_resolution=1024,

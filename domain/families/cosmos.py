@@ -6,7 +6,7 @@ COSMOS = Family(
     key="cosmos",
     name="Cosmos 2 (text to image)",
     parameters="2B-14B",
-    objective="sample",
+    objective="flow_matching",
     pipeline="Cosmos2TextToImagePipeline",
     denoiser="CosmosTransformer3DModel",
     swaps_blocks=True,
@@ -23,4 +23,5 @@ COSMOS = Family(
         "loses", "Its pictures suffer; 24 GB of memory hold a LoRA without.", refused=("fp8-quanto",)
     ),
     settings=(Setting("flow_schedule_shift", 1.0, "Its noise levels are not shifted."),),
+    capabilities=("lora", "full"),
 )

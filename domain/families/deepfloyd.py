@@ -13,9 +13,9 @@ DEEPFLOYD = Family(
     pipeline="IFPipeline",
     denoiser="UNet2DConditionModel",
     flavours=(
-        Flavour("i-medium-400m", "IF I medium", "DeepFloyd/IF-I-M-v1.0", terms=TERMS),
-        Flavour("i-large-900m", "IF I large", "DeepFloyd/IF-I-L-v1.0", terms=TERMS),
-        Flavour("i-xlarge-4.3b", "IF I extra large", "DeepFloyd/IF-I-XL-v1.0", terms=TERMS),
+        Flavour("i-medium-400m", "IF I medium", "DeepFloyd/IF-I-M-v1.0", weight_bytes=4, terms=TERMS),
+        Flavour("i-large-900m", "IF I large", "DeepFloyd/IF-I-L-v1.0", weight_bytes=4, terms=TERMS),
+        Flavour("i-xlarge-4.3b", "IF I extra large", "DeepFloyd/IF-I-XL-v1.0", weight_bytes=4, terms=TERMS),
         Flavour(
             "ii-medium-450m",
             "IF II medium",

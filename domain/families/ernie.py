@@ -19,4 +19,5 @@ ERNIE = Family(
     alignment=16,
     token_limit=None,
     quantising=Quantising("suits", "int8 is in use."),
+    capabilities=("lora", "full"),
 )

@@ -49,7 +49,8 @@ class Quantising:
 class Flavour:
     """One set of published weights of a family. None where it is as in the family.
 
-    repository: on the Hugging Face Hub. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
+    repository: on the Hugging Face Hub. weight_bytes: of a weight in its files, those of no variant; None where nobody here
+    knows. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
     """
@@ -63,6 +64,7 @@ class Flavour:
     resolution: int | None = None
     token_limit: TokenLimit | None = None
     terms: str | None = None
+    weight_bytes: int | None = None
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
 

@@ -20,12 +20,13 @@ FLUX = Family(
     denoiser="FluxTransformer2DModel",
     swaps_blocks=True,
     flavours=(
-        Flavour("dev", "FLUX.1 dev", "black-forest-labs/FLUX.1-dev", terms=NON_COMMERCIAL),
-        Flavour("krea", "FLUX.1 Krea dev", "black-forest-labs/FLUX.1-Krea-dev", terms=NON_COMMERCIAL),
+        Flavour("dev", "FLUX.1 dev", "black-forest-labs/FLUX.1-dev", weight_bytes=2, terms=NON_COMMERCIAL),
+        Flavour("krea", "FLUX.1 Krea dev", "black-forest-labs/FLUX.1-Krea-dev", weight_bytes=2, terms=NON_COMMERCIAL),
         Flavour(
             "schnell",
             "FLUX.1 schnell",
             "black-forest-labs/FLUX.1-schnell",
+            weight_bytes=2,
             token_limit=TokenLimit(256, 256),
             terms="Apache-2.0, but the Hub wants a name and an address before it lets anybody download.",
             settings=(
@@ -40,6 +41,7 @@ FLUX = Family(
             "kontext",
             "FLUX.1 Kontext dev",
             "black-forest-labs/FLUX.1-Kontext-dev",
+            weight_bytes=2,
             pipeline="FluxKontextPipeline",
             terms=NON_COMMERCIAL,
             settings=(

@@ -18,11 +18,12 @@ FLUX2 = Family(
     swaps_blocks=True,
     lora_targets=("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj"),
     flavours=(
-        Flavour("dev", "FLUX.2 dev", "black-forest-labs/FLUX.2-dev", terms=NON_COMMERCIAL),
+        Flavour("dev", "FLUX.2 dev", "black-forest-labs/FLUX.2-dev", weight_bytes=2, terms=NON_COMMERCIAL),
         Flavour(
             "klein-4b",
             "FLUX.2 klein base 4B",
             "black-forest-labs/FLUX.2-klein-base-4B",
+            weight_bytes=2,
             pipeline=KLEIN,
             settings=(REAL_GUIDANCE,),
         ),
@@ -30,6 +31,7 @@ FLUX2 = Family(
             "klein-9b",
             "FLUX.2 klein base 9B",
             "black-forest-labs/FLUX.2-klein-base-9B",
+            weight_bytes=2,
             pipeline=KLEIN,
             terms=NON_COMMERCIAL,
             settings=(REAL_GUIDANCE,),
@@ -42,4 +44,5 @@ FLUX2 = Family(
     quantising=Quantising(
         "suits", "int8, fp8 and nf4 are in use; dev has 32 billion parameters, which are 64 GB in bf16."
     ),
+    capabilities=("lora", "full"),
 )

@@ -4,6 +4,8 @@ from domain.families.family import Family, Flavour, Quantising, TokenLimit
 
 LLAMA = "One of its text encoders is Llama 3.1 8B Instruct: Meta's licence has to be accepted on the Hub."
 
+LLAMA_REPOSITORY = "meta-llama/Llama-3.1-8B-Instruct"
+
 HIDREAM = Family(
     key="hidream",
     name="HiDream",
@@ -29,4 +31,5 @@ HIDREAM = Family(
         refused=("fp8-quanto",),
         same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
+    capabilities=("lora", "full"),
 )

@@ -9,7 +9,6 @@ KOLORS = Family(
     objective="epsilon",
     pipeline="KolorsPipeline",
     denoiser="UNet2DConditionModel",
-    packages=("sentencepiece",),
     flavours=(Flavour("1.0", "Kolors 1.0", "terminusresearch/kwai-kolors-1.0"),),
     default_flavour="1.0",
     default_resolution=1024,
@@ -17,4 +16,5 @@ KOLORS = Family(
     # Warnings that speak of 77 tokens come from code for CLIP; ChatGLM reads 256.
     token_limit=TokenLimit(256, 256),
     quantising=Quantising("loses", "As SDXL, whose UNet it is.", refused=("fp8-quanto",)),
+    capabilities=("lora", "full"),
 )

@@ -33,6 +33,7 @@ class Blocks:
 class Denoiser:
     """linear: how many of the parameters are in linear layers, which are what quantising makes smaller.
 
+    positions: numbers of a table that lies beside the parameters, in the same format, and is never trained.
     lora_width: parameters of a LoRA of rank 1 on the family's usual layers.
     plain, recomputed: a step that trains a LoRA, without and with gradient checkpointing; None where nobody knows.
     dropout_pixel: what dropout in the LoRA adds to plain, for each pixel. full, full_recomputed: how many times as much
@@ -49,6 +50,7 @@ class Denoiser:
     full: float = 1.0
     full_recomputed: float = 1.0
     stored_bits: float | None = None
+    positions: int = 0
     counted_by: CountedBy = "class"
 
 

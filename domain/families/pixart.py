@@ -18,9 +18,13 @@ PIXART = Family(
         Flavour(
             "900M-1024-v0.7-stage2", "PixArt 900M v0.7, stage 2", "terminusresearch/pixart-900m-1024-ft-v0.7-stage2"
         ),
-        Flavour("600M-512", "PixArt Sigma 512", "PixArt-alpha/PixArt-Sigma-XL-2-512-MS", resolution=512),
-        Flavour("600M-1024", "PixArt Sigma 1024", "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS"),
-        Flavour("600M-2048", "PixArt Sigma 2K", "PixArt-alpha/PixArt-Sigma-XL-2-2K-MS", resolution=2048),
+        Flavour(
+            "600M-512", "PixArt Sigma 512", "PixArt-alpha/PixArt-Sigma-XL-2-512-MS", weight_bytes=4, resolution=512
+        ),
+        Flavour("600M-1024", "PixArt Sigma 1024", "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS", weight_bytes=4),
+        Flavour(
+            "600M-2048", "PixArt Sigma 2K", "PixArt-alpha/PixArt-Sigma-XL-2-2K-MS", weight_bytes=4, resolution=2048
+        ),
     ),
     default_flavour="900M-1024-v0.6",
     default_resolution=1024,

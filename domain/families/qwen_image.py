@@ -13,23 +13,30 @@ QWEN_IMAGE = Family(
     denoiser="QwenImageTransformer2DModel",
     swaps_blocks=True,
     flavours=(
-        Flavour("v1.0", "Qwen-Image", "Qwen/Qwen-Image"),
+        Flavour("v1.0", "Qwen-Image", "Qwen/Qwen-Image", weight_bytes=2),
         Flavour("v2.0", "Qwen-Image 2512", "Qwen/Qwen-Image-2512"),
         Flavour(
             "edit-v1",
             "Qwen-Image Edit",
             "Qwen/Qwen-Image-Edit",
+            weight_bytes=2,
             pipeline="QwenImageEditPipeline",
             needs_reference=True,
         ),
         Flavour(
-            "edit-v2", "Qwen-Image Edit 2509", "Qwen/Qwen-Image-Edit-2509", pipeline=EDIT_PLUS, needs_reference=True
+            "edit-v2",
+            "Qwen-Image Edit 2509",
+            "Qwen/Qwen-Image-Edit-2509",
+            weight_bytes=2,
+            pipeline=EDIT_PLUS,
+            needs_reference=True,
         ),
         # The same weights as edit-v2, with several pictures to begin with.
         Flavour(
             "edit-v2+",
             "Qwen-Image Edit 2509, several pictures",
             "Qwen/Qwen-Image-Edit-2509",
+            weight_bytes=2,
             pipeline=EDIT_PLUS,
             needs_reference=True,
         ),

@@ -11,8 +11,8 @@ SD1X = Family(
     denoiser="UNet2DConditionModel",
     # Some lists have a "realvis" here, but that repository holds an SDXL model.
     flavours=(
-        Flavour("1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
-        Flavour("1.4", "Stable Diffusion 1.4", "CompVis/stable-diffusion-v1-4"),
+        Flavour("1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5", weight_bytes=4),
+        Flavour("1.4", "Stable Diffusion 1.4", "CompVis/stable-diffusion-v1-4", weight_bytes=4),
         Flavour("dreamshaper", "DreamShaper 8", "Lykon/dreamshaper-8"),
     ),
     default_flavour="dreamshaper",

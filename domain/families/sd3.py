@@ -13,8 +13,16 @@ SD3 = Family(
     denoiser="SD3Transformer2DModel",
     swaps_blocks=True,
     flavours=(
-        Flavour("medium", "Stable Diffusion 3.5 medium", "stabilityai/stable-diffusion-3.5-medium", terms=TERMS),
-        Flavour("large", "Stable Diffusion 3.5 large", "stabilityai/stable-diffusion-3.5-large", terms=TERMS),
+        Flavour(
+            "medium",
+            "Stable Diffusion 3.5 medium",
+            "stabilityai/stable-diffusion-3.5-medium",
+            weight_bytes=2,
+            terms=TERMS,
+        ),
+        Flavour(
+            "large", "Stable Diffusion 3.5 large", "stabilityai/stable-diffusion-3.5-large", weight_bytes=2, terms=TERMS
+        ),
     ),
     default_flavour="medium",
     default_resolution=1024,

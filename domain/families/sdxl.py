@@ -13,7 +13,7 @@ SDXL = Family(
     pipeline="StableDiffusionXLPipeline",
     denoiser="UNet2DConditionModel",
     flavours=(
-        Flavour("base-1.0", "SDXL base 1.0", "stabilityai/stable-diffusion-xl-base-1.0"),
+        Flavour("base-1.0", "SDXL base 1.0", "stabilityai/stable-diffusion-xl-base-1.0", weight_bytes=4),
         Flavour("refiner-1.0", "SDXL refiner 1.0", "stabilityai/stable-diffusion-xl-refiner-1.0", pipeline=REFINER),
         Flavour("base-0.9", "SDXL base 0.9", "stabilityai/stable-diffusion-xl-base-0.9", terms=RESEARCH),
         Flavour(

@@ -39,6 +39,7 @@ SD35_MEDIUM = Denoiser(
     dropout_pixel=3408.0,
     full=1.472,
     full_recomputed=1.191,
+    positions=384**2 * 1536,
 )
 SD35_LARGE = Denoiser(
     parameters=8_056_627_520,
@@ -50,6 +51,7 @@ SD35_LARGE = Denoiser(
     dropout_pixel=5662.0,
     full=1.588,
     full_recomputed=1.13,
+    positions=192**2 * 2432,
 )
 CHROMA = Denoiser(
     parameters=8_899_983_424,
@@ -293,6 +295,7 @@ OMNIGEN = Denoiser(
     dropout_pixel=0,
     full=1.0,
     full_recomputed=1.0,
+    positions=192**2 * 3072,
 )
 IDEOGRAM_NF4 = replace(IDEOGRAM, stored_bits=4.5)
 # With parts for pictures to begin with, which nobody here has counted.

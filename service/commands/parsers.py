@@ -1,4 +1,4 @@
-"""The commands for the one who has the machine: users, API keys, secrets, the audit log, importing.
+"""The commands for the one who has the machine: users, API keys, secrets, the audit log, importing, the cache.
 
 They work while the service runs.
 
@@ -22,6 +22,7 @@ def add_commands(commands: "Commands") -> None:
     _add_secret(commands)
     _add_audit(commands)
     _add_import(commands)
+    _add_cache(commands)
 
 
 def _add_user(commands: "Commands") -> None:
@@ -146,6 +147,30 @@ def _add_import(commands: "Commands") -> None:
     importing.set_defaults(run=_import)
 
 
+def _add_cache(commands: "Commands") -> None:
+    cache = commands.add_parser("cache", help="the encodings that runs share: show, prune")
+    kinds = cache.add_subparsers(required=True, metavar="COMMAND")
+
+    show = kinds.add_parser("show", help="print how much there is, and how much of it living runs need")
+    show.set_defaults(run=_cache_show)
+
+    prune = kinds.add_parser("prune", help="remove what was not used for the longest time; what living runs need stays")
+    prune.add_argument(
+        "--limit", type=_gigabytes, metavar="GB", help="how much may stay (SIMPLETUNER_CACHE_GB); 0 removes all"
+    )
+    prune.set_defaults(run=_cache_prune)
+
+
+def _gigabytes(text: str) -> int:
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not 0 <= limit < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes from 0")
+    return int(limit * 1e9)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -266,3 +291,15 @@ def _import(options: argparse.Namespace) -> int:
     from service.commands import importing  # noqa: PLC0415  slow import
 
     return importing.import_path(options.path, dry_run=options.dry_run, format=options.format, name=options.name)
+
+
+def _cache_show(_: argparse.Namespace) -> int:
+    from service.commands import cache  # noqa: PLC0415  slow import
+
+    return cache.show()
+
+
+def _cache_prune(options: argparse.Namespace) -> int:
+    from service.commands import cache  # noqa: PLC0415  slow import
+
+    return cache.prune(limit_bytes=options.limit)

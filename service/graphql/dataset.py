@@ -10,19 +10,27 @@ from strawberry.scalars import JSON
 from domain.access import Resource, ResourceKind
 from domain.errors import InUse
 from service.access.config_rights import check_dataset_rights
-from service.cursors import decode_position
+from service.captions.history import list_edits
+from service.cursors import decode_name, decode_position
 from service.folders import count_pictures
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
+from service.graphql.dataset_captions import CaptionChange
+from service.graphql.dataset_image import DatasetImage, DatasetImageFilter, no_images, read_images, wanted
 from service.graphql.errors import UserError
 from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.payloads import DeletePayload, no_errors
-from service.graphql.rules import Does, Lists, Makes, Shows
+from service.graphql.rules import Does, Lists, Makes, Shows, environment_resource, may
 from service.graphql.scalars import Cursor, decode_id, encode_id
+from service.graphql.scan import AspectBucket, DatasetScan, ScanState, look_into_index, placer_of, read_scan
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.read_models.dataset import DatasetRow, find_dataset, list_datasets
-from service.read_models.environment import EnvironmentRow, environments_using
+from service.read_models.environment import environments_using
+from service.scans.orders import order_scan
+from service.scans.placing import excluded_names
+from service.scans.report import read_buckets
 
 
 @strawberry.type(description="Pictures with captions, and how often they count.")
@@ -33,9 +41,77 @@ class Dataset(Node):
     kind: str = strawberry.field(description="What it holds, for example image.")
     config: JSON = strawberry.field(description="Its entry in multidatabackend.json.")
 
-    @strawberry.field(description="How many pictures its folder holds now; null when it cannot be read.")
-    async def num_images(self) -> int | None:
+    @strawberry.field(
+        description="How many pictures it holds, by its newest scan, or else by what lies in its folder; null when nobody knows."
+    )
+    async def num_images(self, info: Info) -> int | None:
+        scan = await read_scan(info.context.parts, self.row)
+        if scan is not None and scan.num_total and scan.state is not ScanState.LISTING:
+            return scan.num_total
         return await asyncio.to_thread(count_pictures, str(self.row.config.get("instance_data_dir", "")))
+
+    @strawberry.field(
+        description="Who made it; null for the service itself, the command line and what was made of files."
+    )
+    async def owner(self, info: Info) -> User | None:
+        return await load_person(info, self.row.owner)
+
+    @strawberry.field(description="Whether the viewer may change it.")
+    def may_edit(self, info: Info) -> bool:
+        return may(info, "config.edit", self)
+
+    @strawberry.field(description="Whether the viewer may delete it, once no environment uses it.")
+    def may_delete(self, info: Info) -> bool:
+        return may(info, "config.delete", self)
+
+    @strawberry.field(description="Its newest scan; null when there was none.")
+    async def scan(self, info: Info) -> DatasetScan | None:
+        return await read_scan(info.context.parts, self.row)
+
+    @strawberry.field(
+        description="The sizes that training brings its pictures to, by an environment or by itself, the commonest first. "
+        "Empty before it is scanned."
+    )
+    async def buckets(self, info: Info, environment_id: strawberry.ID | None = None) -> list[AspectBucket]:
+        placer = await placer_of(info, self.row, environment_id)
+        excluded = excluded_names(self.row.config)
+        found = await look_into_index(
+            info.context.parts, self.row.id, lambda index: read_buckets(index, placer, excluded)
+        )
+        return [
+            AspectBucket(
+                width=size.width, height=size.height, aspect=round(size.width / size.height, 2), num_images=number
+            )
+            for size, number in found or ()
+        ]
+
+    @strawberry.field(
+        description="Its pictures by name, as its scan knows them; environmentId: what training makes of them by this "
+        "environment."
+    )
+    async def images(
+        self,
+        info: Info,
+        first: int,
+        after: Cursor | None = None,
+        filter: DatasetImageFilter | None = None,
+        environment_id: strawberry.ID | None = None,
+    ) -> Connection[DatasetImage]:
+        size, position = check_first(first), decode_name(after)
+        placer = await placer_of(info, self.row, environment_id)
+        condition = wanted(filter, self.row.id)
+        found = await look_into_index(
+            info.context.parts,
+            self.row.id,
+            lambda index: read_images(index, self.row, placer, condition, first=size, after=position),
+        )
+        return found or no_images()
+
+    @strawberry.field(description="What was done to its captions, newest first.")
+    async def caption_changes(self, info: Info, first: int, after: Cursor | None = None) -> Connection[CaptionChange]:
+        size, position = check_first(first), decode_position(after)
+        page = await read(info, lambda session: list_edits(session, self.row.id, first=size, after=position))
+        return connect(page, lambda edit: CaptionChange.of(self.row, edit))
 
     @property
     def resource(self) -> Resource:
@@ -72,6 +148,11 @@ class UpdateDatasetInput:
     expected_version: int = strawberry.field(description="The version that the change was made from.")
     set: JSON | None = strawberry.field(default=None, description="Keys with their new values.")
     unset: list[str] | None = strawberry.field(default=None, description="Keys to be removed.")
+
+
+@strawberry.input(description="A dataset to be scanned.")
+class ScanDatasetInput:
+    id: strawberry.ID = strawberry.field(description="Which one.")
 
 
 @strawberry.input(description="A dataset to be deleted; its pictures stay.")
@@ -147,6 +228,22 @@ class DatasetMutation:
         return await answer(DatasetPayload, work)
 
     @strawberry.mutation(
+        description="Look at every picture of a dataset, or join the scan that is under way. Only what is new or has changed "
+        "since the last one is read.",
+        extensions=[Does("config.view", ResourceKind.DATASET, argument="input.id")],
+    )
+    async def scan_dataset(self, info: Info, input: ScanDatasetInput) -> DatasetPayload:
+        viewer, parts = signed_in(info), info.context.parts
+
+        def work() -> DatasetPayload:
+            row = _existing(info, input.id)
+            order_scan(parts.settings, row, requested_by=viewer.user.id)
+            parts.bell.ring()
+            return DatasetPayload(dataset=Dataset.of(row))
+
+        return await answer(DatasetPayload, work)
+
+    @strawberry.mutation(
         description="Delete a dataset that no environment uses; its pictures stay where they are.",
         extensions=[Does("config.delete", ResourceKind.DATASET, argument="input.id")],
     )
@@ -172,10 +269,6 @@ def _existing(info: Info, given: strawberry.ID) -> DatasetRow:
     dataset_id = decode_id("Dataset", given)
     with info.context.parts.database.reading() as session:
         return existing(find_dataset(session, dataset_id), "dataset")
-
-
-def environment_resource(row: EnvironmentRow) -> Resource:
-    return Resource(ResourceKind.ENVIRONMENT, row.name, row.owner)
 
 
 def _payload(info: Info, dataset_id: UUID) -> DatasetPayload:

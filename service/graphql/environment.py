@@ -22,7 +22,7 @@ from service.environment_names import unused_name
 from service.examples import list_examples
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
-from service.graphql.dataset import Dataset, environment_resource
+from service.graphql.dataset import Dataset
 from service.graphql.environment_beginnings import CreateEnvironmentInput, chosen_datasets, create
 from service.graphql.environment_versions import Change, EnvironmentVersion, LastChange
 from service.graphql.errors import UserError
@@ -30,10 +30,12 @@ from service.graphql.inputs import existing, json_object
 from service.graphql.node import Node
 from service.graphql.options import UnusedOption
 from service.graphql.payloads import DeletePayload, no_errors
-from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name
+from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name, environment_resource, may
 from service.graphql.scalars import Cursor, decode_id, encode_id
+from service.graphql.user import User, load_person
 from service.idempotency import run_once
 from service.mirror.files import find_folder_problem, list_folder_problems
+from service.mirror.loose_files import environment_name
 from service.read_models.dataset import find_datasets
 from service.read_models.environment import (
     EVERY_ENVIRONMENT,
@@ -96,6 +98,26 @@ class Environment(Node):
         if files is not None:
             return files.problem
         return await read(info, lambda session: find_folder_problem(session, self.row.name))
+
+    @strawberry.field(
+        description="Who made it; null for the service itself, the command line and what was made of files."
+    )
+    async def owner(self, info: Info) -> User | None:
+        return await load_person(info, self.row.owner)
+
+    @strawberry.field(description="Whether the viewer may change it.")
+    def may_edit(self, info: Info) -> bool:
+        return may(info, "config.edit", self)
+
+    @strawberry.field(
+        description="Whether the viewer may start runs of it; what else keeps it from starting, preflight says."
+    )
+    def may_start(self, info: Info) -> bool:
+        return may(info, "job.submit", self)
+
+    @strawberry.field(description="Whether the viewer may delete it.")
+    def may_delete(self, info: Info) -> bool:
+        return may(info, "config.delete", self)
 
     @strawberry.field(description="What it trains on, in order.", extensions=[Shows(ResourceKind.DATASET)])
     async def datasets(self, info: Info) -> list[Dataset]:
@@ -216,7 +238,7 @@ class SetEnvironmentTemplateInput:
     is_template: bool = strawberry.field(description="Whether it is a template.")
 
 
-@strawberry.type(description="A folder that could not become an environment, or is in the way of one.")
+@strawberry.type(description="A folder or file that could not become an environment, or is in the way of one.")
 class FolderProblem:
     folder: str = strawberry.field(description="Its name below the folder of all environments.")
     problem: str = strawberry.field(description="What is wrong with it, and what to do.")
@@ -256,7 +278,7 @@ class EnvironmentQuery:
         return connect(page, Environment.of)
 
     @strawberry.field(
-        description="Folders with a config.json that stand for no environment, and why.",
+        description="Folders with a config.json, and configurations beside them, that stand for no environment, and why.",
         extensions=[Lists(ResourceKind.ENVIRONMENT)],
     )
     async def folder_problems(self, info: Info) -> list[FolderProblem]:
@@ -265,7 +287,9 @@ class EnvironmentQuery:
         return [
             FolderProblem(folder=folder, problem=problem)
             for folder, problem in found
-            if rights.may_see(Resource(ResourceKind.ENVIRONMENT, folder))
+            if all(
+                rights.may_see(Resource(ResourceKind.ENVIRONMENT, name)) for name in (folder, environment_name(folder))
+            )
         ]
 
     @strawberry.field(description="A friendly name that no environment has.", extensions=[Needs("config.create")])

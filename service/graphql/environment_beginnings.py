@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
+from sqlalchemy.orm import Session
 from strawberry.scalars import JSON
 
 from domain.access import Resource, ResourceKind
@@ -14,10 +15,10 @@ from domain.errors import InvalidInput, NotFound
 from service.access.config_rights import check_dataset_rights, check_training_rights
 from service.access.viewer import Viewer
 from service.examples import find_example
-from service.graphql.dataset import environment_resource
 from service.graphql.inputs import existing, json_object
-from service.graphql.rules import check_name
+from service.graphql.rules import check_name, environment_resource
 from service.graphql.scalars import decode_id
+from service.mirror.kept_entries import agreed_folder, keep_entries
 from service.parts import Parts
 from service.read_models.dataset import find_dataset_named, find_datasets
 from service.read_models.environment import find_environment
@@ -39,6 +40,16 @@ class CreateEnvironmentInput:
 
 def create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: AlongNew | None) -> UUID:
     config, dataset_ids, new_datasets, about = _beginning(parts, viewer, input)
+    copied = None if input.copy_of is None else decode_id("Environment", input.copy_of, path="copyOf")
+
+    def keep(session: Session, made: UUID) -> None:
+        source = None if copied is None else find_environment(session, copied)
+        if source is not None:
+            root = parts.settings.configs
+            keep_entries(session, made, agreed_folder(session, source.id, root / source.name, root=root).datasets)
+        if along is not None:
+            along(session, made)
+
     check_training_rights(viewer.rights, parts.settings, {}, config)
     for name, dataset in new_datasets.items():
         check_name(viewer, "config.create", ResourceKind.DATASET, name)
@@ -52,7 +63,7 @@ def create(parts: Parts, viewer: Viewer, input: CreateEnvironmentInput, along: A
         description=about["description"] if input.description is None else input.description,
         tags=about["tags"] if input.tags is None else input.tags,
         keep_unknown=input.config is None,
-        along=along,
+        along=keep,
     )
 
 

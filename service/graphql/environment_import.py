@@ -7,11 +7,11 @@ from strawberry.scalars import JSON
 
 from domain.errors import InvalidInput
 from service.graphql.context import Info, answer, signed_in
-from service.graphql.dataset import Dataset, environment_resource
+from service.graphql.dataset import Dataset
 from service.graphql.environment import Environment
 from service.graphql.errors import UserError
 from service.graphql.payloads import no_errors
-from service.graphql.rules import Needs
+from service.graphql.rules import Needs, environment_resource
 from service.importers.creation import Importer, ImportStatus, Outcome
 from service.importers.findings import Dropped, Mapped, Unmapped
 from service.parts import Parts
@@ -148,7 +148,7 @@ def _result(parts: Parts, importer: Importer, outcome: Outcome) -> ImportResult:
         environment=Environment.of(row) if row is not None and is_seen else None,
         datasets=[each for each in datasets if rights is None or rights.may_see(each.resource)],
         config=cast(JSON, dict(imported.config)),
-        dataset_configs=cast(JSON, [dict(each) for each in imported.datasets]),
+        dataset_configs=cast(JSON, imported.entries),
         mapped=[MappedKey.of(each) for each in imported.mapped],
         dropped=[DroppedKey.of(each) for each in imported.dropped],
         unmapped=[UnmappedKey.of(each) for each in imported.unmapped],

@@ -16,6 +16,7 @@ from service.graphql.inputs import existing
 from service.graphql.rules import Does
 from service.graphql.scalars import decode_id, encode_id
 from service.preflight import findings, needs, preflight
+from service.preflight.weights import Download
 from service.read_models.dataset import find_datasets
 from service.read_models.environment import EnvironmentRow, find_environment
 
@@ -101,7 +102,9 @@ class PreflightBucket:
 
 @strawberry.type(description="Room on the disk for checkpoints and caches.")
 class PreflightDisk:
-    needed_bytes: float = strawberry.field(description="Of all checkpoints that are kept, and of the caches.")
+    needed_bytes: float = strawberry.field(
+        description="Of all checkpoints that are kept, of the caches, and of weights that are downloaded to the same disk."
+    )
     free_bytes: float | None = strawberry.field(description="Null when nobody knows.")
 
     @classmethod
@@ -109,6 +112,25 @@ class PreflightDisk:
         return cls(
             needed_bytes=float(disk.needed_bytes),
             free_bytes=None if disk.free_bytes is None else float(disk.free_bytes),
+        )
+
+
+@strawberry.type(description="Weights that are not on this machine, which a run begins with downloading.")
+class PreflightDownload:
+    repository: str = strawberry.field(description="On the Hugging Face Hub.")
+    estimated_bytes: float | None = strawberry.field(
+        description="From the number of weights and the precision they are published in; null when nobody knows."
+    )
+    free_bytes: float | None = strawberry.field(description="Where they would be kept; null when nobody knows.")
+    fits: bool | None = strawberry.field(description="Null when nobody knows.")
+
+    @classmethod
+    def of(cls, download: Download) -> "PreflightDownload":
+        return cls(
+            repository=download.repository,
+            estimated_bytes=None if download.bytes is None else float(download.bytes),
+            free_bytes=None if download.free_bytes is None else float(download.free_bytes),
+            fits=download.fits,
         )
 
 
@@ -127,6 +149,7 @@ class Preflight:
     )
     memory: PreflightMemory | None = strawberry.field(description="Null where the size of the weights is not known.")
     disk: PreflightDisk | None = strawberry.field(description="Null where the size of the weights is not known.")
+    download: PreflightDownload | None = strawberry.field(description="Null where all weights are on this machine.")
     buckets: list[PreflightBucket] = strawberry.field(description="By dataset and size.")
     problems: list[PreflightProblem] = strawberry.field(description="Everything there is to say.")
 
@@ -143,6 +166,7 @@ class Preflight:
             is_estimate=found.is_estimate,
             memory=PreflightMemory.of(found.memory, found.available_bytes) if found.memory else None,
             disk=PreflightDisk.of(found.disk) if found.disk else None,
+            download=PreflightDownload.of(found.download) if found.download else None,
             buckets=_buckets(found, hidden),
             problems=[PreflightProblem.of(findings.withhold(each, hidden=hidden)) for each in found.findings],
         )

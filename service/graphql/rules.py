@@ -31,7 +31,7 @@ from service.graphql.errors import NotPermitted, user_errors
 from service.graphql.node import Node
 from service.graphql.scalars import decode_id
 from service.read_models.dataset import find_dataset
-from service.read_models.environment import find_environment
+from service.read_models.environment import EnvironmentRow, find_environment
 from service.read_models.training_run import find_run
 
 Next = Callable[..., Awaitable[Any]]
@@ -213,6 +213,11 @@ async def seen_lately(info: Info) -> Viewer:
     return signed_in(info)
 
 
+def may(info: Info, permission: str, node: Node) -> bool:
+    """What Does decides on, for clients that offer only what will not be refused."""
+    return node.resource is not None and signed_in(info).rights.may(permission, node.resource)
+
+
 def granted(viewer: Viewer, permission: str) -> bool:
     """For one's own things at least."""
     return bool({permission, f"{permission}.own", f"{permission}.all"} & viewer.permissions)
@@ -231,6 +236,10 @@ def find_resource(session: Session, kind: ResourceKind, key: UUID) -> Resource |
         ResourceKind.RUN: find_run,
     }[kind](session, key)
     return None if row is None else Resource(kind, row.name, row.owner)
+
+
+def environment_resource(row: EnvironmentRow) -> Resource:
+    return Resource(ResourceKind.ENVIRONMENT, row.name, row.owner)
 
 
 def argument_at(arguments: dict[str, Any], path: str) -> Any:

@@ -11,6 +11,9 @@ from service.graphql.audit import AuditQuery
 from service.graphql.auth_provider import AuthProviderMutation, AuthProviderQuery
 from service.graphql.context import Info
 from service.graphql.dataset import DatasetMutation, DatasetQuery, load_dataset
+from service.graphql.dataset_captions import CaptionMutation
+from service.graphql.dataset_exclusion import ExclusionMutation
+from service.graphql.directory import DirectoryMutation, DirectoryQuery
 from service.graphql.environment import EnvironmentMutation, EnvironmentQuery, load_environment
 from service.graphql.environment_import import ImportMutation
 from service.graphql.errors import ShowOnlyRefusals
@@ -22,9 +25,11 @@ from service.graphql.policy import PolicyMutation, PolicyQuery
 from service.graphql.preflight import PreflightQuery
 from service.graphql.rules import Shows
 from service.graphql.scalars import SCALARS, split_id
+from service.graphql.scan import ScanSubscription
 from service.graphql.secret import SecretMutation, SecretQuery
 from service.graphql.subscriptions import RunSubscription
 from service.graphql.training_run import RunMutation, RunQuery, load_run
+from service.graphql.upload import UploadMutation, UploadQuery
 from service.graphql.user import UserMutation, UserQuery, load_user
 
 
@@ -51,16 +56,19 @@ Query = merge_types(
     (
         *(NodeQuery, AccountQuery, UserQuery, PolicyQuery, AuthProviderQuery, AuditQuery),
         *(SecretQuery, FamilyQuery, OptionQuery, EnvironmentQuery, PreflightQuery, DatasetQuery, RunQuery),
+        *(DirectoryQuery, UploadQuery),
     ),
 )
 Mutation = merge_types(
     "Mutation",
     (
         *(AccountMutation, UserMutation, PolicyMutation, AuthProviderMutation),
-        *(SecretMutation, EnvironmentMutation, ImportMutation, DatasetMutation, RunMutation),
+        *(SecretMutation, EnvironmentMutation, ImportMutation, RunMutation),
+        *(DatasetMutation, CaptionMutation, ExclusionMutation),
+        *(DirectoryMutation, UploadMutation),
     ),
 )
-Subscription = merge_types("Subscription", (RunSubscription,))
+Subscription = merge_types("Subscription", (RunSubscription, ScanSubscription))
 
 
 class Schema(strawberry.Schema):

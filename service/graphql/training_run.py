@@ -16,7 +16,6 @@ from service import telemetry
 from service.cursors import RunCursor, decode_position, encode_run_cursor
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
-from service.graphql.dataset import environment_resource
 from service.graphql.environment import Environment
 from service.graphql.environment_versions import Change
 from service.graphql.errors import UserError
@@ -24,7 +23,7 @@ from service.graphql.inputs import existing
 from service.graphql.node import Node
 from service.graphql.payloads import no_errors
 from service.graphql.preflight import hidden_datasets
-from service.graphql.rules import Does, Lists, Shows
+from service.graphql.rules import Does, Lists, Shows, environment_resource
 from service.graphql.run_parts import Checkpoint, LogLine, MetricSeries, Phase, ValidationImage
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.graphql.user import User, load_person

@@ -27,6 +27,7 @@ from service.importers.files import FolderFiles, PickedFiles, SourceFile
 from service.importers.findings import Imported
 from service.importers.registry import find_format, import_files
 from service.importers.source import legal_name
+from service.mirror.kept_entries import keep_entries
 from service.read_models.dataset import find_dataset_named, find_datasets
 from service.read_models.environment import EnvironmentRow, changes_after, find_environment, find_environment_named
 from service.settings import Settings
@@ -145,7 +146,7 @@ class Importer:
 
     def _plan(self, imported: Imported, wanted: str) -> "Plan":
         """Free names, and datasets that are there already with the same settings."""
-        plan = Plan(name=wanted)
+        plan = Plan(name=wanted, taken=_names_kept(imported))
         renamed: dict[str, str] = {}
         with self.database.reading() as session:
             if imported.config:
@@ -154,6 +155,7 @@ class Importer:
                     plan.problems.append(f"there is an environment named {wanted!r} already; this one is {plan.name!r}")
             for entry in imported.datasets:
                 self._plan_dataset(session, plan, dict(entry), renamed)
+        plan.kept = [{**entry, "id": renamed.get(name, name)} for name, entry in imported.kept.items()]
         for entry in plan.new_datasets.values():
             for key in ("conditioning_data", "source_dataset_id"):
                 if key in entry:
@@ -298,6 +300,12 @@ class Importer:
 
     def _create_planned(self, imported: Imported, plan: "Plan", along: AlongNew | None) -> tuple[Outcome, UUID]:
         environment_id = None
+
+        def keep(session: Session, made: UUID) -> None:
+            keep_entries(session, made, plan.kept)
+            if along is not None:
+                along(session, made)
+
         if imported.config:
             environment_id = subject = self.application.create_environment(
                 self.actor,
@@ -306,7 +314,7 @@ class Importer:
                 config=imported.config,
                 dataset_ids=plan.dataset_ids,
                 new_datasets=plan.new_datasets,
-                along=along,
+                along=keep,
             )
             _, ids = self._subject(environment_id)
         else:
@@ -331,18 +339,24 @@ class Importer:
 
 @dataclass(slots=True)
 class Plan:
-    """What would be created. dataset_ids: of datasets that are there already."""
+    """What would be created. dataset_ids: of datasets that are there already. kept: as in keep_entries."""
 
     name: str = ""
     dataset_ids: list[UUID] = field(default_factory=list)
     new_datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    kept: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def _refused(imported: Imported, name: str, *problems: str) -> Outcome:
     said = (*imported.problems, *problems)
     return Outcome(imported=imported, status=ImportStatus.REFUSED, name=name, problems=said)
+
+
+def _names_kept(imported: Imported) -> set[str]:
+    """Those that no dataset can have in the same list."""
+    return {name.casefold() for name in imported.kept.keys() - {entry["id"] for entry in imported.datasets}}
 
 
 def _checked_name(name: str) -> str:

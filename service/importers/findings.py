@@ -51,8 +51,9 @@ Finding = Mapped | Dropped | Unmapped
 class Imported:
     """One environment that a file describes.
 
-    config: options as in config.json. datasets: entries as in multidatabackend.json. problems: for people, what they should
-    know or do; is_readable is False when that is all there is.
+    config: options as in config.json. datasets: what is trained on, as in multidatabackend.json. kept: by id, entries with
+    nothing to train on, and keys of datasets that nothing is done with: they are only written again. problems: for people,
+    what they should know or do; is_readable is False when that is all there is.
     """
 
     source: str
@@ -60,11 +61,19 @@ class Imported:
     name: str
     config: Mapping[str, Any] = field(default_factory=dict)
     datasets: tuple[Mapping[str, Any], ...] = ()
+    kept: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mapped: tuple[Mapped, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     unmapped: tuple[Unmapped, ...] = ()
     problems: tuple[str, ...] = ()
     is_readable: bool = True
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """All of multidatabackend.json."""
+        trained = [{**self.kept.get(entry["id"], {}), **entry} for entry in self.datasets]
+        ids = {entry["id"] for entry in self.datasets}
+        return [*trained, *({**entry} for name, entry in self.kept.items() if name not in ids)]
 
 
 def join(path: str, key: str) -> str:
@@ -93,6 +102,7 @@ class Ledger:
     def __init__(self) -> None:
         self.config: dict[str, Any] = {}
         self.datasets: list[dict[str, Any]] = []
+        self.kept: dict[str, dict[str, Any]] = {}
         self.problems: list[str] = []
         self._leaves: dict[str, Any] = {}
         self._findings: dict[str, Finding] = {}
@@ -106,25 +116,27 @@ class Ledger:
             self._leaves[key] = value
         return Section(self, path, self._without_secrets(document, path))
 
-    def _without_secrets(self, value: Any, path: str) -> Any:
+    def _without_secrets(self, value: Any, path: str, name: str = "") -> Any:
+        """name: what all that is in a list, or only numbered, is called."""
         if isinstance(value, Mapping):
             kept = {}
             for key, each in value.items():
                 place = join(path, key)
-                if not _holds_more(each) and is_secret(key, each):
+                called = name if key.isdecimal() else key
+                if not _holds_more(each) and is_secret(called, each):
                     self._findings[place] = Unmapped(place, MASK, SECRET)
                 else:
-                    kept[key] = self._without_secrets(each, place)
+                    kept[key] = self._without_secrets(each, place, called)
             return kept
         if is_nested(value):
-            return [self._without_secret(each, f"{path}[{index}]") for index, each in enumerate(value)]
+            return [self._without_secret(each, f"{path}[{index}]", name) for index, each in enumerate(value)]
         return value
 
-    def _without_secret(self, value: Any, place: str) -> Any:
-        if not _holds_more(value) and is_secret("", value):
+    def _without_secret(self, value: Any, place: str, name: str) -> Any:
+        if not _holds_more(value) and is_secret(name, value):
             self._findings[place] = Unmapped(place, MASK, SECRET)
             return None
-        return self._without_secrets(value, place)
+        return self._without_secrets(value, place, name)
 
     def settle(self, path: str, value: Any, finding: Finding) -> None:
         """For all leaves of the value at this path; what was said of a leaf first stands."""
@@ -174,6 +186,7 @@ class Ledger:
             name=name,
             config=self.config,
             datasets=tuple(self.datasets),
+            kept=self.kept,
             mapped=(*(each for each in findings if isinstance(each, Mapped)), *self._assumed),
             dropped=tuple(each for each in findings if isinstance(each, Dropped)),
             unmapped=tuple(each for each in findings if isinstance(each, Unmapped)),

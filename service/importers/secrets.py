@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from domain.config.secrets import find_secrets
+
 MASK = "•••"
 
 SECRET_KEY = re.compile(
@@ -44,7 +46,7 @@ def is_secret(key: str, value: Any) -> bool:
         return False
     if SECRET_KEY.search(key) and key.lower() not in WORDS_OF_PROMPTS:
         return True
-    return bool(SECRET_SHAPE.search(value)) or _holds_secret(value)
+    return bool(SECRET_SHAPE.search(value)) or _holds_secret(value) or bool(find_secrets({key: value}))
 
 
 def _holds_secret(value: str) -> bool:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from domain.config.checks import suggestion
 from domain.config.dataset import EMBED_TYPES, DatasetConfig
 from domain.config.foreign import FOREIGN_KEYS
-from domain.config.options import path_options
+from domain.config.forms import canonical_key
+from domain.config.options import options_by_key, path_options
 from domain.config.training import TrainingConfig
 from service.importers.files import SourceFile, base_name
 from service.importers.findings import Imported, Ledger, Section
@@ -24,17 +26,6 @@ DATASETS_FILE = "multidatabackend.json"
 INLINE = frozenset({"lycoris_config", "user_prompt_library"})
 """Options that name a file of their own; they are kept with its content."""
 
-RENAMED = {
-    "save_total_limit": "checkpoints_total_limit",
-    "save_every_n_steps": "checkpoint_step_interval",
-    "webhooks_config": "webhook_config",
-    "maximum_caption_length": "tokenizer_max_length",
-    "project_name": "tracker_project_name",
-    "vae_cache_preprocess": "vae_cache_ondemand",
-    "validation_steps": "validation_step_interval",
-    "checkpointing_steps": "checkpoint_step_interval",
-    "fuse_qkv_projections": "fused_qkv_projections",
-}
 OBSOLETE = {
     "allow_tf32": "always so here",
     "enable_xformers_memory_efficient_attention": "the fastest attention is chosen here",
@@ -45,6 +36,7 @@ THEIR_DEFAULTS = {"learning_rate": 4e-7, "optimizer": "adamw_bf16", "gradient_ch
 OPTION_NAMES = frozenset(TrainingConfig.model_fields) | FOREIGN_KEYS.keys()
 DATASET_KEYS = frozenset(DatasetConfig.model_fields) | {"disable", "is_regularization_data", "instanceprompt"}
 CACHED_HERE = "where encodings were kept; a run here keeps its own"
+KEPT = "not used here; kept, and exported again"
 
 VARIABLES = {
     "RESUME_CHECKPOINT": "resume_from_checkpoint",
@@ -116,6 +108,8 @@ def read_variables(source: Source) -> list[Imported]:
     root = ledger.open(written)
     options = root.without((EXTRA,)).renamed(lambda key: VARIABLES.get(key, key.lower()))
     options = _with_bare_keys(options)
+    for key in options.values.keys() - OPTION_NAMES - OBSOLETE.keys():
+        options.unmap(key, "no such option is known")
     if is_on_if_given(options, "use_bitfit"):
         options.map("use_bitfit", "layer_freeze_strategy", "bitfit")
     extra = _with_bare_keys(root.section(EXTRA))
@@ -135,14 +129,14 @@ def is_on_if_given(section: Section, key: str) -> bool:
 
 def read_datasets(source: Source) -> list[Imported]:
     ledger = Ledger()
-    _map_datasets(source, source.tree, ledger, "")
+    _map_datasets(source, source.tree, ledger, "", may_keep=False)
     ledger.say("a list of datasets says nothing about training; they can be used in any environment")
     name = legal_name(source.file.stem)
     return [ledger.close(source=source.file.name, format="simpletuner_datasets", name=name)]
 
 
 def _with_bare_keys(section: Section) -> Section:
-    return section.renamed(lambda key: RENAMED.get(key.removeprefix("--"), key.removeprefix("--")))
+    return section.renamed(lambda key: canonical_key(TrainingConfig, key.lstrip("-")))
 
 
 def _read_options(source: Source, options: Section, described: Mapping[str, Any]) -> Imported:
@@ -174,17 +168,27 @@ def _map_options(source: Source, options: Section) -> None:
             options.drop(key, OBSOLETE[key])
         elif key == "data_backend_config":
             _map_dataset_file(source, options)
+        elif key == "_metadata":
+            options.drop(key, "about the file")
         elif key not in OPTION_NAMES:
-            options.unmap(key, "no such option is known")
-        elif options.names.get(key, key).removeprefix("--") == "vae_cache_preprocess":
+            _keep(options, key)
+        elif options.names.get(key, key).lstrip("-").replace("-", "_") == "vae_cache_preprocess":
             _map_inverted(options, key)
         elif key in INLINE and isinstance(value, str):
             _map_inline(source, options, key)
         elif key in path_options(TrainingConfig) and isinstance(value, str):
             options.map(key, key, source.absolute(value))
         else:
-            written = options.names.get(key, key).removeprefix("--")
+            written = options.names.get(key, key).lstrip("-")
             options.map(key, key, value, "" if written in (key, key.upper()) else f"{written} is called so now")
+
+
+def _keep(options: Section, key: str) -> None:
+    if not key:
+        options.unmap(key, "it has no name")
+        return
+    options.map(key, key, options.get(key), f"{KEPT}{suggestion(key, options_by_key(TrainingConfig))}")
+    options.ledger.say(f"{key}: no such option is known, so it is {KEPT}")
 
 
 def _map_inverted(options: Section, key: str) -> None:
@@ -267,20 +271,22 @@ def _is_beside(other: SourceFile, source: Source) -> bool:
     return base_name(other.name) == DATASETS_FILE and other.parent_name == source.file.parent_name
 
 
-def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str) -> None:
+def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str, *, may_keep: bool = True) -> None:
+    """may_keep: whether it becomes an environment, whose files hold also what nothing is trained on."""
     whole_list = tree if isinstance(tree, dict) else {"datasets": tree}
     root = ledger.open(whole_list, path)
     if "_metadata" in root:
         root.drop("_metadata", "about the file")
-    taken = Names()
+    entries = root.sections("datasets")
+    taken = Names(str(entry.get("id")) for entry in entries if _is_for_encodings(entry))
     renamed: dict[Any, str] = {}
-    for entry in root.sections("datasets"):
-        if str(entry.get("dataset_type")) in EMBED_TYPES:
-            entry.drop_rest(CACHED_HERE)
+    for entry in entries:
+        if _is_for_encodings(entry):
+            _keep_entry(source, entry, may_keep=may_keep)
         elif any(is_on_if_given(entry, key) for key in ("disabled", "disable")):
             entry.drop_rest("this dataset is disabled in the file")
         else:
-            made = _read_entry(source, entry, taken)
+            made = _read_entry(source, entry, taken, may_keep=may_keep)
             ledger.datasets.append(made)
             if isinstance(entry.get("id"), str):
                 renamed[entry.get("id")] = made["id"]
@@ -293,23 +299,52 @@ def _map_datasets(source: Source, tree: Any, ledger: Ledger, path: str) -> None:
                 made[key] = [renamed.get(each, each) if isinstance(each, str) else each for each in pair]
 
 
-def _read_entry(source: Source, entry: Section, taken: Names) -> dict[str, Any]:
+def _is_for_encodings(entry: Section) -> bool:
+    return str(entry.get("dataset_type")) in EMBED_TYPES
+
+
+def _keep_entry(source: Source, entry: Section, *, may_keep: bool) -> None:
+    name = entry.get("id")
+    if not may_keep:
+        entry.drop_rest(CACHED_HERE)
+    elif not isinstance(name, str) or not name.strip():
+        entry.drop_rest(f"{CACHED_HERE}; it has no id to be kept under")
+    elif name in entry.ledger.kept:
+        entry.drop_rest(f"{CACHED_HERE}; another is named {name!r:.80}, too")
+    else:
+        entry.ledger.kept[name] = {key: _placed(source, entry, key) for key in entry.values}
+        for key, value in entry.ledger.kept[name].items():
+            entry.note(key, f"{name}.{key}", value, f"{CACHED_HERE}; kept, and exported again")
+
+
+def _read_entry(source: Source, entry: Section, taken: Names, *, may_keep: bool) -> dict[str, Any]:
     name = taken.take(legal_name(entry.get("id")))
     made: dict[str, Any] = {}
+    unused: dict[str, Any] = {}
     for key in entry.values:
-        value = entry.get(key)
+        value = _placed(source, entry, key)
         if key == "id":
-            value = name
+            made[key] = name
+            entry.note(key, f"{name}.id", name)
         elif key in ("disabled", "disable"):
             entry.drop(key, "it is not disabled")
-            continue
-        elif key not in DATASET_KEYS:
+        elif key in DATASET_KEYS:
+            made[key] = value
+            entry.note(key, f"{name}.{key}", value)
+        elif may_keep:
+            unused[key] = value
+            entry.note(key, f"{name}.{key}", value, f"{KEPT}{suggestion(key, options_by_key(DatasetConfig))}")
+        else:
             entry.unmap(key, "no such key is known")
-            continue
-        elif key in path_options(DatasetConfig) and isinstance(value, str):
-            value = source.absolute(value)
-        made[key] = value
-        entry.note(key, f"{name}.{key}", value)
+    if unused:
+        entry.ledger.kept[name] = {"id": name, **unused}
+        entry.ledger.say(f"{name}: no such keys are known, so they are {KEPT}: {', '.join(unused)}")
     if str(made.get("type")) == "aws":
         entry.ledger.say(f"{name}: the keys of its bucket are secrets; enter them under secrets")
     return {"id": name, **made}
+
+
+def _placed(source: Source, entry: Section, key: str) -> Any:
+    value = entry.get(key)
+    is_path = key in path_options(DatasetConfig) and isinstance(value, str)
+    return source.absolute(value) if is_path else value

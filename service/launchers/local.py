@@ -56,13 +56,13 @@ def launch(
     lock = os.open(run_dir / LAUNCHER_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with (run_dir / OUTPUT_FILE).open("ab") as output, _standard_input(secrets or {}) as given:
+        with (run_dir / OUTPUT_FILE).open("ab") as output, standard_input(secrets or {}) as given:
             output.write(START_MARK)
             output.flush()
             process = subprocess.Popen(
                 command,
                 cwd=run_dir,
-                env=_trainer_environment(environment, devices),
+                env=trainer_environment(environment, devices),
                 stdin=given,
                 stdout=output,
                 stderr=output,
@@ -79,7 +79,7 @@ def launch(
 
 def is_alive(run_dir: Path) -> bool:
     """Something of the run is running: torchrun, the trainer, or both."""
-    return _is_locked(run_dir / LAUNCHER_LOCK_FILE) or _is_locked(run_dir / TRAINER_LOCK_FILE)
+    return is_locked(run_dir / LAUNCHER_LOCK_FILE) or is_locked(run_dir / TRAINER_LOCK_FILE)
 
 
 def kill(run_dir: Path, *, is_last_resort: bool = False) -> None:
@@ -88,11 +88,11 @@ def kill(run_dir: Path, *, is_last_resort: bool = False) -> None:
     torchrun ends the other processes when one has died, and all of them when it is terminated; killed itself, it would
     leave them behind waiting for each other, so that is the last resort.
     """
-    if _is_locked(run_dir / TRAINER_LOCK_FILE):
+    if is_locked(run_dir / TRAINER_LOCK_FILE):
         _signal(_trainer_pid(run_dir), signal.SIGKILL)
-    elif _is_locked(run_dir / LAUNCHER_LOCK_FILE):
+    elif is_locked(run_dir / LAUNCHER_LOCK_FILE):
         _signal(_launcher_pid(run_dir), signal.SIGTERM)
-    if is_last_resort and _is_locked(run_dir / LAUNCHER_LOCK_FILE):
+    if is_last_resort and is_locked(run_dir / LAUNCHER_LOCK_FILE):
         _signal(_launcher_pid(run_dir), signal.SIGKILL)
 
 
@@ -107,7 +107,7 @@ def last_output(run_dir: Path) -> str:
 
 
 @contextmanager
-def _standard_input(secrets: Mapping[str, str]) -> Iterator[int]:
+def standard_input(secrets: Mapping[str, str]) -> Iterator[int]:
     """Memory that no name leads to and that nobody can change; only processes that inherit it can read it."""
     if not secrets:
         with open(os.devnull, "rb") as nothing:
@@ -129,7 +129,7 @@ def _nameless_file() -> IO[bytes]:
     return TemporaryFile()
 
 
-def _trainer_environment(environment: Mapping[str, str], devices: Sequence[int]) -> dict[str, str]:
+def trainer_environment(environment: Mapping[str, str], devices: Sequence[int] = ()) -> dict[str, str]:
     """One OpenMP thread: torch's default of one for each core collapses when anything else runs."""
     kept = {key: value for key, value in environment.items() if not key.startswith("SIMPLETUNER_")}
     kept |= {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
@@ -138,7 +138,7 @@ def _trainer_environment(environment: Mapping[str, str], devices: Sequence[int])
     return kept
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -26,6 +26,7 @@ from service.mirror.files import (
     write_files_row,
 )
 from service.mirror.hand_edits import check_secrets, folder_for, plan_edit, says_the_same
+from service.mirror.kept_entries import agreed_folder, find_entries, forget_entries, with_entries
 from service.read_models.dataset import DatasetRow, find_dataset_named
 from service.read_models.environment import EnvironmentRow, find_environment
 
@@ -72,7 +73,7 @@ class Agreement:
                 return self.tell(standing, _told(read))
         if missing and not is_same:
             return False  # an editor may be putting a new file into its place
-        if missing and files.texts:
+        if missing and files.texts and files.state != NOT_WRITTEN:
             log.info("environment=%s written again: %s is gone from %s", standing.name, ", ".join(missing), path)
         if missing or files.state != known.state or files.pending is not None:
             self.write(standing.id, path)
@@ -100,7 +101,8 @@ class Agreement:
             if environment is None:
                 return False
             read = read_environment_folder(path, root=self._root)
-            wanted = folder_for(environment, datasets_of(session, environment), read)
+            wanted = with_entries(read, find_entries(session, standing.id))
+            wanted = folder_for(environment, datasets_of(session, environment), wanted)
             if read.problems or not says_the_same(read, wanted):
                 return False
             try:
@@ -109,6 +111,7 @@ class Agreement:
                 return False
             state = present_state(session, standing.id)
             write_files_row(session, standing.id, folder=path.name, state=state, texts=read.texts)
+            forget_entries(session, standing.id)
         return True
 
     def write(self, environment_id: UUID, path: Path) -> None:
@@ -120,7 +123,8 @@ class Agreement:
         if known is None:
             return
         files = known.files
-        agreed = read_environment_folder(path, root=self._root, files=KeptFiles(path, files.texts))
+        with self._database.reading() as session:
+            agreed = agreed_folder(session, environment_id, path, root=self._root)
         texts = rendered(path, folder_for(known.environment, known.datasets, agreed))
         with self._database.writing() as session:
             write_files_row(session, environment_id, pending=texts)
@@ -139,6 +143,7 @@ class Agreement:
             values |= {"problem": None}
         with self._database.writing() as session:
             write_files_row(session, environment_id, **values)
+            forget_entries(session, environment_id)
 
     # ---- hand-made changes
 

@@ -1,8 +1,8 @@
 """Makes every environment and its folder agree, whichever of the two was changed.
 
 About once a second it looks at which folders and which environments are not as they were, and makes the world agree:
-write files that are behind, record what somebody changed in them by hand, make environments of new folders. What it
-knows is in the table of service.mirror.files, so coming back after a kill is the same act as looking again. A
+write files that are behind, record what somebody changed in them by hand, make environments of new folders, and of files
+beside them. What it knows is in the table of service.mirror.files, so coming back after a kill is the same act as looking again. A
 file that cannot be understood is left alone, and nothing is written over it until somebody mends it.
 """
 
@@ -25,11 +25,13 @@ from domain.application import SimpleTuner
 from domain.errors import InvalidInput, Refusal, StaleVersion
 from service.audit.chain import event_chain
 from service.database import Database
-from service.environment_folder import CONFIG_FILE, read_environment_folder
+from service.environment_folder import CONFIG_FILE, EnvironmentFolder, read_environment_folder
+from service.json_files import Unreadable
 from service.mirror.agreement import FILE, Agreement, explain, unlike
 from service.mirror.files import (
     NOT_WRITTEN,
     Standing,
+    datasets_of,
     list_orphans,
     list_standings,
     present_state,
@@ -37,9 +39,19 @@ from service.mirror.files import (
     write_files_row,
     write_folder_problems,
 )
-from service.mirror.hand_edits import about_in, check_secrets, new_datasets
+from service.mirror.hand_edits import about_in, check_secrets, folder_for, new_datasets, says_the_same
+from service.mirror.kept_entries import forget_entries_of_deleted
+from service.mirror.loose_files import (
+    backup_name,
+    environment_name,
+    is_configuration,
+    may_be_configuration,
+    put_aside,
+    read_loose_file,
+)
 from service.mirror.moves import NameOccupied, put_away, rename_folder
 from service.read_models.dataset import find_dataset_named
+from service.read_models.environment import find_environment_named
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +64,8 @@ SETTLE_SECONDS = 1.0
 
 RETRY_SECONDS = 5.0
 
+LINK = "is a link, and links are not followed"
+
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 """Name, time, size and inode of files: while it is the same, nothing needs to be read."""
 
@@ -61,13 +75,14 @@ class Memory:
     """What looking again is spared; losing it costs one look.
 
     dealt_with: by folder, the state of its environment and the folder's fingerprint. last: by folder, the fingerprint at
-    the last look.
+    the last look. other_files: files beside the folders that are no configurations.
     """
 
     newest_event: int = -1
     standings: list[Standing] = field(default_factory=list)
     dealt_with: dict[str, tuple[str, Fingerprint]] = field(default_factory=dict)
     last: dict[str, Fingerprint] = field(default_factory=dict)
+    other_files: dict[str, Fingerprint] = field(default_factory=dict)
     is_first: bool = True
 
 
@@ -105,10 +120,13 @@ class EnvironmentMirror:
                 memory.standings = list_standings(session)
         done = [self._put_away(*orphan) for orphan in orphans]
         done += [self._guard(self._follow, standing) for standing in memory.standings]
-        done += [self._guard(self._meet, name, newest) for name in self._strange_folders()]
+        strange, loose = self._strange_folders(), self._loose_files()
+        done += [self._guard(self._meet, name, newest) for name in (*strange, *loose)]
+        self._forget_problems_but({*strange, *loose, *self._owned()})
         if self._problems != problems or memory.is_first:
             with self._database.writing() as session:
                 write_folder_problems(session, {storable(name): said for name, said in self._problems.items()})
+                forget_entries_of_deleted(session)
         memory.newest_event = newest if all(done) else -1
         memory.is_first = False
 
@@ -212,11 +230,11 @@ class EnvironmentMirror:
         self._memory.dealt_with.pop(folder, None)
         return True
 
-    # ---- folders without an environment
+    # ---- folders and files without an environment
 
     def _strange_folders(self) -> list[str]:
         """Those with a config.json that no environment has; links among them, for they are to be refused."""
-        owned = {standing.folder or standing.name for standing in self._memory.standings}
+        owned = self._owned()
         spellings = {name.casefold(): name for name in owned}
         strange = []
         for entry in sorted(os.scandir(self._root), key=lambda entry: entry.name):
@@ -227,15 +245,27 @@ class EnvironmentMirror:
                 continue
             if os.path.lexists(os.path.join(entry.path, CONFIG_FILE)):
                 strange.append(entry.name)
-        for name in self._problems.keys() - set(strange) - owned:
-            del self._problems[name]
         return strange
 
+    def _owned(self) -> set[str]:
+        return {standing.folder or standing.name for standing in self._memory.standings}
+
+    def _loose_files(self) -> list[str]:
+        names = [name for name in os.listdir(self._root) if may_be_configuration(name)]
+        found = [name for name in names if not os.path.isdir(self._root / name)]
+        return sorted(name for name in found if self._memory.other_files.get(name) != (_mark(self._root, name),))
+
+    def _forget_problems_but(self, names: set[str]) -> None:
+        for name in self._problems.keys() - names:
+            del self._problems[name]
+
     def _meet(self, name: str, newest: int) -> bool:
-        """Make an environment of a new folder, or say why not; one that was refused is looked at again when it changed."""
+        """Make an environment of a new folder or file, or say why not; one that was refused is looked at again when it
+        changed."""
         path = self._root / name
+        is_file = not path.is_dir()
         try:
-            mark = fingerprint(path)
+            mark = (_mark(self._root, name),) if is_file else fingerprint(path)
         except OSError as error:
             self._problem(name, f"the folder {name!r} cannot be read: {error.strerror}")
             return True
@@ -244,17 +274,55 @@ class EnvironmentMirror:
             return True
         if not is_same and not self._is_quiet(mark):
             return False
-        problem = "is a link, and links are not followed" if path.is_symlink() else self._make(name, path)
+        try:
+            if is_file and not is_configuration(self._root, name):
+                self._memory.other_files[name] = mark
+                return True
+            problem = self._make_of_file(name) if is_file else self._make_of_folder(name)
+        except Unreadable as unreadable:
+            problem = unreadable.reason
         if problem is None:
             self._problems.pop(name, None)
             return False
-        self._problem(name, f"the folder {name!r} is no environment: {problem}")
+        self._problem(name, f"the {'file' if is_file else 'folder'} {name!r} is no environment: {problem}")
         self._memory.dealt_with[name] = (str(newest), mark)
         return True
 
-    def _make(self, name: str, path: Path) -> str | None:
+    def _make_of_folder(self, name: str) -> str | None:
         """The problem, or None when there is an environment now."""
+        path = self._root / name
+        if path.is_symlink():
+            return LINK
         read = read_environment_folder(path, root=self._root)
+        problem = self._make(name, read, keep_copy=lambda: self._agreement.keep_copies(path, read))
+        if problem is None:
+            log.info("environment=%s made of the folder %s", name, path)
+        return problem
+
+    def _make_of_file(self, file: str) -> str | None:
+        """The same. An environment that says what the file says was made of it before, or imported from it."""
+        if (self._root / file).is_symlink():
+            return LINK
+        name, read = environment_name(file), read_loose_file(self._root, file)
+        with self._database.reading() as session:
+            row = find_environment_named(session, name)
+            known = folder_for(row, datasets_of(session, row), read) if row is not None else None
+        if row is not None and known is not None:
+            if read.problems or not says_the_same(read, known):
+                return "there is an environment of this name, and it says something else; rename the file to take it in"
+            name = row.name
+        elif os.path.lexists(self._root / name / CONFIG_FILE):
+            return "there is a folder of this name, too; rename the file to take it in"
+        else:
+            problem = self._make(name, read, keep_copy=lambda: backup_name(self._root, file))
+            if problem is not None:
+                return problem
+        backup = put_aside(self._root, file, folder=name)
+        log.info("environment=%s made of the file %s, which is now %s", name, self._root / file, backup)
+        return None
+
+    def _make(self, name: str, read: EnvironmentFolder, *, keep_copy: Callable[[], str | None]) -> str | None:
+        """keep_copy: called when the files are about to be changed; returns where they still are what they were."""
         if read.problems:
             return "; ".join(problem.message for problem in read.problems)
         try:
@@ -264,10 +332,11 @@ class EnvironmentMirror:
         with self._database.reading() as session:
             datasets = new_datasets(name, read, lambda each: find_dataset_named(session, each))
 
-        conflict = self._agreement.keep_copies(path, read) if datasets.renamed else None
+        conflict = keep_copy() if datasets.renamed else None
+        is_written = os.path.lexists(self._root / name / CONFIG_FILE) and not datasets.renamed
 
         def keep(session: Session, environment_id: UUID) -> None:
-            state = NOT_WRITTEN if datasets.renamed else present_state(session, environment_id)
+            state = present_state(session, environment_id) if is_written else NOT_WRITTEN
             problem = unlike([], datasets.renamed, conflict)
             values = {"state": state, "texts": read.texts, "problem": problem, "conflict": conflict}
             write_files_row(session, environment_id, folder=name, **values)
@@ -285,7 +354,6 @@ class EnvironmentMirror:
             )
         except Refusal as refusal:
             return explain(refusal, read)
-        log.info("environment=%s made of the folder %s", name, path)
         return None
 
     # ---- what people are told

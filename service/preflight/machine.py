@@ -28,8 +28,18 @@ def ram_bytes() -> int | None:
 
 def free_disk_bytes(folder: Path) -> int | None:
     """Where the folder is, or would be made."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        return shutil.disk_usage(existing).free
+        return shutil.disk_usage(_existing(folder)).free
     except OSError:
         return None
+
+
+def is_same_disk(one: Path, other: Path) -> bool:
+    try:
+        return _existing(one).stat().st_dev == _existing(other).stat().st_dev
+    except OSError:
+        return False
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -12,28 +12,29 @@ from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion
-from service.preflight.weights import is_of_family
+from service.preflight.weights import GB, Download, is_of_family
 from service.read_models.environment import EnvironmentRow
-
-GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """num_checkpoints: how many lie there at once. free_bytes: None when that is not known."""
+    """num_checkpoints: how many lie there at once. download_bytes: of weights that come to the same disk, an estimate.
+    free_bytes: None when that is not known."""
 
     checkpoint_bytes: int
     cache_bytes: int
     num_checkpoints: int
     free_bytes: int | None
+    download_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        return self.checkpoint_bytes * self.num_checkpoints + self.cache_bytes
+        return self.checkpoint_bytes * self.num_checkpoints + self.cache_bytes + self.download_bytes
 
     @property
     def num_fitting_checkpoints(self) -> int:
-        return max(0, (self.free_bytes or 0) - self.cache_bytes) // max(1, self.checkpoint_bytes)
+        left = (self.free_bytes or 0) - self.cache_bytes - self.download_bytes
+        return max(0, left) // max(1, self.checkpoint_bytes)
 
 
 def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int) -> MemoryEstimate | None:
@@ -51,7 +52,14 @@ def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None
 
 
 def disk_of(
-    config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int, num_images: int, runs: Path
+    config: TrainingConfig,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    num_images: int,
+    runs: Path,
+    download: Download | None,
 ) -> Disk | None:
     """None where the sizes are not known."""
     plan = MemoryPlan.of(config.model_dump())
@@ -65,6 +73,7 @@ def disk_of(
         cache_bytes=cached * num_images,
         num_checkpoints=config.checkpoints_total_limit + 1,
         free_bytes=machine.free_disk_bytes(runs),
+        download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,
     )
 
 
@@ -96,8 +105,8 @@ def problems_of_needs(
         yield Finding(
             severity=Severity.WARNING,
             code="DISK_SPACE",
-            message=f"checkpoints and caches need about {disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB "
-            "are free; make room, or keep fewer checkpoints",
+            message=f"checkpoints{', caches and the download of weights' if disk.download_bytes else ' and caches'} need about "
+            f"{disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB are free; make room, or keep fewer checkpoints",
             path=("config", "checkpoints_total_limit"),
             suggestions=tuple(_fewer_checkpoints(environment, disk)),
         )

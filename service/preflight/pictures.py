@@ -62,7 +62,9 @@ def look_at(database: Database, dataset: DatasetConfig, geometry: Geometry, *, s
     """until: on the monotonic clock."""
     root = Path(dataset.instance_data_dir)
     found = Folder()
-    for chunk in _chunks(walk_pictures(root)):
+    excluded = frozenset(dataset.excluded_images or ())
+    pictures = (path for path in walk_pictures(root) if path.relative_to(root).as_posix() not in excluded)
+    for chunk in _chunks(pictures):
         sizes = _sizes_of(database, chunk, until=until)
         for path in chunk:
             found.num_images += 1

@@ -28,7 +28,13 @@ from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
-from service.preflight.weights import has_token_of_machine, problems_of_adapter, problems_of_weights
+from service.preflight.weights import (
+    Download,
+    find_download,
+    has_token_of_machine,
+    problems_of_adapter,
+    problems_of_weights,
+)
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
 from service.secrets.listing import has_hub_token
@@ -40,7 +46,8 @@ PATIENCE_SECONDS = 8.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
     """plan, memory, disk: None where the configuration cannot be judged, or nobody knows. is_estimate: the sizes of some
-    pictures are not known yet. available_bytes: of one device; None when that is not known."""
+    pictures are not known yet. available_bytes: of one device; None when that is not known. download: None where all weights
+    are here."""
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
@@ -51,6 +58,7 @@ class Preflight:
     memory: MemoryEstimate | None = None
     available_bytes: int | None = None
     disk: Disk | None = None
+    download: Download | None = None
     is_estimate: bool = False
 
     @property
@@ -83,11 +91,19 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     family = FAMILIES[config.model_family]
     flavour = None if config.pretrained_model_name_or_path else flavour_of(config)
     gpus = machine.gpu_bytes()
+    download = find_download(
+        config.pretrained_model_name_or_path,
+        family=family,
+        flavour=flavour,
+        variant=config.variant,
+        environment=parts.settings.environment,
+    )
     findings = [
         *problems_of_weights(
             config.pretrained_model_name_or_path,
             family=family,
             flavour=flavour,
+            download=download,
             environment=parts.settings.environment,
             has_token=has_token,
         ),
@@ -97,7 +113,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     datasets, more = _checked(environment, rows, parts)
     findings += more
     if not datasets:
-        return Preflight(findings=tuple(findings))
+        return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
         parts,
@@ -109,6 +125,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         family=family,
         flavour=flavour,
         available=min(chosen, default=machine.ram_bytes()),
+        download=download,
     )
 
 
@@ -123,6 +140,7 @@ def _look_at_pictures(
     family: Family,
     flavour: Flavour | None,
     available: int | None,
+    download: Download | None,
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
@@ -155,7 +173,13 @@ def _look_at_pictures(
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
-        config, family=family, flavour=flavour, pixels=largest, num_images=num_images, runs=parts.settings.runs
+        config,
+        family=family,
+        flavour=flavour,
+        pixels=largest,
+        num_images=num_images,
+        runs=parts.settings.runs,
+        download=download,
     )
     findings += problems_of_needs(
         environment,
@@ -178,6 +202,7 @@ def _look_at_pictures(
         memory=memory,
         available_bytes=available,
         disk=disk,
+        download=download,
         is_estimate=is_estimate,
     )
 

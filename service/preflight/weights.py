@@ -4,10 +4,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from domain.families.downloads import estimate_download
 from domain.families.family import Family, Flavour
 from service.access.config_rights import is_meant_as_path
+from service.preflight import machine
 from service.preflight.findings import Finding, Severity
 
 INDEX = "model_index.json"
@@ -20,20 +23,59 @@ SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.\w+")
 BASE_MODEL = ("config", "pretrained_model_name_or_path")
 FLAVOUR = ("config", "model_flavour")
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+GB = 1e9
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.5, 6
 """Bytes of a parameter on disk, from four bits to thirty-two with something beside."""
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Weights that are not on this machine. bytes: an estimate; None where nobody knows. folder: where they would go."""
+
+    repository: str
+    bytes: int | None
+    folder: Path
+    free_bytes: int | None
+
+    @property
+    def fits(self) -> bool | None:
+        return None if self.bytes is None or self.free_bytes is None else self.bytes <= self.free_bytes
+
+
+def find_download(
+    written: str | None,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    variant: str | None,
+    environment: Mapping[str, str],
+) -> Download | None:
+    """None where nothing has to be downloaded. written, flavour: as in problems_of_weights."""
+    repository = written or (flavour.repository if flavour else None)
+    if repository is None or is_meant_as_path(repository) or _is_cached(repository, environment):
+        return None
+    published = flavour or next((each for each in family.flavours if each.repository == repository), None)
+    size = estimate_download(family, published, variant=variant) if published else None
+    folder = _cache(environment)
+    return Download(repository, size, folder, machine.free_disk_bytes(folder))
+
+
 def problems_of_weights(
-    written: str | None, *, family: Family, flavour: Flavour | None, environment: Mapping[str, str], has_token: bool
+    written: str | None,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    download: Download | None,
+    environment: Mapping[str, str],
+    has_token: bool,
 ) -> Iterator[Finding]:
     """written: pretrained_model_name_or_path. flavour: whose weights are used when that is empty."""
     if written and is_meant_as_path(written):
         yield from _problems_of_folder(Path(written))
         return
-    repository = written or (flavour.repository if flavour else None)
-    if repository is None or _is_cached(repository, environment):
+    if download is None:
         return
+    repository = download.repository
     path = BASE_MODEL if written else FLAVOUR
     if _is_offline(environment):
         yield Finding(
@@ -44,12 +86,21 @@ def problems_of_weights(
             path=path,
         )
         return
+    size = "size unknown" if download.bytes is None else f"an estimated {download.bytes / GB:.1f} GB"
     yield Finding(
         severity=Severity.INFO,
         code="WEIGHTS_DOWNLOAD",
-        message=f"the weights of {repository} are not on this machine; they are downloaded when the run starts",
+        message=f"the weights of {repository} are not on this machine; they are downloaded when the run starts ({size})",
         path=path,
     )
+    if download.bytes is not None and download.free_bytes is not None and not download.fits:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="DOWNLOAD_SPACE",
+            message=f"the weights of {repository} are an estimated {download.bytes / GB:.1f} GB to download, and "
+            f"{download.free_bytes / GB:.1f} GB are free where the Hub's files are kept; make room, or move them with HF_HOME",
+            path=path,
+        )
     if not written and flavour is not None and flavour.terms is not None and not has_token:
         yield Finding(
             severity=Severity.WARNING,

@@ -1,8 +1,10 @@
 """Datasets as they are listed."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -100,6 +102,13 @@ def list_datasets(session: Session, rights: Rights, *, first: int, after: int | 
     """Those that may be seen."""
     where = visible(rights, datasets, ResourceKind.DATASET)
     return read_page(session, datasets, order=datasets.c.position, where=where, first=first, after=after, make=_make)
+
+
+def folders_of_datasets(session: Session, rights: Rights) -> set[Path]:
+    """Those that datasets which may be seen are made of, links followed."""
+    configs = session.scalars(select(datasets.c.config).where(*visible(rights, datasets, ResourceKind.DATASET)))
+    written = [str(config["instance_data_dir"]) for config in configs if config.get("instance_data_dir")]
+    return {Path(os.path.realpath(each)) for each in written if "\0" not in each}
 
 
 def _make(row: Row[Any]) -> DatasetRow:

@@ -131,7 +131,7 @@ def measure(setting: Setting, *, num_steps: int) -> dict[str, Any]:
     """Runs steps of training in this process; peaks after the first, which makes the optimizer's state."""
     network = network_of(setting.family, setting.flavour)
     with torch.device("cuda"):
-        module = network.build(HALF).train()
+        module = network.build(HALF).train().to(HALF)  # with the tables beside the parameters, as loading leaves them
         if setting.num_blocks is not None:
             cut_module(module, setting.num_blocks)
         add_lora(module, network)

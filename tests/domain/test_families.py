@@ -176,8 +176,14 @@ def test_family_that_cannot_be_trained_is_kept_and_not_started(family: Family) -
 
 
 def test_weights_of_ones_own_do_not_make_a_family_trainable() -> None:
-    (problem,) = problems_of_start(model_family="ernie", pretrained_model_name_or_path="/models/ernie")
+    (problem,) = problems_of_start(model_family="deepfloyd", pretrained_model_name_or_path="/models/if")
     assert problem.path == ("config", "model_family")
+
+
+def test_flavour_that_edits_is_refused_with_those_that_do_not() -> None:
+    (problem,) = problems_of_start(model_family="longcat_image", model_flavour="edit")
+    assert problem.path == ("config", "model_flavour")
+    assert "set it to one of final, dev, or keep" in problem.message
 
 
 def test_unknown_flavour_is_refused_with_the_known_ones() -> None:

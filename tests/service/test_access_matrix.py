@@ -193,7 +193,7 @@ def literal(kind: Any, *, name: str, ids: dict[str, str]) -> str:
         )
     if hasattr(named, "values"):
         return str(next(iter(named.values)))
-    return {"Int": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
+    return {"Int": "1", "Float": "1", "JSON": "{}", "Boolean": "true"}.get(named.name, '"x"')
 
 
 def document(root: str, name: str, ids: dict[str, str]) -> str:
@@ -244,6 +244,37 @@ def test_matrix(
     assert outcome == wanted or (about is None and (outcome, wanted) == ("hidden", "done"))
 
 
+OFFERS = {
+    "environment": {"mayEdit": "updateEnvironment", "mayDelete": "deleteEnvironment", "mayStart": "startTraining"},
+    "dataset": {"mayEdit": "updateDataset", "mayDelete": "deleteDataset"},
+}
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+@pytest.mark.parametrize("credential", CREDENTIALS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_a_thing_says_the_viewer_may_do_is_what_is_not_forbidden(
+    world: World, level: str, credential: str, owner: str
+) -> None:
+    person = world.people[level]
+    script: Script = getattr(person, credential)
+    for kind, offers in OFFERS.items():
+        made_by = person if owner == "own" else world.stranger
+        thing = world.new_thing(kind, made_by)
+        shown = script.post(f'{{ {kind}(id: "{thing}") {{ {" ".join(offers)} owner {{ id }} }} }}').json()
+        if may(permissions(level, credential), "config.view", owner):
+            said = shown["data"][kind]
+            assert said.pop("owner") == {"id": encode_id("User", made_by.id)}
+            key = "environmentId" if kind == "environment" else "id"
+            outcomes = {
+                field: happened(script.post(document("Mutation", name, {"id": thing, key: thing})).json(), name)
+                for field, name in offers.items()
+            }
+            assert said == {field: outcome != "forbidden" for field, outcome in outcomes.items()}
+        else:
+            assert happened(shown, kind) == "hidden"
+
+
 # ---- subscriptions
 
 
@@ -253,9 +284,11 @@ def test_matrix(
 def test_matrix_of_subscriptions(world: World, level: str, credential: str, owner: str) -> None:
     person = world.people[level]
     run_id = world.new_thing("run", person if owner == "own" else world.stranger)
+    dataset_id = world.new_thing("dataset", person if owner == "own" else world.stranger)
     operations = {
         "runUpdates": f'subscription {{ runUpdates(runId: "{run_id}") {{ cursor }} }}',
         "runsChanged": "subscription { runsChanged { id } }",
+        "datasetScan": f'subscription {{ datasetScan(id: "{dataset_id}") {{ cursor }} }}',
     }
     assert set(operations) == set(root_fields("Subscription"))
     for name, operation in operations.items():
@@ -297,6 +330,8 @@ def test_every_route_is_thought_of() -> None:
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
         *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
+        *("/api/uploads", "/api/uploads/{upload_id}"),
+        "/media/datasets/{dataset_id}/{key}/{kind}",
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
     }
 

@@ -381,3 +381,36 @@ def test_commands_beside_the_service_keep_the_chain_whole(served: Script, beside
     assert re.fullmatch(r"\d+ events, unaltered; head \d+:[0-9a-f]{64}\n", beside("audit", "verify")[1])
     assert beside("audit", "export") == (0, served.get("/api/audit/export").text, "")
     assert " ERROR " not in served.server.log()
+
+
+# ---- the cache --------------------------------------------------------------------------------------------------------
+
+
+def test_cache_is_shown_and_pruned_but_for_what_a_living_run_needs(run_here: Run, workspace: Path) -> None:
+    shards, users = workspace / "cache/shards", workspace / "cache/users"
+    assert run_here("cache", "show")[:2] == (
+        0,
+        f"{workspace}/cache has 0.000 GB in 0 files, and may have 100 GB.\n",
+    )
+    for folder in (shards, users):
+        folder.mkdir(parents=True)
+    for name in ("a", "b"):
+        (shards / f"{name}.safetensors").write_bytes(bytes(2_000_000))
+    with (users / "living").open("w") as living:
+        living.write("a.safetensors\n")
+        living.flush()
+        fcntl.flock(living, fcntl.LOCK_EX)
+        status, said, _ = run_here("cache", "prune", "--limit", "0")
+    assert (status, said) == (0, "Removed 0.002 GB in 1 files; 0.002 GB in 1 files stay.\n")
+    assert [path.name for path in shards.iterdir()] == ["a.safetensors"]
+
+
+def test_cache_is_not_pruned_while_a_run_looks_for_encodings(run_here: Run, workspace: Path) -> None:
+    (workspace / "cache").mkdir()
+    with (workspace / "cache/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        status, _, said = run_here("cache", "prune")
+    assert (status, said) == (
+        1,
+        f"simpletuner: a run is looking for encodings in {workspace}/cache; try again when it trains\n",
+    )

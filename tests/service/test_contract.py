@@ -19,7 +19,9 @@ EXPECTED = {
     *("CreateEnvironment", "UpdateEnvironment", "RenameEnvironment", "DeleteEnvironment", "RestoreEnvironment"),
     "ImportEnvironments",
     "Preflight",
-    *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset"),
+    *("Browse", "CreateFolder", "BeginUpload"),
+    *("Datasets", "CreateDataset", "UpdateDataset", "DeleteDataset", "ScanDataset", "DatasetImages"),
+    "SetCaptions",
     *("StartTraining", "StopTraining", "ResumeTraining", "RequestCheckpoint", "RequestValidation"),
     *("Runs", "Run", "RunUpdates", "RunsChanged"),
 }

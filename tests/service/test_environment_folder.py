@@ -64,6 +64,12 @@ def test_options_in_every_shape(root: Path, written: dict[str, Any]) -> None:
     assert read.metadata == written.get("_metadata", {})
 
 
+def test_option_that_is_called_like_the_wrapper_is_kept(root: Path) -> None:
+    written = {"seed": 1, "config": {"a": 1, "--a": 2}}
+    read = read_environment_folder(folder_with(root, {"config.json": written}))
+    assert (read.config, read.problems) == (written, ())
+
+
 def test_metadata_in_a_file_beside_the_folder(root: Path) -> None:
     (root / "cats.metadata.json").write_text('{"tags": ["a"]}')
     assert read_environment_folder(folder_with(root, {"config.json": {}})).metadata == {"tags": ["a"]}

@@ -563,6 +563,119 @@ def test_dataset_file_beside_the_folders_is_followed(world: World) -> None:
     assert world.dataset("b").config["repeats"] == 9
 
 
+# ---- configurations beside the folders
+
+
+def backups(world: World, folder: str) -> list[str]:
+    return [
+        (world.configs / folder / name).read_text()
+        for name in world.listing(folder)
+        if name.startswith("config.json.backup-")
+    ]
+
+
+def test_file_beside_the_folders_becomes_an_environment_and_is_kept(database: Database, tmp_path: Path) -> None:
+    world = open_world(database, tmp_path / "configs")
+    embeds = {"id": "e", "dataset_type": "text_embeds"}
+    world.write("multidatabackend-dogs.json", [{"id": "b", **INK, "colour": "blue"}, embeds])
+    world.write("dogs.metadata.json", {"tags": ["ink"], "created_at": "2026"})
+    written = world.write(
+        "dogs.json",
+        {"--model_family": "sd1x", "seed": "3", "data_backend_config": "config/multidatabackend-dogs.json", "new": 1},
+    )
+    text = written.read_text()
+    world.settle()
+    row = world.environment("dogs")
+    assert (row.config, row.tags, row.owner) == ({"model_family": "sd1x", "seed": 3, "new": 1}, ("ink",), None)
+    assert [version.via for version in world.versions("dogs")] == ["file"]
+    assert world.written("dogs/config.json")["config"]["seed"] == 3
+    assert world.written("dogs/config.json")["_metadata"] == {"tags": ["ink"], "created_at": "2026"}
+    assert world.written("dogs/multidatabackend.json") == [{"id": "b", **INK, "colour": "blue"}, embeds]
+    assert (backups(world, "dogs"), written.exists()) == ([text], False)
+    assert (world.folder_problems(), world.files("dogs").problem, world.names()) == ([], None, ["dogs"])
+    world.restart()
+    world.settle()
+    assert (world.environment("dogs").revision, world.names()) == (1, ["dogs"])
+
+
+def test_default_file_of_the_existing_tool_becomes_the_default_environment(world: World) -> None:
+    world.write("default.json", {"output_dir": "/out", "train_batch_size": 1, "learning_rate": 1e-4})
+    world.settle()
+    assert world.environment("default").config["train_batch_size"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("multidatabackend-x.json", [{"id": "b", **INK}]),
+        ("data.json", {"datasets": [], "model_family": "sd1x"}),
+        ("hook.json", {"webhook_type": "discord", "model_family": "sd1x"}),
+        ("lokr.json", {"algo": "lokr"}),
+        ("x.metadata.json", {"model_family": "sd1x"}),
+        ("prompts.json", {"one": "a cat"}),
+        ("half.json", "{"),
+        (".hidden.json", {"model_family": "sd1x"}),
+        ("cats.json.bak", {"model_family": "sd1x"}),
+    ],
+)
+def test_other_files_beside_the_folders_are_left_alone(world: World, name: str, content: Any) -> None:
+    before = world.write(name, content).read_bytes()
+    world.settle()
+    assert (world.names(), world.folder_problems(), os.listdir(world.configs)) == ([], [], [name])
+    assert (world.configs / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"model_family": "sd1x",}', "cannot be read as JSON: "),
+        ({"model_family": "sd1x", "lora_rank": 0}, "lora_rank is 0 but"),
+        ({"model_family": "sd1x", "hub_token": "hf_" + "a" * 34}, "hub_token holds a secret"),
+        ({"model_family": "sd1x", "data_backend_config": "none.json"}, "config.json: data_backend_config names"),
+        ({"model_family": "sd1x", "_": 0}, "there is an environment of this name, and it says something else"),
+    ],
+)
+def test_file_that_cannot_become_an_environment_is_told_and_left(world: World, content: Any, said: str) -> None:
+    world.create("cats", seed=1)
+    path = world.write("cats.json" if "something else" in said else "dogs.json", content)
+    before = path.read_bytes()
+    world.settle()
+    ((name, problem),) = world.folder_problems()
+    assert (name, problem.startswith(f"the file {path.name!r} is no environment: {said}")) == (path.name, True), problem
+    assert (path.read_bytes(), world.names()) == (before, ["cats"])
+    path.rename(path.with_name("mended.json")).write_text('{"model_family": "sd1x", "seed": 7}')
+    world.settle()
+    assert (world.folder_problems(), world.environment("mended").config["seed"]) == ([], 7)
+
+
+def test_file_that_was_imported_before_is_put_into_the_folder(world: World) -> None:
+    world.application.create_environment(ANNA, name="Dogs", config={"model_family": "sd1x", "seed": 3})
+    world.write("dogs.json", {"seed": "3", "--model_family": "sd1x"})
+    world.settle()
+    assert (world.names(), os.listdir(world.configs), len(backups(world, "Dogs"))) == (["Dogs"], ["Dogs"], 1)
+
+
+def test_file_whose_dataset_has_another_name_here_says_where_it_is(world: World) -> None:
+    world.create("cats")
+    world.write("all.json", [{"id": "cats-ink", "instance_data_dir": "/other"}])
+    world.write("dogs.json", {"model_family": "sd1x", "data_backend_config": "all.json"})
+    world.settle()
+    problem = world.files("dogs").problem
+    assert problem is not None
+    assert "'cats-ink' of the file is called 'dogs-cats-ink' here" in problem
+    assert world.files("dogs").conflict in world.listing("dogs")
+
+
+def test_link_to_a_configuration_is_not_followed(world: World) -> None:
+    target = world.write("dataloaders/dogs.json", {"model_family": "sd1x"})
+    (world.configs / "dogs.json").symlink_to(target)
+    world.settle()
+    assert world.names() == []
+    assert world.folder_problems() == [
+        ("dogs.json", "the file 'dogs.json' is no environment: is a link, and links are not followed")
+    ]
+
+
 def test_folders_that_cannot_become_environments_are_told_and_left(world: World, tmp_path: Path) -> None:
     world.create("cats")
     (tmp_path / "elsewhere").mkdir()

@@ -168,6 +168,29 @@ def test_downloads_hold_everything_and_are_read_again(script: Script, tmp_path: 
     assert (read.options, read.problems) == ({**CAT, "user_prompt_library": prompts}, ())
 
 
+IMPORT = "mutation ($input: ImportEnvironmentsInput!) { importEnvironments(input: $input) { results { status } } }"
+UNUSED = "query ($name: String) { environment(name: $name) { id downloadUrl zipUrl unusedOptions { key value } } }"
+
+
+def test_what_only_an_imported_file_names_is_in_downloads_of_the_environment_and_its_copies(script: Script) -> None:
+    embeds = {"id": "text-of-far", "type": "local", "dataset_type": "text_embeds", "cache_dir": "/cache"}
+    pictures = {"id": "far-away", "type": "local", "instance_data_dir": "/far", "text_embeds": "text-of-far", "new": 1}
+    config = {**CAT, "their_newest": {"a": 1}}
+    files = [("far.json", {**config, "data_backend_config": "all.json"}), ("all.json", [pictures, embeds])]
+    given = [{"name": name, "content": json.dumps(tree)} for name, tree in files]
+    made = script.ask(IMPORT, input={"files": given})["importEnvironments"]["results"]
+    assert [each["status"] for each in made] == ["CREATED"]
+    source = script.ask(UNUSED, name="far")["environment"]
+    create(script, "far-copy", copyOf=source["id"])
+    for name in ("far", "far-copy"):
+        shown = script.ask(UNUSED, name=name)["environment"]
+        assert shown["unusedOptions"] == [{"key": "their_newest", "value": {"a": 1}}]
+        assert script.get(shown["downloadUrl"]).json() == config
+        with zipfile.ZipFile(io.BytesIO(script.get(shown["zipUrl"]).content)) as archive:
+            listed = json.loads(archive.read(f"config/{name}/multidatabackend.json"))
+        assert listed == [pictures, embeds]
+
+
 @pytest.mark.parametrize("file", ["config.json", "environment.zip"])
 @pytest.mark.parametrize("name", ["nothing", "00000000-0000-0000-0000-000000000000"])
 def test_download_of_nothing_is_not_found(script: Script, name: str, file: str) -> None:

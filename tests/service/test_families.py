@@ -64,7 +64,7 @@ def test_flavour_shows_what_it_shares_with_its_family(shown: dict[str, dict[str,
         "baseModel": "nvidia/Cosmos-Predict2-14B-Text2Image",
         "isDefault": False,
         "pipeline": "Cosmos2TextToImagePipeline",
-        "objective": "sample",
+        "objective": "flow_matching",
         "resolution": 1024,
         "tokenLimit": {"default": 512, "largest": 512},
         "terms": None,
@@ -121,11 +121,11 @@ def test_networks_of_unknown_size_are_left_out(shown: dict[str, dict[str, Any]])
 
 
 def test_family_that_cannot_be_trained_is_edited_but_not_started(script: Script) -> None:
-    environment = create_environment(script, name="for later", config={"model_family": "ernie"})
-    edit = {"id": environment["id"], "expectedVersion": 1, "set": {"model_flavour": "turbo"}}
+    environment = create_environment(script, name="for later", config={"model_family": "deepfloyd"})
+    edit = {"id": environment["id"], "expectedVersion": 1, "set": {"model_flavour": "i-large-900m"}}
     edited = script.ask(UPDATE_ENVIRONMENT, input=edit)["updateEnvironment"]
     assert edited == {
-        "environment": {"version": 2, "config": {"model_family": "ernie", "model_flavour": "turbo"}},
+        "environment": {"version": 2, "config": {"model_family": "deepfloyd", "model_flavour": "i-large-900m"}},
         "errors": [],
     }
 
@@ -136,7 +136,7 @@ def test_family_that_cannot_be_trained_is_edited_but_not_started(script: Script)
         "errors": [
             {
                 "code": "INVALID_INPUT",
-                "message": "ERNIE-Image cannot be trained by this version yet; keep the configuration for a later one, "
+                "message": "DeepFloyd IF cannot be trained by this version yet; keep the configuration for a later one, "
                 f"or set model_family to one of {trainable}",
                 "path": ["config", "model_family"],
             }
@@ -146,7 +146,7 @@ def test_family_that_cannot_be_trained_is_edited_but_not_started(script: Script)
 
 
 def test_missing_folders_are_not_asked_for_what_cannot_be_trained(script: Script) -> None:
-    config = {"model_family": "ernie", "pretrained_model_name_or_path": "/no/such/model"}
+    config = {"model_family": "deepfloyd", "pretrained_model_name_or_path": "/no/such/model"}
     environment = create_environment(script, name="nothing to fetch", config=config)
     refused = script.ask(START, input={"environmentId": environment["id"]})["startTraining"]
     assert [error["path"] for error in refused["errors"]] == [["config", "model_family"]]

@@ -107,7 +107,7 @@ def as_somebody_else(command: str) -> str:
 
 
 def test_nobody_can_alter_what_was_handed_over() -> None:
-    with local._standard_input(SECRETS) as descriptor:
+    with local.standard_input(SECRETS) as descriptor:
         assert wire.read_secrets(descriptor) == SECRETS
         assert wire.read_secrets(descriptor) == SECRETS
         if sys.platform == "linux":

@@ -14,7 +14,7 @@ MODEL = str(ROOT / "examples/models/emoji-small")
 ASK = """query ($id: ID!, $devices: [Int!]) { preflight(environmentId: $id, devices: $devices) {
     ok totalSteps stepsPerEpoch epochs effectiveBatchSize numImages isEstimate
     memory { estimatedBytes perPhase { phase bytes } availableBytes fits }
-    disk { neededBytes freeBytes }
+    disk { neededBytes freeBytes } download { repository estimatedBytes freeBytes fits }
     buckets { dataset width height numImages scheduled smallestRepeats usable }
     problems { severity code message path suggestion suggestions } } }"""
 START = "mutation ($i: StartTrainingInput!) { startTraining(input: $i) { run { id } errors { code message path } } }"
@@ -188,4 +188,15 @@ def test_memory_and_disk_of_published_weights(script: Script, make: Make, tmp_pa
     assert list(phases) == ["text_encoding", "latent_caching", "training", "validation"]
     assert found["memory"]["estimatedBytes"] == max(phases.values())
     assert found["memory"]["fits"] is (found["memory"]["estimatedBytes"] <= found["memory"]["availableBytes"])
-    assert found["disk"]["neededBytes"] > 0
+    assert found["disk"]["neededBytes"] > found["download"]["estimatedBytes"]
+    assert found["download"]["fits"] is (found["download"]["estimatedBytes"] <= found["download"]["freeBytes"])
+    (said,) = [each["message"] for each in found["problems"] if each["code"] == "WEIGHTS_DOWNLOAD"]
+    assert "(an estimated 4.3 GB)" in said
+
+
+def test_download_of_nobody_knows_what_has_no_size(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    found = look(script, make(folder, pretrained_model_name_or_path="owner/name"))
+    assert found["download"]["repository"] == "owner/name"
+    assert (found["download"]["estimatedBytes"], found["download"]["fits"]) == (None, None)
+    assert look(script, make(folder))["download"] is None

@@ -228,7 +228,10 @@ def test_impossible_arguments_are_not_understood(tmp_path: Path, arguments: list
         ({"config.json": "{"}, "cannot be read"),
         ({"config.json": "[]", "multidatabackend.json": "[]"}, "cannot be read"),
         ({"config.json": '{"model_family": "sd9"}', "multidatabackend.json": "[]"}, "model_family is 'sd9'"),
-        ({"config.json": '{"model_family": "ernie"}', "multidatabackend.json": "[]"}, "ERNIE-Image cannot be trained"),
+        (
+            {"config.json": '{"model_family": "deepfloyd"}', "multidatabackend.json": "[]"},
+            "DeepFloyd IF cannot be trained",
+        ),
         ({"config.json": '{"model_family": "sd1x"}', "multidatabackend.json": '[{"id": "x"}]'}, "instance_data_dir"),
         ({"config.json": '{"model_family": "sd1x"}', "multidatabackend.json": "[]"}, "has no dataset"),
     ],

@@ -15,6 +15,7 @@ from domain.families.registry import FAMILIES
 from service.preflight.findings import Finding, Severity
 from service.preflight.needs import Disk, problems_of_needs
 from service.preflight.remarks import problems_of_plan
+from service.preflight.weights import Download, problems_of_weights
 from service.read_models.environment import EnvironmentRow
 from tests.service import test_preflight
 from tests.service.conftest import Script, Server, free_port
@@ -222,6 +223,30 @@ def test_as_many_checkpoints_as_there_is_room_for_are_a_way_out(free_bytes: int,
 def test_fewer_checkpoints_are_not_offered_where_there_is_room_for_none() -> None:
     finding = problem_of_disk(free_bytes=249)
     assert (finding.severity, finding.suggestions) == (Severity.WARNING, ())
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "free_bytes", "codes"),
+    [
+        (1000, 1000, ["WEIGHTS_DOWNLOAD"]),
+        (1001, 1000, ["WEIGHTS_DOWNLOAD", "DOWNLOAD_SPACE"]),
+        (None, 1000, ["WEIGHTS_DOWNLOAD"]),
+        (1001, None, ["WEIGHTS_DOWNLOAD"]),
+    ],
+)
+def test_download_is_compared_with_what_is_free(
+    num_bytes: int | None, free_bytes: int | None, codes: list[str]
+) -> None:
+    download = Download("owner/name", num_bytes, Path("/hub"), free_bytes)
+    found = problems_of_weights(
+        "owner/name", family=FAMILIES["sd1x"], flavour=None, download=download, environment={}, has_token=True
+    )
+    assert [finding.code for finding in found] == codes
+
+
+def test_download_takes_the_place_of_checkpoints() -> None:
+    disk = Disk(checkpoint_bytes=100, cache_bytes=50, num_checkpoints=3, free_bytes=500, download_bytes=200)
+    assert (disk.needed_bytes, disk.num_fitting_checkpoints) == (550, 2)
 
 
 @pytest.mark.parametrize(("is_estimate", "severity"), [(True, Severity.WARNING), (False, Severity.ERROR)])

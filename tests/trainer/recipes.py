@@ -48,25 +48,31 @@ def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
     latents = _scaled_latents(pipe, fixed)
     first = _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions)
     second = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions)
-    # Pictures are scaled until the shorter edge is 64 and cut in the middle.
-    time_ids = [
-        [
-            height,
-            width,
-            (64 * height // min(width, height) - 64) // 2,
-            (64 * width // min(width, height) - 64) // 2,
-            64,
-            64,
-        ]
-        for width, height in fixed.sizes
-    ]
     scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
     noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
     prediction = pipe.unet(
         scheduler.add_noise(latents, noise, timesteps),
         timesteps,
         torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1),
-        added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": torch.tensor(time_ids)},
+        added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": _time_ids(fixed)},
+    ).sample
+    return mse_loss(prediction, noise)
+
+
+def kolors(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, which is as SDXL does."""
+    latents = _scaled_latents(pipe, fixed)
+    told = pipe.tokenizer(
+        list(fixed.captions), padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
+    )
+    states = pipe.text_encoder(**told, output_hidden_states=True).hidden_states
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    prediction = pipe.unet(
+        scheduler.add_noise(latents, noise, timesteps),
+        timesteps,
+        states[-2].transpose(0, 1),
+        added_cond_kwargs={"text_embeds": states[-1][-1], "time_ids": _time_ids(fixed)},
     ).sample
     return mse_loss(prediction, noise)
 
@@ -143,9 +149,7 @@ def z_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
     """train_dreambooth_lora_qwen_image.py, each caption alone and without padding."""
-    config = pipe.vae.config
-    mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
-    latents = ((pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std).squeeze(2)
+    latents = _frame_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     packed = _packed(_noised(latents, noise, sigmas))
     predictions = []
@@ -165,11 +169,50 @@ def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(torch.cat(predictions), _packed(noise - latents))
 
 
+def flux2(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size."""
+    # 16 tokens and 2 steps: the line through 10 and 200 steps, each of which is a line of the tokens.
+    at_10, at_200 = 8.73809524e-05 * 16 + 1.89833333, 0.00016927 * 16 + 0.45666666
+    shift = math.exp(at_10 + (2 - 10) * (at_200 - at_10) / 190)
+    told = [
+        [
+            {"role": "system", "content": [{"type": "text", "text": pipe.system_message}]},
+            {"role": "user", "content": [{"type": "text", "text": caption}]},
+        ]
+        for caption in fixed.captions
+    ]
+    chats = pipe.tokenizer.apply_chat_template(told, tokenize=False)
+    embeds = _three_layers(pipe, fixed, chats, (10, 20, 30))
+    return _flux2(pipe, fixed, embeds, sigmas=fixed.sigmas(shift=shift), guidance=torch.full((2,), 3.5))
+
+
+def flux2_klein(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_flux2_klein.py: without guidance."""
+    told = [[{"role": "user", "content": caption}] for caption in fixed.captions]
+    chats = pipe.tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    embeds = _three_layers(pipe, fixed, chats, (9, 18, 27))
+    return _flux2(pipe, fixed, embeds, sigmas=fixed.sigmas(shift=3.0), guidance=None)
+
+
+def _flux2(pipe: Any, fixed: Fixed, embeds: Tensor, *, sigmas: Tensor, guidance: Tensor | None) -> Tensor:
+    latents = _flux2_latents(pipe, fixed)
+    noise = fixed.noise(latents.shape[1:])
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas).flatten(2).transpose(1, 2),
+        timestep=sigmas,
+        guidance=guidance,
+        encoder_hidden_states=embeds,
+        txt_ids=torch.tensor([[0, 0, 0, place] for place in range(embeds.shape[1])]),
+        img_ids=torch.tensor([[0, row, column, 0] for row in range(4) for column in range(4)]),
+    ).sample
+    return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
+
+
 def chroma(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
-    embeds, mask = _masked_t5(pipe, fixed)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     seen = torch.nn.functional.pad(mask, (1, 0), value=1)[:, :-1]
     prediction = pipe.transformer(
         hidden_states=_packed(_noised(latents, noise, sigmas)),
@@ -187,7 +230,7 @@ def pixart(pipe: Any, fixed: Fixed) -> Tensor:
     latents = _scaled_latents(pipe, fixed)
     scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
     noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
-    embeds, mask = _masked_t5(pipe, fixed)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
         scheduler.add_noise(latents, noise, timesteps),
         encoder_hidden_states=embeds,
@@ -219,7 +262,7 @@ def auraflow(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: padding becomes zeros, and time runs from 0 to 1."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
-    embeds, mask = _masked_t5(pipe, fixed)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
         _noised(latents, noise, sigmas), encoder_hidden_states=embeds * mask.unsqueeze(-1), timestep=sigmas
     ).sample
@@ -247,11 +290,145 @@ def lumina2(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(prediction, latents - noise)
 
 
+def hidream(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_dreambooth_lora_hidream.py: it predicts latents minus noise."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    clips = [
+        _clip(tokenizer, encoder, fixed.captions, num_tokens=fixed.num_tokens).text_embeds
+        for tokenizer, encoder in ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2))
+    ]
+    t5, _ = _masked_t5(pipe.tokenizer_3, pipe.text_encoder_3, fixed)
+    told = pipe.tokenizer_4(
+        list(fixed.captions), padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
+    )
+    llama = pipe.text_encoder_4(
+        input_ids=told.input_ids, attention_mask=told.attention_mask, output_hidden_states=True
+    ).hidden_states
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas),
+        timesteps=1000 * sigmas,
+        encoder_hidden_states_t5=t5,
+        encoder_hidden_states_llama3=torch.stack(llama[1:]),
+        pooled_embeds=torch.cat(clips, dim=-1),
+    ).sample
+    return mse_loss(prediction, latents - noise)
+
+
+def cosmos(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts the picture of x + s noise, with the loss of the picture weighted by (1 + s)^2 / s^2, as
+    NVIDIA's cosmos-predict2 weighs it (RectifiedFlowScaling)."""
+    latents = _frame_latents(pipe, fixed)
+    noise, flow = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=1.0)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    sigmas = (flow / (1 - flow)).view(-1, 1, 1, 1)
+    noisy, times = latents + sigmas * noise, sigmas / (1 + sigmas)
+    prediction = pipe.transformer(
+        hidden_states=((1 - times) * noisy).unsqueeze(2),
+        timestep=times.flatten(),
+        encoder_hidden_states=embeds * mask.unsqueeze(-1),
+        padding_mask=torch.zeros(1, 1, 64, 64),
+    ).sample.squeeze(2)
+    pictures = (1 - times) * noisy - times * prediction
+    errors: Tensor = (pictures - latents) ** 2 * ((1 + sigmas) / sigmas) ** 2
+    return errors.mean()
+
+
+def ernie(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, each caption alone and without padding."""
+    latents = _flux2_latents(pipe, fixed, eps=1e-5)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    noisy = _noised(latents, noise, sigmas)
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        ids = pipe.tokenizer(caption, return_tensors="pt").input_ids
+        embeds = pipe.text_encoder(input_ids=ids, output_hidden_states=True).hidden_states[-2]
+        predictions.append(
+            pipe.transformer(
+                hidden_states=noisy[place : place + 1],
+                timestep=1000 * sigmas[place : place + 1],
+                text_bth=embeds,
+                text_lens=torch.tensor([embeds.shape[1]]),
+            ).sample
+        )
+    return mse_loss(torch.cat(predictions), noise - latents)
+
+
+def longcat_image(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, with positions of the picture that follow those of the text."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    around = [
+        pipe.tokenizer(text).input_ids
+        for text in (pipe.prompt_template_encode_prefix, pipe.prompt_template_encode_suffix)
+    ]
+    ids, masks = [], []
+    for caption in fixed.captions:
+        read = pipe.tokenizer(caption).input_ids[: fixed.num_tokens]
+        padding = fixed.num_tokens - len(read)
+        ids.append(around[0] + read + padding * [pipe.tokenizer.pad_token_id] + around[1])
+        masks.append([1] * len(around[0] + read) + [0] * padding + [1] * len(around[1]))
+    states = pipe.text_encoder(
+        input_ids=torch.tensor(ids), attention_mask=torch.tensor(masks), output_hidden_states=True
+    ).hidden_states[-1]
+    begin = fixed.num_tokens
+    prediction = pipe.transformer(
+        hidden_states=_packed(_noised(latents, noise, sigmas)),
+        timestep=sigmas,
+        encoder_hidden_states=states[:, len(around[0]) : -len(around[1])],
+        txt_ids=torch.tensor([[0.0, place, place] for place in range(fixed.num_tokens)]),
+        img_ids=torch.tensor([[1.0, begin + row, begin + column] for row in range(4) for column in range(4)]),
+    ).sample
+    return mse_loss(prediction, _packed(noise - latents))
+
+
+def krea2(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, each caption alone and without padding."""
+    latents = _frame_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    packed = _packed(_noised(latents, noise, sigmas))
+    image_ids = [[0.0, row, column] for row in range(4) for column in range(4)]
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        told = pipe.prompt_template_encode_prefix + caption + pipe.prompt_template_encode_suffix
+        states = pipe.text_encoder(
+            pipe.tokenizer(told, return_tensors="pt").input_ids, output_hidden_states=True
+        ).hidden_states
+        embeds = torch.stack(states[1:], dim=2)[:, 34:]
+        predictions.append(
+            pipe.transformer(
+                hidden_states=packed[place : place + 1],
+                encoder_hidden_states=embeds,
+                timestep=sigmas[place : place + 1],
+                position_ids=torch.tensor(embeds.shape[1] * [[0.0, 0.0, 0.0]] + image_ids),
+            ).sample
+        )
+    return mse_loss(torch.cat(predictions), _packed(noise - latents))
+
+
 # ---- text and latents
 
 
-def _clip(tokenizer: Any, encoder: Any, captions: Sequence[str]) -> Any:
-    ids = tokenizer(captions, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+def _time_ids(fixed: Fixed) -> Tensor:
+    # Pictures are scaled until the shorter edge is 64 and cut in the middle.
+    time_ids = [
+        [
+            height,
+            width,
+            (64 * height // min(width, height) - 64) // 2,
+            (64 * width // min(width, height) - 64) // 2,
+            64,
+            64,
+        ]
+        for width, height in fixed.sizes
+    ]
+    return torch.tensor(time_ids)
+
+
+def _clip(tokenizer: Any, encoder: Any, captions: Sequence[str], *, num_tokens: int = 77) -> Any:
+    ids = tokenizer(
+        captions, padding="max_length", max_length=num_tokens, truncation=True, return_tensors="pt"
+    ).input_ids
     return encoder(ids, output_hidden_states=True)
 
 
@@ -264,13 +441,45 @@ def _t5(tokenizer: Any, encoder: Any, fixed: Fixed) -> Tensor:
     return embeds
 
 
-def _masked_t5(pipe: Any, fixed: Fixed) -> tuple[Tensor, Tensor]:
+def _masked_t5(tokenizer: Any, encoder: Any, fixed: Fixed) -> tuple[Tensor, Tensor]:
     """Padding is not read, and marked with zeros."""
-    told = pipe.tokenizer(
+    told = tokenizer(
         fixed.captions, padding="max_length", max_length=fixed.num_tokens, truncation=True, return_tensors="pt"
     )
-    embeds: Tensor = pipe.text_encoder(told.input_ids, attention_mask=told.attention_mask)[0]
+    embeds: Tensor = encoder(told.input_ids, attention_mask=told.attention_mask)[0]
     return embeds, told.attention_mask
+
+
+def _three_layers(pipe: Any, fixed: Fixed, chats: Sequence[str], layers: Sequence[int]) -> Tensor:
+    """Three layers of a language model side by side, padding included."""
+    told = pipe.tokenizer(
+        chats,
+        padding="max_length",
+        max_length=fixed.num_tokens,
+        truncation=True,
+        return_tensors="pt",
+        add_special_tokens=False,
+    )
+    states = pipe.text_encoder(
+        input_ids=told.input_ids, attention_mask=told.attention_mask, output_hidden_states=True
+    ).hidden_states
+    return torch.cat([states[layer] for layer in layers], dim=-1)
+
+
+def _flux2_latents(pipe: Any, fixed: Fixed, *, eps: float | None = None) -> Tensor:
+    """Squares of 2 x 2, normalised as the batch norm of the autoencoder does."""
+    norm = pipe.vae.bn.eval()
+    norm.eps = eps or norm.eps
+    normalised: Tensor = norm(pixel_unshuffle(pipe.vae.encode(fixed.pixels).latent_dist.mode(), 2))
+    return normalised
+
+
+def _frame_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    """Of one frame of a video, normalised channel by channel."""
+    config = pipe.vae.config
+    mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
+    latents: Tensor = (pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std
+    return latents.squeeze(2)
 
 
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
@@ -297,9 +506,17 @@ RECIPES: dict[str, Recipe] = {
     "sd3": sd3,
     "z_image": z_image,
     "qwen_image": qwen_image,
+    "flux2": flux2,
+    "flux2-klein": flux2_klein,
     "chroma": chroma,
     "pixart": pixart,
     "sana": sana,
     "auraflow": auraflow,
+    "cosmos": cosmos,
+    "ernie": ernie,
+    "hidream": hidream,
+    "longcat_image": longcat_image,
+    "krea2": krea2,
+    "kolors": kolors,
     "lumina2": lumina2,
 }

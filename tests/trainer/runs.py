@@ -96,10 +96,18 @@ def write_run(
     dataset: dict[str, Any] | None = None,
     more_datasets: Sequence[dict[str, Any]] = (),
     resume: bool = False,
+    cache: Path | None = None,
     **config: Any,
 ) -> RunDirectory:
     path.mkdir(exist_ok=True)
     entry = {"id": "ink", "instance_data_dir": str(folder)} | (dataset or {})
-    spec = RunSpec(run_id="run", name="test", config=CONFIG | config, datasets=[entry, *more_datasets], resume=resume)
+    spec = RunSpec(
+        run_id="run",
+        name="test",
+        config=CONFIG | config,
+        datasets=[entry, *more_datasets],
+        resume=resume,
+        cache=str(cache) if cache else None,
+    )
     write_run_spec(path, spec)
     return RunDirectory(path)

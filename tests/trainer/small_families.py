@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import torch
@@ -12,14 +13,30 @@ from diffusers import (
     AuraFlowTransformer2DModel,
     AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
+    AutoencoderKLWan,
     ChromaPipeline,
     ChromaTransformer2DModel,
+    Cosmos2TextToImagePipeline,
+    CosmosTransformer3DModel,
     DPMSolverMultistepScheduler,
+    ErnieImagePipeline,
+    ErnieImageTransformer2DModel,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Pipeline,
+    Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
+    HiDreamImagePipeline,
+    HiDreamImageTransformer2DModel,
+    KolorsPipeline,
+    Krea2Pipeline,
+    Krea2Transformer2DModel,
+    LongCatImagePipeline,
+    LongCatImageTransformer2DModel,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
@@ -35,10 +52,15 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
+from diffusers.pipelines.cosmos import pipeline_cosmos2_text2image
+from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
+from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
 from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
-from tokenizers import pre_tokenizers
+from sentencepiece import SentencePieceTrainer
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -47,11 +69,20 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     GemmaTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Mistral3Config,
+    Mistral3ForConditionalGeneration,
+    Mistral3Model,
+    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
     Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3Model,
+    Qwen3VLConfig,
+    Qwen3VLModel,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -120,6 +151,120 @@ def qwen_tokenizer() -> Qwen2Tokenizer:
     return tokenizer
 
 
+def qwen3_config(tokenizer: Qwen2Tokenizer, *, width: int = 32, num_layers: int = 2) -> Qwen3Config:
+    return Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=37,
+        num_hidden_layers=num_layers,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=16,
+    )
+
+
+def qwen25_vl(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLForConditionalGeneration:
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+        },
+    )
+    return Qwen2_5_VLForConditionalGeneration(config)
+
+
+def qwen3_vl(tokenizer: Qwen2Tokenizer) -> Qwen3VLModel:
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "rope_scaling": {"rope_type": "default", "mrope_section": [2, 1, 1], "mrope_interleaved": True},
+    }
+    vision = {
+        "depth": 1,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "out_hidden_size": 16,
+        "deepstack_visual_indexes": [0],
+    }
+    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision))
+
+
+INSTRUCTIONS = (
+    "{{ bos_token }}{% for message in messages %}{% for part in message.content %}"
+    "[{{ message.role }}] {{ part.text }} {% endfor %}{% endfor %}"
+)
+
+
+def llama(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
+    return LlamaForCausalLM(config)
+
+
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """Whole words of the sentences; all others are unknown."""
+    words = {word for sentence in SENTENCES for word in sentence.split()}
+    vocabulary = _numbered(["<unk>", "<s>", "</s>", "<pad>", *sorted(words)])
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        padding_side="left",
+        model_max_length=1024,
+        chat_template=INSTRUCTIONS,
+    )
+
+
+def mistral3_config(tokenizer: PreTrainedTokenizerFast, *, num_layers: int) -> Mistral3Config:
+    text = {
+        "model_type": "mistral",
+        "vocab_size": len(tokenizer),
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": num_layers,
+        "num_attention_heads": 1,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+    }
+    vision = {
+        "model_type": "pixtral",
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "head_dim": 8,
+    }
+    return Mistral3Config(text_config=text, vision_config=vision)
+
+
 def gemma_tokenizer() -> GemmaTokenizer:
     """Letter by letter."""
     tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *map(chr, range(33, 127)), "\n"]
@@ -143,6 +288,14 @@ def _numbered(tokens: Sequence[str]) -> dict[str, int]:
     return {token: place for place, token in enumerate(tokens)}
 
 
+def without_zeros(denoiser: Any) -> Any:
+    """Layers that begin as zeros would keep everything before them from being told apart."""
+    for parameter in denoiser.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return denoiser
+
+
 def image_vae(*, latent_channels: int, **options: Any) -> AutoencoderKL:
     """Shrinks pictures 8 times, as the published ones do: some pipelines take that for granted."""
     return AutoencoderKL(
@@ -156,31 +309,81 @@ def image_vae(*, latent_channels: int, **options: Any) -> AutoencoderKL:
     )
 
 
+def sdxl_unet(*, pooled_width: int, **options: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        sample_size=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 1),
+        projection_class_embeddings_input_dim=8 * 6 + pooled_width,
+        norm_num_groups=2,
+        **options,
+    )
+
+
 def sdxl() -> StableDiffusionXLPipeline:
     tokenizer = clip_tokenizer()
     config = clip_config(tokenizer, projection_dim=24, hidden_act="gelu")
     return StableDiffusionXLPipeline(
-        unet=UNet2DConditionModel(
-            block_out_channels=(8, 16),
-            layers_per_block=1,
-            sample_size=8,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            attention_head_dim=(2, 4),
-            use_linear_projection=True,
-            addition_embed_type="text_time",
-            addition_time_embed_dim=8,
-            transformer_layers_per_block=(1, 1),
-            projection_class_embeddings_input_dim=8 * 6 + 24,
-            cross_attention_dim=64,
-            norm_num_groups=2,
-        ),
+        unet=sdxl_unet(pooled_width=24, cross_attention_dim=64),
         vae=image_vae(latent_channels=4, scaling_factor=0.13025, force_upcast=True),
         text_encoder=CLIPTextModel(config),
         text_encoder_2=CLIPTextModelWithProjection(config),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+    )
+
+
+def chatglm_tokenizer() -> ChatGLMTokenizer:
+    """Letter by letter; it keeps reading the file that it was made from."""
+    letters = {letter for sentence in SENTENCES for letter in sentence}
+    path = Path(mkdtemp(), "tokenizer.model")
+    with path.open("wb") as file:
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(SENTENCES),
+            model_writer=file,
+            model_type="char",
+            vocab_size=len(letters) + 3,
+            minloglevel=2,
+        )
+    return ChatGLMTokenizer(str(path))
+
+
+def chatglm(tokenizer: ChatGLMTokenizer) -> ChatGLMModel:
+    config = ChatGLMConfig(
+        num_layers=2,
+        padded_vocab_size=tokenizer.vocab_size,
+        hidden_size=16,
+        ffn_hidden_size=24,
+        kv_channels=8,
+        num_attention_heads=2,
+        multi_query_attention=True,
+        add_qkv_bias=True,
+        original_rope=True,
+    )
+    model = ChatGLMModel(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def kolors() -> KolorsPipeline:
+    tokenizer = chatglm_tokenizer()
+    return KolorsPipeline(
+        unet=sdxl_unet(pooled_width=16, cross_attention_dim=24, encoder_hid_dim=16, encoder_hid_dim_type="text_proj"),
+        vae=image_vae(latent_channels=4, scaling_factor=0.13025, force_upcast=False),
+        text_encoder=chatglm(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.014, beta_schedule="scaled_linear", num_train_timesteps=1100
+        ),
     )
 
 
@@ -241,15 +444,6 @@ def sd3() -> StableDiffusion3Pipeline:
 
 def z_image() -> ZImagePipeline:
     tokenizer = qwen_tokenizer()
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=37,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=16,
-    )
     return ZImagePipeline(
         transformer=ZImageTransformer2DModel(
             in_channels=4,
@@ -263,7 +457,7 @@ def z_image() -> ZImagePipeline:
             axes_lens=[256, 32, 32],
         ),
         vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
-        text_encoder=Qwen3Model(config),
+        text_encoder=Qwen3Model(qwen3_config(tokenizer)),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
@@ -271,24 +465,6 @@ def z_image() -> ZImagePipeline:
 
 def qwen_image() -> QwenImagePipeline:
     tokenizer = qwen_tokenizer()
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
-        },
-        vision_config={
-            "depth": 1,
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_heads": 2,
-            "out_hidden_size": 16,
-        },
-    )
     return QwenImagePipeline(
         transformer=QwenImageTransformer2DModel(
             in_channels=16,
@@ -299,18 +475,79 @@ def qwen_image() -> QwenImagePipeline:
             joint_attention_dim=16,
             axes_dims_rope=(8, 4, 4),
         ),
-        vae=AutoencoderKLQwenImage(
-            base_dim=8,
-            z_dim=4,
-            dim_mult=[1, 1, 2, 2],
-            num_res_blocks=1,
-            temperal_downsample=[False, True, True],
-            latents_mean=[0.1, -0.2, 0.3, 0.4],
-            latents_std=[0.9, 1.1, 1.2, 0.8],
-        ),
-        text_encoder=Qwen2_5_VLForConditionalGeneration(config),
+        vae=qwen_vae(),
+        text_encoder=qwen25_vl(tokenizer),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192),
+    )
+
+
+def qwen_vae() -> AutoencoderKLQwenImage:
+    return AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=4,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.4],
+        latents_std=[0.9, 1.1, 1.2, 0.8],
+    )
+
+
+def wan_vae() -> AutoencoderKLWan:
+    return AutoencoderKLWan(
+        base_dim=4,
+        z_dim=4,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.4],
+        latents_std=[0.9, 1.1, 1.2, 0.8],
+    )
+
+
+def flux2_vae() -> AutoencoderKLFlux2:
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(4, 4, 8, 8), latent_channels=4, norm_num_groups=2, layers_per_block=1, sample_size=64
+    )
+    vae.bn.running_mean.normal_()
+    vae.bn.running_var.uniform_(0.5, 2)
+    return vae
+
+
+def flux2_transformer(*, text_width: int, guidance_embeds: bool) -> Flux2Transformer2DModel:
+    return Flux2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=3 * text_width,
+        timestep_guidance_channels=32,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=guidance_embeds,
+    )
+
+
+def flux2() -> Flux2Pipeline:
+    tokenizer = word_tokenizer()
+    return Flux2Pipeline(
+        transformer=flux2_transformer(text_width=8, guidance_embeds=True),
+        vae=flux2_vae(),
+        text_encoder=Mistral3ForConditionalGeneration(mistral3_config(tokenizer, num_layers=31)),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    )
+
+
+def flux2_klein() -> Flux2KleinPipeline:
+    tokenizer = qwen_tokenizer()
+    return Flux2KleinPipeline(
+        transformer=flux2_transformer(text_width=8, guidance_embeds=False),
+        vae=flux2_vae(),
+        text_encoder=Qwen3ForCausalLM(qwen3_config(tokenizer, width=8, num_layers=28)),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     )
 
 
@@ -449,13 +686,169 @@ def lumina2() -> Lumina2Pipeline:
     )
 
 
+def hidream() -> HiDreamImagePipeline:
+    """Its autoencoder shrinks less than the published one, because its pipeline draws 128 × 128 latents of any size."""
+    clip, t5, words = clip_tokenizer(), t5_tokenizer(), word_tokenizer()
+    config = clip_config(clip, projection_dim=16, hidden_act="gelu", max_position_embeddings=248)
+    return HiDreamImagePipeline(
+        transformer=HiDreamImageTransformer2DModel(
+            patch_size=2,
+            in_channels=4,
+            out_channels=4,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            caption_channels=[32, 16],
+            text_emb_dim=32,
+            num_routed_experts=4,
+            num_activated_experts=2,
+            axes_dims_rope=(4, 2, 2),
+            max_resolution=(128, 128),
+            llama_layers=[0, 1],
+        ),
+        vae=AutoencoderKL(
+            block_out_channels=(4, 4),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            latent_channels=4,
+            norm_num_groups=2,
+            scaling_factor=0.3611,
+            shift_factor=0.1159,
+        ),
+        text_encoder=CLIPTextModelWithProjection(config),
+        text_encoder_2=CLIPTextModelWithProjection(config),
+        text_encoder_3=t5_encoder(t5),
+        text_encoder_4=llama(words),
+        tokenizer=clip,
+        tokenizer_2=clip,
+        tokenizer_3=t5,
+        tokenizer_4=words,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+class Guardrail(torch.nn.Module):
+    """In the place of NVIDIA's, whose weights cannot be had here; as diffusers' own tests have one."""
+
+    dtype = torch.float32
+    device = torch.device("cpu")
+
+    def check_text_safety(self, prompt: str) -> bool:
+        return True
+
+    def check_video_safety(self, frames: Any) -> Any:
+        return frames
+
+
+pipeline_cosmos2_text2image.CosmosSafetyChecker = Guardrail
+
+
+def cosmos() -> Cosmos2TextToImagePipeline:
+    """Without the mask of padding, which takes torchvision."""
+    tokenizer = t5_tokenizer()
+    pipeline = Cosmos2TextToImagePipeline(
+        transformer=CosmosTransformer3DModel(
+            in_channels=4,
+            out_channels=4,
+            num_attention_heads=2,
+            attention_head_dim=16,
+            num_layers=1,
+            mlp_ratio=2,
+            text_embed_dim=32,
+            adaln_lora_dim=4,
+            max_size=(4, 32, 32),
+            concat_padding_mask=False,
+            extra_pos_embed_type=None,
+        ),
+        vae=wan_vae(),
+        text_encoder=t5_encoder(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(use_karras_sigmas=True),
+    )
+    pipeline.register_modules(safety_checker=None)
+    return pipeline
+
+
+def ernie() -> ErnieImagePipeline:
+    tokenizer = word_tokenizer()
+    transformer = ErnieImageTransformer2DModel(
+        hidden_size=16,
+        num_attention_heads=2,
+        num_layers=1,
+        ffn_hidden_size=24,
+        in_channels=16,
+        out_channels=16,
+        text_in_dim=8,
+        rope_axes_dim=(4, 2, 2),
+    )
+    return ErnieImagePipeline(
+        transformer=without_zeros(transformer),
+        vae=flux2_vae(),
+        text_encoder=Mistral3Model(mistral3_config(tokenizer, num_layers=2)),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=4.0),
+    )
+
+
+def longcat_image() -> LongCatImagePipeline:
+    """With as many channels of latents as its pipeline takes for granted."""
+    tokenizer = qwen_tokenizer()
+    return LongCatImagePipeline(
+        transformer=LongCatImageTransformer2DModel(
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=[4, 4, 8],
+        ),
+        vae=image_vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=qwen25_vl(tokenizer),
+        tokenizer=tokenizer,
+        text_processor=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    )
+
+
+def krea2() -> Krea2Pipeline:
+    tokenizer = qwen_tokenizer()
+    transformer = Krea2Transformer2DModel(
+        in_channels=16,
+        num_layers=1,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=24,
+        timestep_embed_dim=16,
+        text_hidden_dim=16,
+        num_text_layers=2,
+        text_num_attention_heads=2,
+        text_num_key_value_heads=2,
+        text_intermediate_size=24,
+        num_layerwise_text_blocks=1,
+        num_refiner_text_blocks=1,
+        axes_dims_rope=(4, 2, 2),
+    )
+    return Krea2Pipeline(
+        transformer=without_zeros(transformer),
+        vae=qwen_vae(),
+        text_encoder=qwen3_vl(tokenizer),
+        tokenizer=tokenizer,
+        text_encoder_select_layers=(1, 2),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_image_seq_len=6400),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFamily:
-    """build: its pipeline. draw: how a person calls that for what DRAWING says in the options of a run. options: more of
-    them. load: how a person puts an adapter from a folder into the pipeline."""
+    """build: its pipeline. without: parts that are not needed to load it. draw: how a person calls it for what DRAWING
+    says in the options of a run. options: more of them. load: how a person puts an adapter from a folder into it."""
 
     build: Callable[[], Any]
     draw: Callable[..., Any]
+    without: Sequence[str] = ()
     options: dict[str, Any] = field(default_factory=dict)
     load: Callable[[Any, Path], None] = lambda pipeline, folder: pipeline.load_lora_weights(folder)
 
@@ -481,6 +874,15 @@ def with_second_pass(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     )
 
 
+def with_distilled_guidance(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    return pipeline(prompt="a red square", guidance_scale=3.0, max_sequence_length=num_tokens, **options)
+
+
+def with_encoded_negative(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    negative, _ = pipeline.encode_prompt("a cat", max_sequence_length=num_tokens)
+    return with_distilled_guidance(pipeline, num_tokens=num_tokens, negative_prompt_embeds=negative, **options)
+
+
 def at_its_size(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     return with_guidance_and_tokens(pipeline, num_tokens=num_tokens, use_resolution_binning=False, **options)
 
@@ -498,6 +900,21 @@ def by_peft(pipeline: Any, folder: Path) -> None:
     assert not misfits.unexpected_keys
 
 
+def as_written(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The prompt is not rewritten."""
+    return with_guidance(pipeline, num_tokens=num_tokens, use_pe=False, **options)
+
+
+def with_own_number_of_tokens(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The prompt is not rewritten."""
+    pipeline.tokenizer_max_length = num_tokens
+    return with_guidance(pipeline, num_tokens=num_tokens, enable_prompt_rewrite=False, **options)
+
+
+def into_transformer(pipeline: Any, folder: Path) -> None:
+    pipeline.transformer.load_lora_adapter(folder / "pytorch_lora_weights.safetensors")
+
+
 SMALL = {
     "sdxl": SmallFamily(build=sdxl, draw=with_guidance),
     "flux": SmallFamily(
@@ -511,10 +928,28 @@ SMALL = {
     "sd3": SmallFamily(build=sd3, draw=with_guidance_and_tokens),
     "z_image": SmallFamily(build=z_image, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 96}),
     "qwen_image": SmallFamily(build=qwen_image, draw=with_second_pass, options={"tokenizer_max_length": 512}),
+    "flux2": SmallFamily(
+        build=flux2,
+        draw=with_distilled_guidance,
+        options={"tokenizer_max_length": 48, "flux_guidance_value": 3.5, "flow_schedule_auto_shift": True},
+    ),
+    "flux2-klein": SmallFamily(
+        build=flux2_klein,
+        draw=with_encoded_negative,
+        options={"model_flavour": "klein-4b", "tokenizer_max_length": 96, "validation_guidance_real": 3.0},
+    ),
     "chroma": SmallFamily(build=chroma, draw=with_guidance_and_tokens),
     "pixart": SmallFamily(build=pixart, draw=at_its_size, load=by_peft),
     "sana": SmallFamily(build=sana, draw=at_its_size),
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
+    "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
+    "ernie": SmallFamily(build=ernie, draw=as_written),
+    "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
+    "longcat_image": SmallFamily(
+        build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
+    ),
+    "krea2": SmallFamily(build=krea2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 384}),
+    "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),
 }
 """By the family's key, and after a dash what is special."""

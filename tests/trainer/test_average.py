@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from PIL import Image
 from torch import nn
 
@@ -63,9 +63,7 @@ def test_average_of_a_weight_that_counts_steps(options: dict[str, Any], expected
 
 
 def whole(small: Small, weights: Path) -> Any:
-    pipeline = DiffusionPipeline.from_pretrained(small.model, unet=UNet2DConditionModel.from_pretrained(weights))
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return small.pipeline(unet=UNet2DConditionModel.from_pretrained(weights))
 
 
 LOKR = lycoris(algo="lokr", linear_dim=4, factor=4, apply_preset={"target_module": ["Attention"]})

@@ -40,7 +40,7 @@ def fail(run_dir: Path, *, status: int) -> str:
         ({"lora_rnak": 8}, "there is no option named 'lora_rnak'"),
         ({"lora_rank": 0}, "lora_rank is 0"),
         ({"model_family": "sd9x"}, "model_family is 'sd9x'"),
-        ({"model_family": "ernie"}, "ERNIE-Image cannot be trained by this version yet"),
+        ({"model_family": "deepfloyd"}, "DeepFloyd IF cannot be trained by this version yet"),
         ({"pretrained_model_name_or_path": None, "model_flavour": "9"}, "no flavour '9'; set model_flavour to one of"),
         ({"folder": Path("/nowhere/pictures")}, "the folder /nowhere/pictures of dataset 'ink' does not exist"),
         ({"train_batch_size": 17}, "too few for an effective batch of 17; set its repeats to at least 1"),

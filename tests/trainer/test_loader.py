@@ -1,64 +1,96 @@
 """Batches are a function of the step, and processes share them without gap or overlap."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
-from domain.config.buckets import Size
+from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.training import TrainingConfig
 from trainer.data.cache import EncodingCache
+from trainer.data.digests import Digests
+from trainer.data.encoding import Encoder
+from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import Bucket, EpochOrder
-from trainer.data.loader import Batch, EncodedSample, Loader
+from trainer.data.loader import Batch, Loader, Shown
+from trainer.data.sources.local import LocalFolder
 
 NUM_SAMPLES = 12
-NO_CAPTION_KEY = "0" * 40
+GREY = 21
+"""The grey of a picture is its number times this."""
+
+
+class Numbers:
+    """Latents full of the number of a picture, text embeds too, and a half more for the second caption; -1 for none."""
+
+    text_identity = latents_identity = "numbers"
+
+    def encode_captions(self, captions: Sequence[str]) -> list[dict[str, torch.Tensor]]:
+        return [{"prompt_embeds": torch.full((3, 2), float(caption or -1))} for caption in captions]
+
+    def encode_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
+        numbers = ((pixels[:, :, :2, :2] + 1) * 127.5 / GREY).round()
+        return torch.cat([numbers, numbers[:, :1]], dim=1)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(NUM_SAMPLES):
+        Image.new("L", (64, 64), number * GREY).save(folder / f"{number:02}.png")
+    placement = place(Geometry(resolution=64, resolution_type="pixel", alignment=64), Size(64, 64))
+    assert isinstance(placement, Placement)
+    digests = Digests(folder, seen_at=0)
+    return [
+        Shown(
+            cut=Cut(picture=picture, digest=digests.of(picture), placement=placement),
+            captions=(f"{number}", f"{number}.5"),
+        )
+        for number, picture in enumerate(LocalFolder(folder, dataset="a").pictures())
+    ]
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> EncodingCache:
-    """Latents full of the sample's number, text embeds too; those of the empty caption are -1."""
-    cache = EncodingCache(tmp_path_factory.mktemp("cache"))
-    cache.write(NO_CAPTION_KEY, {"prompt_embeds": torch.full((3, 2), -1.0)})
-    for number in range(NUM_SAMPLES):
-        picture = {"latents": torch.full((4, 2, 2), float(number)), "geometry": torch.full((6,), float(number))}
-        cache.write(f"1{number:039}", picture)
-        for caption in range(2):
-            cache.write(f"2{number:038}{caption}", {"prompt_embeds": torch.full((3, 2), number + caption / 2)})
-    return cache
+    return EncodingCache(tmp_path_factory.mktemp("cache"))
 
 
-def loader_of(cache: EncodingCache, *, process_index: int = 0, **options: Any) -> Loader:
-    config = TrainingConfig(model_family="sd1x", seed=5, **options)
-    samples = [
-        EncodedSample(latents_key=f"1{number:039}", text_keys=(f"2{number:038}0", f"2{number:038}1"))
-        for number in range(NUM_SAMPLES)
-    ]
-    bucket = Bucket(dataset="a", size=Size(16, 16), samples=tuple(range(NUM_SAMPLES)), repeats=0)
-    return Loader(
-        samples,
-        EpochOrder([bucket], config),
-        cache,
-        config=config,
-        no_caption_key=NO_CAPTION_KEY,
-        process_index=process_index,
-        device=torch.device("cpu"),
-    )
+@pytest.fixture
+def loader_of(shown: list[Shown], cache: EncodingCache) -> Callable[..., Loader]:
+    def make(*, process_index: int = 0, **options: Any) -> Loader:
+        config = TrainingConfig(model_family="sd1x", seed=5, **options)
+        device = torch.device("cpu")
+        bucket = Bucket(dataset="a", size=Size(64, 64), samples=tuple(range(NUM_SAMPLES)), repeats=0)
+        return Loader(
+            shown,
+            EpochOrder([bucket], config),
+            Encodings(Encoder(Numbers(), batch_size=1, device=device), cache),
+            config=config,
+            process_index=process_index,
+            device=device,
+        )
+
+    return make
+
+
+LoaderOf = Callable[..., Loader]
 
 
 def samples_in(batch: Batch) -> list[int]:
     return [int(each) for each in batch.latents[:, 0, 0, 0]]
 
 
-def test_batch_has_the_shapes_of_its_samples(cache: EncodingCache) -> None:
-    batch = loader_of(cache, train_batch_size=3).batch(0, micro_step=0)
+def test_batch_has_the_shapes_of_its_samples(loader_of: LoaderOf) -> None:
+    batch = loader_of(train_batch_size=3).batch(0, micro_step=0)
     assert batch.latents.shape == (3, 4, 2, 2)
     assert batch.text_embeds["prompt_embeds"].shape == (3, 3, 2)
 
 
-def test_batch_of_a_step_is_the_same_in_a_new_process(cache: EncodingCache) -> None:
-    first = [loader_of(cache, train_batch_size=4).batch(step, micro_step=0) for step in range(7)]
-    loader = loader_of(cache, train_batch_size=4)
+def test_batch_of_a_step_is_the_same_in_a_new_process(loader_of: LoaderOf) -> None:
+    first = [loader_of(train_batch_size=4).batch(step, micro_step=0) for step in range(7)]
+    loader = loader_of(train_batch_size=4)
     for step in (6, 2, 5):
         again = loader.batch(step, micro_step=0)
         assert torch.equal(again.latents, first[step].latents)
@@ -66,11 +98,10 @@ def test_batch_of_a_step_is_the_same_in_a_new_process(cache: EncodingCache) -> N
         assert again.seeds("noise", seed=5) == first[step].seeds("noise", seed=5)
 
 
-def test_every_split_of_an_effective_batch_shows_the_same_samples(cache: EncodingCache) -> None:
-    whole = loader_of(cache, train_batch_size=6, caption_dropout_probability=0.5)
+def test_every_split_of_an_effective_batch_shows_the_same_samples(loader_of: LoaderOf) -> None:
+    whole = loader_of(train_batch_size=6, caption_dropout_probability=0.5)
     split = [
         loader_of(
-            cache,
             process_index=process_index,
             train_batch_size=1,
             num_processes=2,
@@ -88,8 +119,8 @@ def test_every_split_of_an_effective_batch_shows_the_same_samples(cache: Encodin
         assert [seed for part in parts for seed in part.seeds("noise", seed=5)] == expected.seeds("noise", seed=5)
 
 
-def test_every_position_of_every_step_has_a_seed_of_its_own(cache: EncodingCache) -> None:
-    loader = loader_of(cache, train_batch_size=6)
+def test_every_position_of_every_step_has_a_seed_of_its_own(loader_of: LoaderOf) -> None:
+    loader = loader_of(train_batch_size=6)
     seeds = [
         seed
         for step in range(20)
@@ -100,14 +131,14 @@ def test_every_position_of_every_step_has_a_seed_of_its_own(cache: EncodingCache
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
-def test_captions_are_left_out_as_often_as_asked(cache: EncodingCache, probability: float) -> None:
-    loader = loader_of(cache, train_batch_size=6, caption_dropout_probability=probability)
+def test_captions_are_left_out_as_often_as_asked(loader_of: LoaderOf, probability: float) -> None:
+    loader = loader_of(train_batch_size=6, caption_dropout_probability=probability)
     texts = torch.cat([loader.batch(step, micro_step=0).text_embeds["prompt_embeds"] for step in range(60)])
     assert (texts[:, 0, 0] == -1).float().mean().item() == pytest.approx(probability, abs=0.08)
 
 
-def test_captions_of_a_picture_take_turns(cache: EncodingCache) -> None:
-    loader = loader_of(cache, train_batch_size=12, caption_dropout_probability=0)
+def test_captions_of_a_picture_take_turns(loader_of: LoaderOf) -> None:
+    loader = loader_of(train_batch_size=12, caption_dropout_probability=0)
     seen = set()
     for step in range(12):
         batch = loader.batch(step, micro_step=0)

@@ -21,6 +21,11 @@ def num_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def large_tables(module: nn.Module) -> list[torch.Tensor]:
+    stored = module.state_dict().keys()
+    return [each for name, each in module.named_buffers() if name in stored and each.numel() > 10_000_000]
+
+
 @pytest.mark.parametrize("network", KNOWN, ids=lambda each: f"{each.family}-{each.flavour}")
 def test_size_of_a_denoiser_is_that_of_its_class(network: Network) -> None:
     known = denoiser_of(network.family, network.flavour)
@@ -28,6 +33,7 @@ def test_size_of_a_denoiser_is_that_of_its_class(network: Network) -> None:
     module = prepared(network, lora=False, checkpointing=False)
     assert type(module).__name__ == FAMILIES[network.family].denoiser
     assert num_parameters(module) == known.parameters
+    assert sum(each.numel() for each in large_tables(module)) == known.positions
     assert sum(each.weight.numel() for each in module.modules() if isinstance(each, nn.Linear)) == known.linear
     assert block_lists(module) == [[blocks.count, blocks.parameters] for blocks in known.blocks]
 

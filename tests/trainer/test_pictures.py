@@ -13,20 +13,26 @@ from PIL import Image
 from domain.config.buckets import Geometry, Placement, Region, Size, place
 from trainer.data.encoding import to_pixels
 from trainer.data.pictures import UnreadablePicture, read_picture, size_of
+from trainer.data.sources.local import LocalFolder
+from trainer.data.sources.source import Picture
 
 SIZE = Size(32, 32)
 DAMAGED_BYTES = {"AVIF": slice(149, 153), "DDS": slice(76, 104)}
 RED, WHITE, BLACK, BLUE = (255, 0, 0), (255, 255, 255), (0, 0, 0), (0, 0, 255)
 
 
+def picture_at(path: Path) -> Picture:
+    return LocalFolder(path.parent, dataset="ink").picture(path.name)
+
+
 def placed(path: Path, *, edge: int, **options: Any) -> Placement:
-    found = place(Geometry(resolution=edge, alignment=8, upscale=math.inf, **options), size_of(path))
+    found = place(Geometry(resolution=edge, alignment=8, upscale=math.inf, **options), size_of(picture_at(path)))
     assert isinstance(found, Placement)
     return found
 
 
 def read_square(path: Path, *, edge: int) -> Image.Image:
-    return read_picture(path, placed(path, edge=edge))
+    return read_picture(picture_at(path), placed(path, edge=edge))
 
 
 def colours_of(picture: Image.Image) -> list[tuple[int, ...]]:
@@ -140,7 +146,7 @@ def test_pixels_go_from_minus_one_to_one(tmp_path: Path) -> None:
 
 def test_wide_picture_keeps_its_shape_without_a_crop(tmp_path: Path) -> None:
     halves((192, 96), RED, BLUE).save(tmp_path / "a.png")
-    read = read_picture(tmp_path / "a.png", placed(tmp_path / "a.png", edge=64, crop=False))
+    read = read_picture(picture_at(tmp_path / "a.png"), placed(tmp_path / "a.png", edge=64, crop=False))
     assert read.size == (88, 48)
     assert colours_of(read) == [RED, BLUE, RED, BLUE]
 
@@ -152,9 +158,10 @@ def test_size_of_a_turned_picture_is_that_of_the_upright_one(tmp_path: Path) -> 
         for suffix in ("jpg", "png", "webp"):
             path = tmp_path / f"{orientation}.{suffix}"
             Image.new("RGB", (40, 24), RED).save(path, exif=exif)
-            assert size_of(path) == (Size(24, 40) if orientation > 4 else Size(40, 24))
+            assert size_of(picture_at(path)) == (Size(24, 40) if orientation > 4 else Size(40, 24))
             assert (
-                read_picture(path, placed(path, edge=24, crop=False)).size == placed(path, edge=24, crop=False).target
+                read_picture(picture_at(path), placed(path, edge=24, crop=False)).size
+                == placed(path, edge=24, crop=False).target
             )
 
 
@@ -162,7 +169,7 @@ def test_turned_picture_is_cut_as_it_is_seen(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     halves((192, 64), RED, BLUE).save(tmp_path / "a.png", exif=exif)
-    read = read_picture(tmp_path / "a.png", placed(tmp_path / "a.png", edge=64, crop_style="corner"))
+    read = read_picture(picture_at(tmp_path / "a.png"), placed(tmp_path / "a.png", edge=64, crop_style="corner"))
     assert read.getextrema() == ((255, 255), (0, 0), (0, 0))
 
 
@@ -172,7 +179,7 @@ def test_picture_that_has_changed_since_it_was_placed_is_named(tmp_path: Path) -
     placement = placed(path, edge=64)
     Image.new("RGB", (64, 96)).save(path)
     with pytest.raises(UnreadablePicture, match=r"a\.png was 64×64 pixels and is 64×96 now"):
-        read_picture(path, placement)
+        read_picture(picture_at(path), placement)
 
 
 # ---- unreadable -------------------------------------------------------------------------------------------------------
@@ -195,13 +202,13 @@ def test_damaged_file_of_another_kind_is_named(tmp_path: Path, kind: str) -> Non
     damaged[DAMAGED_BYTES[kind]] = bytes(len(damaged[DAMAGED_BYTES[kind]]))
     path.write_bytes(damaged)
     with pytest.raises(UnreadablePicture, match=r"saved\.jpg"):
-        size_of(path)
+        size_of(picture_at(path))
 
 
 def test_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(UnreadablePicture, match="no file"):
-        size_of(tmp_path / "pipe.png")
+        size_of(picture_at(tmp_path / "pipe.png"))
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
@@ -231,4 +238,4 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, suffix: str) ->
         with suppress(UnreadablePicture):
             read_square(path, edge=16)
         with suppress(UnreadablePicture):
-            read_picture(path, Placement(SIZE, SIZE, SIZE, 0, 0, Region(0, 0, 32, 32), 1.0))
+            read_picture(picture_at(path), Placement(SIZE, SIZE, SIZE, 0, 0, Region(0, 0, 32, 32), 1.0))

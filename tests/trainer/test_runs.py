@@ -114,7 +114,7 @@ def test_run_plans_what_it_does(uninterrupted: RunDirectory) -> None:
 
 def test_phases_before_the_first_step_are_told_with_counts(uninterrupted: RunDirectory) -> None:
     ended = {message.phase: message for message in uninterrupted.of(PhaseChanged) if message.ended}
-    assert set(ended) == {"load_model", "encode_captions", "encode_images", "validate", "save"}
+    assert set(ended) == {"load_model", "read_images", "encode_captions", "encode_images", "validate", "save"}
     assert (ended["encode_images"].progress, ended["encode_images"].total) == (16, 16)
     assert (ended["encode_captions"].progress, ended["encode_captions"].total) == (17, 17)
 

@@ -1,5 +1,6 @@
 """Every family, made small and trained for real: the right loss, weights that diffusers loads, exact resume."""
 
+import json
 import logging
 import shutil
 import signal
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.training import TrainingConfig
+from domain.families.hidream import LLAMA_REPOSITORY
 from tests.trainer.recipes import RECIPES, Fixed
 from tests.trainer.runs import RunDirectory, write_run
 from tests.trainer.small_families import DRAWING, SMALL, save_small
@@ -23,8 +25,10 @@ from trainer.__main__ import main
 from trainer.data.encoding import to_pixels
 from trainer.data.epochs import Bucket, EpochOrder
 from trainer.data.pictures import read_picture
+from trainer.data.sources.local import LocalFolder
+from trainer.errors import TrainingError
 from trainer.families.family import BaseModel
-from trainer.families.flux import Flux
+from trainer.families.pipelines import explained
 from trainer.families.registry import FAMILIES
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
@@ -79,12 +83,16 @@ class Small:
             **self.options | options,
         )
 
-    def pipeline(self, weights: Path | None = None) -> Any:
-        """As diffusers loads it."""
-        pipeline = DiffusionPipeline.from_pretrained(self.model)
+    def pipeline(self, weights: Path | None = None, *, model: Path | None = None, **parts: Any) -> Any:
+        """As diffusers loads it, and frozen, because torch's RMS norm rounds otherwise where weights may want gradients."""
+        without = dict.fromkeys(SMALL[self.name].without)
+        pipeline = DiffusionPipeline.from_pretrained(model or self.model, **without | parts)
         pipeline.set_progress_bar_config(disable=True)
         if weights is not None:
             SMALL[self.name].load(pipeline, weights)
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.requires_grad_(False)
         return pipeline
 
     def first_batch(self) -> Fixed:
@@ -93,8 +101,9 @@ class Small:
         bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
         shown = [sorted(SIZES)[sample] for sample in EpochOrder([bucket], config).samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
+        source = LocalFolder(self.pictures, dataset="ink")
         pixels = [
-            to_pixels(read_picture(self.pictures / f"{name}.png", placement))
+            to_pixels(read_picture(source.picture(f"{name}.png"), placement))
             for name, placement in zip(shown, placed, strict=True)
             if isinstance(placement, Placement)
         ]
@@ -128,11 +137,8 @@ def run(small: Small) -> RunDirectory:
 
 @pytest.mark.parametrize("small", ["flux"], indirect=True)
 def test_drawn_guidance_lies_in_its_range_and_depends_on_the_seed_alone(small: Small) -> None:
-    config = TrainingConfig(
-        model_family="flux", flux_guidance_mode="random-range", flux_guidance_min=2.0, flux_guidance_max=3.0
-    )
-    base = BaseModel(source=str(small.model), config=config, device=torch.device("cpu"), dtype=torch.float32)
-    family = Flux.load(base)
+    drawn = {"flux_guidance_mode": "random-range", "flux_guidance_min": 2.0, "flux_guidance_max": 3.0}
+    family = loaded("flux", small.model, **drawn)
     guidance = family.conditions({}, geometry=torch.zeros(100, 6), seeds=range(100))["guidance"]
     assert 2.0 <= guidance.min() < 2.1 < 2.9 < guidance.max() <= 3.0
     assert torch.equal(family.conditions({}, geometry=torch.zeros(1, 6), seeds=[7])["guidance"], guidance[7:8])
@@ -175,3 +181,50 @@ def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: 
     weights, expected = load_file(resumed / WEIGHTS), load_file(run.path / WEIGHTS)
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def loaded(name: str, folder: Path, **options: Any) -> Any:
+    """The family itself, as a run holds it before it gets an adapter."""
+    config = TrainingConfig.model_validate({"model_family": name.partition("-")[0]} | SMALL[name].options | options)
+    base = BaseModel(source=str(folder), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    return FAMILIES[config.model_family].load(base)
+
+
+def test_flux2_is_loaded_without_the_processor_that_it_is_published_with(tmp_path: Path) -> None:
+    folder = save_small("flux2", tmp_path)
+    index = folder / "model_index.json"
+    index.write_text(index.read_text().replace("PreTrainedTokenizerFast", "PixtralProcessor"))
+    (embeds,) = loaded("flux2", folder).encode_captions(["a red square"])
+    assert embeds["prompt_embeds"].shape == (48, 3 * 8)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 16, 16), (2, 4, 8, 16)], ids=["square", "wide"])
+def test_hidream_predicts_pictures_and_passes_gradients_through_its_experts(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    family = loaded("hidream", save_small("hidream", tmp_path))
+    expert = family.denoiser.single_stream_blocks[0].block.ff_i.experts[0].w1.weight.requires_grad_()
+    texts = family.encode_captions(["a red square", "a blue square"])
+    conditions = {name: torch.stack([each[name] for each in texts]) for name in texts[0]}
+    family.denoiser.train()
+    prediction = family.predict(torch.ones(shape), torch.tensor([0.2, 0.7]), conditions)
+    prediction.sum().backward()
+    assert prediction.shape == shape
+    assert expert.grad.abs().max() > 0
+
+
+def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    folder = save_small("hidream", tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder_4": [None, None]}))
+    with pytest.raises(TrainingError, match=LLAMA_REPOSITORY):
+        loaded("hidream", folder)
+
+
+def test_missing_package_is_named() -> None:
+    with (
+        pytest.raises(TrainingError, match="owner/name needs a package that is not installed: pip install it"),
+        explained("owner/name"),
+    ):
+        raise ImportError("pip\n  install it")

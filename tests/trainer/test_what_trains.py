@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline, SD3Transformer2DModel, UNet2DConditionModel
+from diffusers import SD3Transformer2DModel, UNet2DConditionModel
 from lycoris import create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
@@ -40,15 +40,9 @@ class Kind:
 def trained_whole(small: Small, weights: Path) -> Any:
     """The final pipeline alone, or the network of a checkpoint in the base model's pipeline."""
     if (weights / "pipeline").is_dir():
-        pipeline = DiffusionPipeline.from_pretrained(weights / "pipeline")
-    else:
-        network, part = (
-            (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
-        )
-        trained = {part: network.from_pretrained(weights / part)}
-        pipeline = DiffusionPipeline.from_pretrained(small.model, **trained)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+        return small.pipeline(model=weights / "pipeline")
+    network, part = (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
+    return small.pipeline(**{part: network.from_pretrained(weights / part)})
 
 
 def with_lycoris(small: Small, weights: Path) -> Any:

@@ -1,88 +1,77 @@
-"""Encodes captions and pictures into the cache before the first step, each process its share."""
+"""From captions and pictures to text embeds and latents: by which key the cache has them, and how they are made.
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+An encoding depends on its key alone, whichever process makes it and whatever else is made with it. Kernels add up in
+another order for a batch of another size, and some tokenizers fill captions up to the longest of a batch. So captions are
+encoded one by one, and pictures in batches of always the same size, which is a part of their key.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from domain.config.buckets import Placement
-from trainer.data.cache import EncodingCache, digest_of_file, key_of
-from trainer.data.pictures import UnreadablePicture, read_picture
-from trainer.data.sources import Sample
-from trainer.families.family import ModelFamily
-from trainer.inbox import Inbox
-from trainer.journal import Journal, phase
+from trainer.data.cache import key_of
+from trainer.families.family import TextEmbeds
 
-ENCODING_FORMAT = 2
+ENCODING_FORMAT = 3
 """Raised whenever this code would encode the same input differently."""
 
-CAPTIONS_AT_ONCE = 32
-
-Item = TypeVar("Item")
+LATENTS = "latents"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """Which part of the work is this process's own."""
+class EncodingFamily(Protocol):
+    """What a ModelFamily is for encodings."""
 
-    process_index: int
-    num_processes: int
+    text_identity: str
+    latents_identity: str
 
-    def of(self, chunks: Iterable[list[Item]]) -> Iterator[list[Item]]:
-        return islice(chunks, self.process_index, None, self.num_processes)
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]: ...
 
-
-def encode_captions(
-    family: ModelFamily, captions: Iterable[str], cache: EncodingCache, *, share: Share, journal: Journal, inbox: Inbox
-) -> dict[str, str]:
-    """The cache key of each caption. Ends early when a stop is asked for."""
-    keys = {caption: _text_key(family, caption) for caption in captions}
-    with phase(journal, "encode_captions", total=len(keys)) as progress:
-        for chunk in share.of(_chunks(list(keys), CAPTIONS_AT_ONCE)):
-            if inbox.wants_stop():
-                break
-            if not all(cache.has(keys[caption]) for caption in chunk):
-                for caption, embeds in zip(chunk, family.encode_captions(chunk), strict=True):
-                    cache.write(keys[caption], embeds)
-            progress.advance(len(chunk) * share.num_processes)
-    return keys
+    def encode_pictures(self, pixels: Tensor) -> Tensor: ...
 
 
-def encode_pictures(
-    family: ModelFamily,
-    samples: Sequence[Sample],
-    cache: EncodingCache,
-    *,
-    batch_size: int,
-    share: Share,
-    journal: Journal,
-    inbox: Inbox,
-) -> dict[Sample, str]:
-    """The cache key of each picture; one that cannot be read has a key that the cache does not have.
+class Encoder:
+    """batch_size: pictures encoded at once."""
 
-    Whole chunks are encoded or none of it, so that an encoding never depends on what an earlier start had finished.
-    """
-    keys = {sample: _latents_key(family, sample) for sample in samples}
-    with phase(journal, "encode_images", total=len(keys)) as progress:
-        for chunk in share.of(_chunks_by_size(samples, batch_size)):
-            if inbox.wants_stop():
-                break
-            if not all(cache.has(keys[sample]) for sample in chunk):
-                _encode_chunk(family, chunk, cache, keys)
-            progress.advance(len(chunk) * share.num_processes)
-    return keys
+    def __init__(self, family: EncodingFamily, *, batch_size: int, device: torch.device) -> None:
+        self._family = family
+        self._device = device
+        self.batch_size = batch_size
 
+    def text_key(self, caption: str) -> str:
+        return key_of(
+            kind="text",
+            format=ENCODING_FORMAT,
+            device=self._device.type,
+            encoder=self._family.text_identity,
+            caption=caption,
+        )
 
-def why_unreadable(sample: Sample) -> str:
-    try:
-        read_picture(sample.path, sample.placement)
-    except UnreadablePicture as error:
-        return str(error)
-    return f"{sample.path} could not be encoded"
+    def latents_key(self, digest: str, placement: Placement) -> str:
+        """digest: of the picture's content."""
+        return key_of(
+            kind=LATENTS,
+            format=ENCODING_FORMAT,
+            device=self._device.type,
+            encoder=self._family.latents_identity,
+            batch_size=self.batch_size,
+            picture=digest,
+            region=str(tuple(placement.region)),
+            size=str(tuple(placement.target)),
+        )
+
+    def encode_caption(self, caption: str) -> TextEmbeds:
+        return self._family.encode_captions([caption])[0]
+
+    def encode_pictures(self, pictures: Sequence[Image.Image]) -> list[Mapping[str, Tensor]]:
+        """No more than are encoded at once, all of one size."""
+        filling = [pictures[-1]] * (self.batch_size - len(pictures))
+        pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
+        latents = self._family.encode_pictures(pixels)
+        return [{LATENTS: each} for each in latents[: len(pictures)]]
 
 
 def to_pixels(picture: Image.Image) -> Tensor:
@@ -100,45 +89,3 @@ def geometry_of(placement: Placement) -> Tensor:
     original, target = placement.original, placement.target
     cut = (placement.crop_top, placement.crop_left)
     return torch.tensor([original.height, original.width, *cut, target.height, target.width], dtype=torch.float32)
-
-
-def _encode_chunk(family: ModelFamily, chunk: Sequence[Sample], cache: EncodingCache, keys: dict[Sample, str]) -> None:
-    pictures = {}
-    for sample in chunk:
-        try:
-            pictures[sample] = read_picture(sample.path, sample.placement)
-        except UnreadablePicture:
-            continue
-    if not pictures:
-        return
-    encoded = family.encode_pictures(torch.stack([to_pixels(picture) for picture in pictures.values()]))
-    for sample, latents in zip(pictures, encoded, strict=True):
-        cache.write(keys[sample], {"latents": latents, "geometry": geometry_of(sample.placement)})
-
-
-def _text_key(family: ModelFamily, caption: str) -> str:
-    return key_of(kind="text", format=ENCODING_FORMAT, encoder=family.text_identity, caption=caption)
-
-
-def _latents_key(family: ModelFamily, sample: Sample) -> str:
-    try:
-        picture = digest_of_file(sample.path)
-    except OSError:
-        picture = "unreadable"
-    return key_of(
-        kind="latents",
-        format=ENCODING_FORMAT,
-        encoder=family.latents_identity,
-        picture=picture,
-        region=str(tuple(sample.placement.region)),
-        size=str(tuple(sample.placement.target)),
-    )
-
-
-def _chunks(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    return (list(items[start : start + size]) for start in range(0, len(items), size))
-
-
-def _chunks_by_size(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
-    for target in sorted({sample.placement.target for sample in samples}):
-        yield from _chunks([sample for sample in samples if sample.placement.target == target], size)

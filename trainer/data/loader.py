@@ -9,18 +9,20 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from domain.config.training import TrainingConfig
-from trainer.data.cache import EncodingCache
+from trainer.data.captions import NO_CAPTION
+from trainer.data.encoding import geometry_of
+from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.families.family import TextEmbeds
 from trainer.randomness import seed_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedSample:
-    """Where the cache has a picture's latents and the text embeds of each of its captions."""
+class Shown:
+    """A cut of a picture, and the captions that it may be shown with."""
 
-    latents_key: str
-    text_keys: tuple[str, ...]
+    cut: Cut
+    captions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +45,18 @@ class Loader:
 
     def __init__(
         self,
-        samples: Sequence[EncodedSample],
+        samples: Sequence[Shown],
         order: EpochOrder,
-        cache: EncodingCache,
+        encodings: Encodings,
         *,
         config: TrainingConfig,
-        no_caption_key: str,
         process_index: int,
         device: torch.device,
     ) -> None:
         self._samples = samples
         self._order = order
-        self._cache = cache
+        self._encodings = encodings
         self._config = config
-        self._no_caption_key = no_caption_key
         self._process_index = process_index
         self._device = device
 
@@ -65,16 +65,15 @@ class Loader:
         positions = self._positions(micro_step)
         places = self._order.samples_at(step)
         samples = [self._samples[places[position]] for position in positions]
-        pictures = [self._cache.read(sample.latents_key) for sample in samples]
         texts = [
-            self._cache.read(self._text_key(sample, step=step, position=position))
+            self._encodings.text(self._caption(sample, step=step, position=position))
             for sample, position in zip(samples, positions, strict=True)
         ]
         return Batch(
             step=step,
             positions=positions,
-            latents=self._on_device([picture["latents"] for picture in pictures]),
-            geometry=self._on_device([picture["geometry"] for picture in pictures]),
+            latents=self._on_device([self._encodings.latents(sample.cut) for sample in samples]),
+            geometry=self._on_device([geometry_of(sample.cut.placement) for sample in samples]),
             text_embeds={name: self._on_device([text[name] for text in texts]) for name in texts[0]},
         )
 
@@ -87,8 +86,8 @@ class Loader:
         start = (micro_step * self._config.num_processes + self._process_index) * size
         return tuple(range(start, start + size))
 
-    def _text_key(self, sample: EncodedSample, *, step: int, position: int) -> str:
+    def _caption(self, sample: Shown, *, step: int, position: int) -> str:
         draw = random.Random(seed_for("caption", self._config.seed, step, position))
         if draw.random() < self._config.caption_dropout_probability:
-            return self._no_caption_key
-        return draw.choice(sample.text_keys)
+            return NO_CAPTION
+        return draw.choice(sample.captions)

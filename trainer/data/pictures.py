@@ -1,17 +1,23 @@
 """From an image file to the upright RGB picture that is trained on, cut and scaled to its aspect bucket."""
 
 import struct
-from pathlib import Path
+from hashlib import blake2b
+from io import BytesIO
+from typing import BinaryIO
 
 from PIL import Image
 
 from domain.config.buckets import Placement, Size
+from trainer.data.sources.source import Picture
 
 DECODING_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error),
     Image.DecompressionBombError,
 )
 """What Pillow raises for files that are no pictures, cut short or damaged."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+"""What a file may hold, whatever it is called. Pillow knows more, some of which it gives to other programs to read."""
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -32,43 +38,53 @@ class UnreadablePicture(Exception):
     """The message names the file and says why."""
 
 
-def size_of(path: Path) -> Size:
+def size_of(picture: Picture) -> Size:
     """Of the upright picture, from the beginning of the file. Raises UnreadablePicture."""
-    if not path.is_file():  # opening a pipe would wait for somebody to write into it
-        raise UnreadablePicture(f"{path} cannot be read as a picture: it is no file")
     try:
-        with Image.open(path) as file:
+        with picture.open() as opened, Image.open(opened, formats=FORMATS) as file:
             width, height = file.size
-            return Size(height, width) if _orientation(file) in ON_ITS_SIDE else Size(width, height)
+            return Size(height, width) if orientation_of(file) in ON_ITS_SIDE else Size(width, height)
     except DECODING_ERRORS as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(picture, error) from error
 
 
-def read_picture(path: Path, placement: Placement) -> Image.Image:
+def digest_of_file(file: BinaryIO) -> str:
+    digest = blake2b(digest_size=16)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def read_picture(picture: Picture, placement: Placement, *, digest: str | None = None) -> Image.Image:
     """The picture upright, in RGB on white, the placement's region of it scaled to its target.
 
-    Raises UnreadablePicture, also for one that has another size than it was placed by.
+    Raises UnreadablePicture, also for one that has another size than it was placed by, or another digest than the given.
     """
     try:
-        with Image.open(path) as file:
-            orientation = _orientation(file)
+        with picture.open() as opened:
+            content = BytesIO(opened.read())
+        if digest is not None and digest_of_file(content) != digest:
+            raise UnreadablePicture(f"{picture} was changed while it was looked at")
+        content.seek(0)
+        with Image.open(content, formats=FORMATS) as file:
+            orientation = orientation_of(file)
             file.load()
-            picture = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
+            upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     except DECODING_ERRORS as error:
-        raise _unreadable(path, error) from error
-    if picture.size != placement.original:
-        raise UnreadablePicture(f"{path} was {placement.original} pixels and is {Size(*picture.size)} now")
-    return picture.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
+        raise _unreadable(picture, error) from error
+    if upright.size != placement.original:
+        raise UnreadablePicture(f"{picture} was {placement.original} pixels and is {Size(*upright.size)} now")
+    return upright.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
 
 
-def _orientation(file: Image.Image) -> int:
+def orientation_of(file: Image.Image) -> int:
     """As the beginning of the file tells it: PNG's own method decodes all pixels to look for it behind them."""
     orientation: int = Image.Image.getexif(file).get(ORIENTATION, 1)
     return orientation
 
 
-def _unreadable(path: Path, error: Exception) -> UnreadablePicture:
-    return UnreadablePicture(f"{path} cannot be read as a picture: {' '.join(str(error).split())}")
+def _unreadable(picture: Picture, error: Exception) -> UnreadablePicture:
+    return UnreadablePicture(f"{picture} cannot be read as a picture: {' '.join(str(error).split())}")
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

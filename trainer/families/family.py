@@ -1,7 +1,8 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar, Self
@@ -109,10 +110,25 @@ class ModelFamily(ABC):
         return next(name for name, part in parts.items() if part is self.denoiser)
 
 
+UNTOLD = ("_", "transformers_version", "architectures", "dtype", "torch_dtype")
+"""How settings begin that say who wrote a configuration, or what its weights tell."""
+
+
 def digest_of(module: nn.Module) -> str:
-    """A digest of a module's weights."""
-    digest = blake2b(digest_size=16)
+    """A digest of a module's weights and its configuration, such as the scaling factor of an autoencoder."""
+    digest = blake2b(_settings_of(module).encode(), digest_size=16)
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _settings_of(module: nn.Module) -> str:
+    """As diffusers and transformers keep them; a plain module has none."""
+    config = getattr(module, "config", None)
+    if config is None:
+        return ""
+    settings = dict(config) if isinstance(config, Mapping) else config.to_dict()
+    return json.dumps(
+        {key: settings[key] for key in settings if not key.startswith(UNTOLD)}, sort_keys=True, default=str
+    )

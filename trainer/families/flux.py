@@ -1,6 +1,5 @@
 """FLUX.1 (dev, Krea, schnell): a flow-matching transformer on packed latents, with CLIP and T5 as text encoders."""
 
-import random
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -10,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from domain.config.training import TrainingConfig
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import cut_captions_at_positions, draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -68,8 +67,7 @@ class Flux(ModelFamily):
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
         if not self._pipeline.transformer.config.guidance_embeds:
             return text_embeds
-        guidance = torch.tensor([_guidance(self._config, seed) for seed in seeds])
-        return text_embeds | {"guidance": guidance.to(self._device, non_blocking=True)}
+        return text_embeds | {"guidance": draw_guidance(self._config, seeds, device=self._device)}
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         batch, channels, height, width = noisy.shape
@@ -97,9 +95,3 @@ class Flux(ModelFamily):
             true_cfg_scale=drawing.guidance_real,
             max_sequence_length=self._num_tokens,
         )
-
-
-def _guidance(config: TrainingConfig, seed: int) -> float:
-    if config.flux_guidance_mode == "constant":
-        return config.flux_guidance_value
-    return random.Random(seed).uniform(config.flux_guidance_min, config.flux_guidance_max)

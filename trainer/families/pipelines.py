@@ -1,7 +1,8 @@
 """A base model as the pipeline of diffusers that belongs to its family: loaded, checked, frozen, identified."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,20 +31,10 @@ def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Seq
     Raises TrainingError when the weights are missing or of another family.
     """
     _check_folder(base, pipeline_class, parts)
-    try:
+    with explained(base.source):
         pipeline: Pipeline = pipeline_class.from_pretrained(
             base.source, revision=base.config.revision, variant=base.config.variant, dtype=base.dtype, **options
         )
-    except torch.OutOfMemoryError:
-        raise
-    except LOADING_ERRORS as error:
-        refusal = explain_refusal(error, base.source)
-        if refusal is not None:
-            raise TrainingError(refusal) from error
-        reason = " ".join(str(error).split())[:300]
-        raise TrainingError(
-            f"the base model {base.source} cannot be loaded: {reason}; check pretrained_model_name_or_path"
-        ) from error
     pipeline.set_progress_bar_config(disable=True)
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
@@ -52,11 +43,44 @@ def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Seq
     return on_device
 
 
+def class_among(classes: Sequence[type[Pipeline]], base: BaseModel) -> type[Pipeline]:
+    """Which of a family's pipelines the base model says it belongs to; the first one when it is none of them."""
+    with explained(base.source):
+        name = DiffusionPipeline.load_config(base.source, revision=base.config.revision).get("_class_name")
+    return next((each for each in classes if each.__name__ == name), classes[0])
+
+
+@contextmanager
+def explained(source: str) -> Iterator[None]:
+    """What cannot be loaded inside becomes a TrainingError that says why; source: folder or owner/name."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except ImportError as error:
+        raise TrainingError(f"the base model {source} needs a package that is not installed: {_told(error)}") from error
+    except LOADING_ERRORS as error:
+        refusal = explain_refusal(error, source)
+        if refusal is not None:
+            raise TrainingError(refusal) from error
+        raise TrainingError(
+            f"the base model {source} cannot be loaded: {_told(error)}; check pretrained_model_name_or_path"
+        ) from error
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
 def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
     """What the pipeline makes of a drawing; options: what pipelines name differently, such as the guidance."""
+    return draw_without_negative(pipeline, drawing, negative_prompt=drawing.negative_prompt, **options)
+
+
+def draw_without_negative(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
+    """The same by a pipeline that takes no negative prompt, or not as text."""
     image: Image.Image = pipeline(
         prompt=drawing.prompt,
-        negative_prompt=drawing.negative_prompt,
         height=drawing.edge,
         width=drawing.edge,
         num_inference_steps=drawing.num_inference_steps,
@@ -77,6 +101,12 @@ def cut_captions_at_positions(tokenizer: Any, text_encoder: Any) -> None:
     """Let a CLIP tokenizer make no more tokens than its text encoder has positions for."""
     positions = text_encoder.config.max_position_embeddings
     tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+
+
+def cut_captions(tokenizer: Any, num_tokens: int | None) -> None:
+    """Let a tokenizer make no more tokens than the configuration says, if it says something."""
+    if num_tokens is not None:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, num_tokens)
 
 
 def text_identity(*readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:

@@ -3,8 +3,15 @@
 from domain.config.training import ModelFamily as FamilyKey
 from trainer.families.auraflow import AuraFlow
 from trainer.families.chroma import Chroma
+from trainer.families.cosmos import Cosmos
+from trainer.families.ernie import Ernie
 from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
+from trainer.families.flux2 import Flux2
+from trainer.families.hidream import HiDream
+from trainer.families.kolors import Kolors
+from trainer.families.krea2 import Krea2
+from trainer.families.longcat_image import LongCatImage
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
 from trainer.families.qwen_image import QwenImage
@@ -20,11 +27,18 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sd3": StableDiffusion3,
     "z_image": ZImage,
     "qwen_image": QwenImage,
+    "flux2": Flux2,
     "chroma": Chroma,
     "pixart": PixArtSigma,
     "sana": Sana,
     "auraflow": AuraFlow,
     "lumina2": Lumina2,
+    "hidream": HiDream,
+    "kolors": Kolors,
+    "cosmos": Cosmos,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
+    "ernie": Ernie,
+    "krea2": Krea2,
+    "longcat_image": LongCatImage,
 }

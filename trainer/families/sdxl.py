@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import (
     cut_captions_at_positions,
     draw_with,
@@ -57,14 +57,7 @@ class StableDiffusionXL(ModelFamily):
         ]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        """In fp32 where the VAE asks for it: the published one overflows in fp16."""
-        vae = self._pipeline.vae
-        if not vae.config.force_upcast:
-            return encode_scaled(vae, pixels)
-        vae.to(torch.float32)
-        latents = encode_scaled(vae, pixels)
-        vae.to(self._dtype)
-        return latents
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
         return text_embeds | {"time_ids": geometry}

@@ -18,6 +18,9 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 PIPELINE_FOLDER = "pipeline"
 AVERAGE_SUFFIX = "_ema"
 
+LIBRARIES = ("diffusers", "transformers")
+"""Whose parts of a pipeline are saved with it; others, such as guards of what is drawn, have packages of their own."""
+
 
 class FullRank(Trained):
     """Checkpoints hold the denoiser's folder of the diffusers layout; the final weights are a whole pipeline."""
@@ -59,7 +62,9 @@ class FullRank(Trained):
         pipeline, denoiser = self._family.pipeline, self._family.denoiser
         path = folder / PIPELINE_FOLDER
         for name, part in pipeline.components.items():
-            if part is not None and part is not denoiser and hasattr(part, "save_pretrained"):
+            if type(part).__module__.partition(".")[0] not in LIBRARIES:
+                pipeline.register_to_config(**{name: (None, None)})
+            elif part is not denoiser:
                 part.save_pretrained(path / name)
         pipeline.save_config(path)
         return self.save(path, about)

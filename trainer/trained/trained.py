@@ -46,17 +46,22 @@ class Trained(ABC):
 
     @contextmanager
     def as_inference_sees_it(self) -> Iterator[None]:
-        """As diffusers has it with the saved weights loaded: in its dtype, without dropout."""
+        """As diffusers has it with the saved weights loaded: in its dtype, without dropout, and frozen, because torch's
+        RMS norm rounds otherwise where weights may want gradients."""
         kept = [tensor.data for tensor in self._held]
         self.modules.eval()
         for tensor, dtype in zip(self._held, self._dtypes, strict=True):
             tensor.data = tensor.data.to(dtype)
+        for parameter in self.parameters:
+            parameter.requires_grad = False
         try:
             with torch.no_grad():
                 yield
         finally:
             for tensor, data in zip(self._held, kept, strict=True):
                 tensor.data = data
+            for parameter in self.parameters:
+                parameter.requires_grad = True
             self.modules.train()
 
 

@@ -109,7 +109,7 @@ class CacheOptions(Part):
         advanced=True,
         later=True,
         kind="path",
-        help="Where downloads and encodings are kept. Here they lie in the run's own folder.",
+        help="Where downloads and encodings are kept. Here they lie in the workspace, for all runs.",
     )
     cache_dir_text: str = option(
         "cache",

@@ -170,7 +170,11 @@ class DataOptions(Part):
         help="How many batches wait in memory.",
     )
     max_workers: int = option(
-        32, label="Readers", advanced=True, later=True, ge=1, help="Threads that read files at the same time."
+        32,
+        label="Readers",
+        advanced=True,
+        ge=1,
+        help="Threads that read pictures while others are encoded; no more than the machine has cores.",
     )
     aspect_bucket_worker_count: int = option(
         12, label="Measurers", advanced=True, later=True, ge=1, help="Processes that measure pictures while scanning."

@@ -38,6 +38,12 @@ class SourceOptions(Part):
         empty_is_default=True,
         help="The folder with the pictures; folders in it count too.",
     )
+    excluded_images: list[str] | None = option(
+        None,
+        label="Excluded pictures",
+        advanced=True,
+        help="Names of pictures that are not trained on, as paths below the folder.",
+    )
     disabled: bool = option(
         False,
         label="Left out",

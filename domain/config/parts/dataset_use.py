@@ -118,7 +118,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
-        help="Where downloads or encodings are kept; here each run keeps its own.",
+        help="Where downloads or encodings are kept; here all runs share one cache.",
     )
     cache_dir_vae: str | None = option(
         None,
@@ -126,7 +126,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
-        help="Where encoded pictures are kept; here each run keeps its own.",
+        help="Where encoded pictures are kept; here all runs share one cache.",
     )
     cache_dir_conditioning_image_embeds: str | None = option(
         None,
@@ -134,7 +134,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
-        help="Where encoded conditioning pictures are kept; here each run keeps its own.",
+        help="Where encoded conditioning pictures are kept; here all runs share one cache.",
     )
     text_embeds: str | None = option(
         None, label="Text embeds", advanced=True, later=True, help="The dataset that says where they are kept."

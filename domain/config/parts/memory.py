@@ -79,8 +79,8 @@ class MemoryOptions(Part):
         "diffusers",
         label="Attention",
         advanced=True,
-        later=True,
-        help="Which implementation computes attention. diffusers takes torch's own, which is fast on most machines.",
+        usable=["diffusers", "native", "native-flash", "native-efficient", "native-math", "cudnn"],
+        help="Which implementation computes attention. diffusers takes the fastest of torch's own but cuDNN's, which fails for some families.",
     )
     sageattention_usage: Literal["training", "inference", "training+inference"] = option(
         "inference",

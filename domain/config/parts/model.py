@@ -105,7 +105,6 @@ class ModelOptions(Part):
         False,
         label="No TF32",
         advanced=True,
-        later=True,
         help="Multiply fp32 matrices at full width instead of in the faster TF32 format of newer NVIDIA GPUs.",
     )
     pretrained_transformer_model_name_or_path: str | None = option(

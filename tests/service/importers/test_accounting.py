@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.config.forms import normalise_keys
+from domain.config.secrets import find_secrets
 from service.importers import (
     ai_toolkit_rules,
     diffusers_rules,
@@ -187,6 +189,15 @@ def assert_mapped_truly(imported: Imported) -> None:
     assert {target: imported.config.get(target) for target in said} == said
 
 
+@settings(max_examples=60, deadline=None)
+@given(tree=st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8), VALUES))
+def test_made_up_keys_of_simpletuner_are_kept_and_equal_after_a_round_trip(tree: dict[str, Any]) -> None:
+    imported = import_tree({**tree, "model_family": "sd1x"}, format="simpletuner")
+    assert_accounted(imported, keys_of({**tree, "model_family": "sd1x"}))
+    assert import_tree(dict(imported.config), format="simpletuner").config == imported.config
+    assert set(imported.config) == set(normalise_keys(imported.config))
+
+
 @pytest.mark.parametrize("format", ["kohya", "kohya_gui", "onetrainer", "simpletuner"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
@@ -302,7 +313,7 @@ def test_made_up_command_is_read_and_accounted_for(script: str, flags: dict[str,
     words = " \\\n  ".join(f'--{key}="{value}"' for key, value in flags.items())
     imported = import_texts(("run.sh", f"accelerate launch --num_processes=2 {script} \\\n  {words}\n"))[0]
     assert_accounted(imported, ["script", "accelerate.num_processes", *(f"arguments.{key}" for key in flags)])
-    assert set(imported.config) <= OPTION_NAMES
+    assert set(imported.config) <= OPTION_NAMES | flags.keys()
 
 
 # ---- what they map to
@@ -321,7 +332,8 @@ def all_fixtures() -> list[Imported]:
 def test_fixtures_give_options_and_dataset_keys_that_exist() -> None:
     for imported in all_fixtures():
         assert_mapped_truly(imported)
-        assert set(imported.config) - OPTION_NAMES == set(), imported.source
+        unknown = {"some_misspelt_option", "unknown_flag"} & set(imported.config)
+        assert set(imported.config) - OPTION_NAMES == unknown, imported.source
         assert {key for entry in imported.datasets for key in entry} - DATASET_KEYS == set(), imported.source
 
 
@@ -349,3 +361,27 @@ def test_secret_is_unmapped_with_a_mask() -> None:
     )
     assert [(each.key, each.value) for each in imported.unmapped] == [("hub_token", MASK), ("webhook_config", MASK)]
     assert "webhook_config" not in imported.config
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"my_password": "abc"},
+        {"my_tracker": {"url": "https://x.example", "api_key": "abc"}},
+        {"my_trackers": [{"token": "abc"}, {"url": "glpat-" + "a" * 24}]},
+        {"password": {"0": "abc"}},
+        {"password": [["abc"], {"1": "abc"}]},
+        {"my_key": "0123456789abcdef0123456789abcdef01234567"},
+        {"note": "use " + "st_" + "a" * 32},
+        {"note": '{"client_secret": "abc"}'},
+    ],
+)
+def test_secret_under_a_key_that_nobody_knows_is_not_kept(unknown: dict[str, Any]) -> None:
+    pictures = {"id": "a", "type": "local", "instance_data_dir": "/a", **unknown}
+    embeds = {"id": "e", "type": "local", "dataset_type": "text_embeds", **unknown}
+    config = json.dumps({"model_family": "sd1x", **unknown})
+    imported = import_texts(("config.json", config), ("multidatabackend.json", json.dumps([pictures, embeds])))[0]
+    assert [find_secrets(each) for each in (imported.config, *imported.entries)] == [[], [], []]
+    said = repr(imported)
+    assert [each for each in ("'abc'", "glpat-a", "0123456789abcdef", "st_aaa", "client_secret") if each in said] == []
+    assert {each.value for each in imported.unmapped} == {MASK}

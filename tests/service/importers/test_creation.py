@@ -1,7 +1,9 @@
 """Environments and datasets made of imported files, on both databases."""
 
+import json
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,9 +16,11 @@ from domain.errors import InvalidInput, KeyReused, NotAllowed, NotFound
 from service.database import Database
 from service.importers.creation import Importer, ImportStatus, Outcome
 from service.importers.findings import Imported
+from service.mirror.mirror import EnvironmentMirror
 from service.read_models.dataset import find_dataset_named, find_datasets
 from service.read_models.environment import find_environment, find_environment_named, list_environments
 from service.settings import read_settings
+from tests.service.importers.reading import import_folder
 
 USER = UUID(int=7)
 EVERYTHING = frozenset({"config.create", "config.view", "config.edit.own", "paths.any", "scripts.edit"})
@@ -77,6 +81,52 @@ def test_import_makes_an_environment_with_its_datasets(importer: Importer) -> No
     assert (outcome.status, outcome.problems) == (ImportStatus.CREATED, ())
     name, config, datasets = environment_of(importer, outcome)
     assert (name, config, datasets) == ("cats", {"model_family": "sd1x", "lora_rank": 8}, ["pictures"])
+
+
+LISTED = [
+    {"id": "text", "type": "local", "dataset_type": "text_embeds", "default": True, "cache_dir": "cache/text"},
+    {"id": "pictures", "type": "local", "instance_data_dir": "/data/cats", "text_embeds": "text", "colour": "blue"},
+]
+
+
+def test_what_nothing_is_done_with_is_in_the_files_and_imported_again(importer: Importer, tmp_path: Path) -> None:
+    written = tmp_path / "written" / "cats"
+    written.mkdir(parents=True)
+    (written / "multidatabackend.json").write_text(json.dumps(LISTED))
+    (written / "config.json").write_text(json.dumps({"--model_family": "sd1x", "--their_newest": [1]}))
+    importer.application.create_dataset(importer.actor, name="pictures", config={"instance_data_dir": "/other"})
+    imported = import_folder(written)[0]
+    made = importer.make(imported, dry_run=False)
+    assert environment_of(importer, made)[1:] == ({"model_family": "sd1x", "their_newest": [1]}, ["pictures-2"])
+    configs = tmp_path / "configs"
+    mirror = EnvironmentMirror(application=importer.application, database=importer.database, configs=configs)
+    for _ in range(4):
+        mirror.look()
+    text, pictures = LISTED
+    assert json.loads((configs / "cats" / "multidatabackend.json").read_text()) == [
+        {**pictures, "id": "pictures-2"},
+        text,
+    ]
+    again = import_folder(configs / "cats")[0]
+    assert again.config == imported.config
+    assert again.kept == {"text": text, "pictures-2": {"id": "pictures-2", "colour": "blue"}}
+    assert importer.make(again, dry_run=False).status == ImportStatus.KNOWN
+
+
+def test_folder_that_lacks_what_was_kept_is_not_taken_for_its_own(importer: Importer, tmp_path: Path) -> None:
+    folder = tmp_path / "configs" / "cats"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_family": "sd1x"}))
+    text = LISTED[0]
+    importer.make(replace(described(datasets=()), config={"model_family": "sd1x"}, kept={"text": text}), dry_run=False)
+    mirror = EnvironmentMirror(application=importer.application, database=importer.database, configs=folder.parent)
+    for _ in range(4):
+        mirror.look()
+    assert [each.name for each in folder.iterdir()] == ["config.json"]
+    folder.rename(tmp_path / "configs" / "old-cats")
+    for _ in range(4):
+        mirror.look()
+    assert json.loads((folder / "multidatabackend.json").read_text()) == [text]
 
 
 def test_dry_run_makes_nothing(importer: Importer) -> None:

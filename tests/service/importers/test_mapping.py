@@ -208,7 +208,38 @@ def test_simpletuner_files_are_kept_as_they_are_written() -> None:
     assert imported.config["vae_cache_ondemand"] is False
     assert imported.config["lycoris_config"]["apply_preset"]["target_module"] == ["Attention", "FeedForward"]
     assert [each["id"] for each in imported.datasets] == ["pictures", "depth", "far"]
-    assert reasons(imported)["--some_misspelt_option"] == "no such option is known"
+    assert imported.config["some_misspelt_option"] == 3
+    assert "some_misspelt_option: no such option is known, so it is not used here; kept, and exported again" in (
+        imported.problems
+    )
+
+
+def test_entries_of_simpletuner_that_nothing_is_trained_on_are_kept() -> None:
+    imported = fixture("simpletuner/flux-lokr/config.json")
+    text = {"id": "text", "dataset_type": "text_embeds", "type": "local", "default": True}
+    assert imported.kept == {
+        "far": {"id": "far", "colour": "blue"},
+        "text": {**text, "cache_dir": "cache/text", "write_batch_size": 128},
+    }
+    assert [each["id"] for each in imported.entries] == ["pictures", "depth", "far", "text"]
+    assert imported.entries[2]["colour"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("ids", "kept"), [(["a", "a"], ["a"]), (["", 3], []), (["a", "A"], ["a", "A"])], ids=["same", "none", "case"]
+)
+def test_entries_for_encodings_are_kept_under_ids_that_files_can_have(ids: list[Any], kept: list[str]) -> None:
+    embeds = [{"id": each, "type": "local", "dataset_type": "text_embeds"} for each in ids]
+    pictures = {"id": "a", "type": "local", "instance_data_dir": "/a"}
+    config = json.dumps({"model_family": "sd1x", "data_backend_config": "multidatabackend.json"})
+    imported = import_texts(("config.json", config), ("multidatabackend.json", json.dumps([pictures, *embeds])))[0]
+    assert list(imported.kept) == kept
+    assert imported.datasets[0]["id"] == ("a-2" if kept else "a")
+
+
+@pytest.mark.parametrize("key", ["learning-rate", "--learning-rate", "----learning_rate"])
+def test_other_spellings_of_an_option_are_the_option(key: str) -> None:
+    assert import_tree({"model_family": "sd1x", key: 1e-5}).config == {"model_family": "sd1x", "learning_rate": 1e-5}
 
 
 def test_defaults_of_the_other_tool_are_written_down_where_the_file_is_silent() -> None:

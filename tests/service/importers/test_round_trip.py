@@ -24,7 +24,7 @@ def written(imported: Imported, parent: Path) -> Path:
     held = {key: options.pop(key) for key in INLINE if isinstance(options.get(key), Mapping)}
     content = EnvironmentFolder(
         config=options,
-        datasets=[dict(each) for each in imported.datasets],
+        datasets=imported.entries,
         lycoris=held.get("lycoris_config"),
         prompts=held.get("user_prompt_library"),
     )
@@ -45,6 +45,7 @@ def test_import_of_an_export_is_equal(imported: Imported) -> None:
     assert [each.format for each in results] == ["simpletuner" if imported.config else "simpletuner_datasets"]
     assert dict(again.config) == dict(imported.config)
     assert list(again.datasets) == list(imported.datasets)
+    assert again.kept == imported.kept
     assert again.unmapped == ()
     if imported.config:
         assert again.name == imported.name

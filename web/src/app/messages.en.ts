@@ -16,6 +16,7 @@ const states: Record<RunState, string> = {
 
 const phases: Record<string, string> = {
   load_model: 'Load the model',
+  read_images: 'Look at images',
   encode_captions: 'Encode captions',
   encode_images: 'Encode images',
   validate: 'Make validation images',

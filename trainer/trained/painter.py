@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 
+import torch
 from PIL import Image
 
 from domain.config.training import TrainingConfig
@@ -11,7 +12,7 @@ from trainer.trained.average import Average
 from trainer.trained.trained import Trained
 
 
-class Preview:
+class Painter:
     def __init__(self, family: ModelFamily, trained: Trained, average: Average | None, config: TrainingConfig) -> None:
         self._family = family
         self._trained = trained
@@ -22,7 +23,11 @@ class Preview:
         """What diffusers makes of the saved weights."""
         images = []
         for average in self._shown:
-            with average.in_place() if average else nullcontext(), self._trained.as_inference_sees_it():
+            with (
+                average.in_place() if average else nullcontext(),
+                self._trained.as_inference_sees_it(),
+                torch.compiler.set_stance("force_eager"),  # as diffusers draws
+            ):
                 images.append(self._family.draw(drawing))
         return _side_by_side(images)
 

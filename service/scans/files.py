@@ -1,0 +1,170 @@
+"""The files of a dataset's pictures, out to those who may see them: as they are, small, and as training sees them.
+
+What lies on this machine is served from where it lies, if it is inside the dataset's folder or a folder that is open to
+everybody, after links are followed. Everything else is brought by trainer.preview.
+"""
+
+import asyncio
+import os
+import re
+import stat
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from domain.config.buckets import Placement
+from domain.config.secrets import is_secret_key
+from domain.config.variables import resolve_variables
+from service.parts import Parts
+from service.read_models.dataset import DatasetRow
+from service.scans.index import PictureRow, open_index
+from service.scans.orders import scan_folder
+from service.secrets.handover import secrets_of_run
+
+DATASET_MEDIA = "/media/datasets"
+THUMBNAIL_EDGE = 320
+MAX_CACHE_BYTES = 2 << 30
+PRUNE_EVERY = 500
+
+CONTENT_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+    "DIB": "image/bmp",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """content: as in its address, which never shows anything else; None for a file that has changed since the scan."""
+
+    path: Path
+    content_type: str
+    content: str | None
+
+
+def picture_url(dataset_id: UUID, row: PictureRow, kind: str) -> str:
+    """kind: original or thumbnail."""
+    return f"{DATASET_MEDIA}/{dataset_id}/{row.key}/{kind}?v={row.content}"
+
+
+async def find_file(parts: Parts, dataset: DatasetRow, key: str, kind: str) -> Served | None:
+    """None for what the index does not list, or what may not be shown. Raises CannotMake, Overloaded."""
+    row = await asyncio.to_thread(_find, parts, dataset.id, key)
+    if row is None or row.fault == "outside":
+        return None
+    config = resolve_variables(dataset.config, parts.settings.config_variables)
+    local = await asyncio.to_thread(local_file, parts, config, row.name)
+    if local is None and is_local(config):
+        return None
+    version = local[1] if local else row.version
+    content = row.content if version == row.version else None
+    if kind == "original":
+        content_type = CONTENT_TYPES.get(row.format or "", "application/octet-stream")
+        if local is not None:
+            return Served(local[0], content_type, content)
+        return Served(await make(parts, dataset, row, version, "copy"), content_type, content)
+    return Served(await make(parts, dataset, row, version, "thumbnail"), "image/webp", content)
+
+
+async def make(parts: Parts, dataset: DatasetRow, row: PictureRow, version: str, kind: str) -> Path:
+    """A thumbnail or a copy, made once. Raises CannotMake, Overloaded."""
+    out = made_file(parts, dataset.id, told=(row.key, version, kind))
+    if not out.is_file():
+        request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
+        await parts.pictures.make(request | {"do": kind, "edge": THUMBNAIL_EDGE})
+        await asyncio.to_thread(prune, parts.settings.thumbnails, out)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    url: str
+    captions: tuple[str, ...]
+
+
+async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, placement: Placement) -> Preview | None:
+    """None for what may not be shown. Raises CannotMake, Overloaded."""
+    config = resolve_variables(dataset.config, parts.settings.config_variables)
+    local = await asyncio.to_thread(local_file, parts, config, row.name)
+    if row.fault == "outside" or (local is None and is_local(config)):
+        return None
+    version = local[1] if local else row.version
+    out = made_file(parts, dataset.id, told=(row.key, version, placement))
+    request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
+    answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
+    return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", tuple(answer["captions"]))
+
+
+def made_file(parts: Parts, dataset_id: UUID, *, told: object) -> Path:
+    """Where something is kept that follows from what is told of it."""
+    name = blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return parts.settings.thumbnails / str(dataset_id) / name[:2] / name
+
+
+def find_made_file(parts: Parts, dataset_id: UUID, name: str) -> Path | None:
+    if not re.fullmatch(r"[0-9a-f]{32}", name):
+        return None
+    path = parts.settings.thumbnails / str(dataset_id) / name[:2] / name
+    return path if path.is_file() else None
+
+
+def request_for(parts: Parts, dataset: DatasetRow, name: str, version: str, out: Path) -> dict[str, Any]:
+    out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = resolve_variables(dataset.config, parts.settings.config_variables)
+    needs_secrets = any(is_secret_key(key) and value for key, value in config.items())
+    return {
+        "dataset": config,
+        "secrets": secrets_of_run(parts.database, parts.vault, dataset.owner) if needs_secrets else {},
+        "name": name,
+        "version": version,
+        "out": str(out),
+    }
+
+
+def is_local(config: dict[str, Any]) -> bool:
+    return str(config.get("type", "local")) == "local"
+
+
+def local_file(parts: Parts, config: dict[str, Any], name: str) -> tuple[Path, str] | None:
+    """With its version, as trainer.data.sources.local tells it. None for what is not there, no file, or outside of what is
+    open here."""
+    folder = config.get("instance_data_dir")
+    if not is_local(config) or not folder:
+        return None
+    try:
+        path = Path(os.path.realpath(Path(folder) / name))
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    roots = [os.path.realpath(each) for each in (folder, *parts.settings.allowed_paths)]
+    if not stat.S_ISREG(status.st_mode) or not any(path.is_relative_to(root) for root in roots):
+        return None
+    return path, f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def prune(folder: Path, newest: Path) -> None:
+    """Now and then, when the cache has grown too large, remove half of it, the oldest first."""
+    if int(newest.name[:4], 16) % PRUNE_EVERY:
+        return
+    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*/*/*"))
+    excess = sum(size for _, size, _ in files) - MAX_CACHE_BYTES
+    if excess <= 0:
+        return
+    excess += MAX_CACHE_BYTES // 2
+    for _, size, path in files:
+        if excess <= 0:
+            return
+        path.unlink(missing_ok=True)
+        excess -= size
+
+
+def _find(parts: Parts, dataset_id: UUID, key: str) -> PictureRow | None:
+    with open_index(scan_folder(parts.settings.scans, dataset_id)) as index:
+        return index.find(key) if index else None

@@ -1,0 +1,162 @@
+"""What a scan has found, in numbers, with the first names of what is remarkable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from domain.config.buckets import LeftOut, Size
+from service.scans.index import PictureIndex, decode_name, shown
+from service.scans.placing import Placer
+
+NUM_NAMED = 5
+NUM_GROUPS = 20
+EXTREME_RATIO = 16
+
+
+class Problem(StrEnum):
+    """What is remarkable about a picture. Those up to CRASHED are faults: it cannot be trained on."""
+
+    NOT_A_PICTURE = "not_a_picture"
+    TRUNCATED = "truncated"
+    BROKEN = "broken"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    OUTSIDE = "outside"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    LEFT_OUT_TOO_SMALL = "too_small"
+    LEFT_OUT_ASPECT = "aspect"
+    EXCLUDED = "excluded"
+    NO_CAPTION = "no_caption"
+    DUPLICATE = "duplicate"
+    ANIMATED = "animated"
+    EXTREME_RATIO = "extreme_ratio"
+
+
+FAULTS = tuple(Problem)[: tuple(Problem).index(Problem.CRASHED) + 1]
+OUTCOMES = (Problem.LEFT_OUT_TOO_SMALL, Problem.LEFT_OUT_ASPECT, Problem.EXCLUDED)
+
+CONDITIONS: dict[Problem, str] = {
+    **{fault: f"fault = '{fault}'" for fault in FAULTS},
+    **{outcome: f"fault IS NULL AND outcome(name, width, height) = '{outcome}'" for outcome in OUTCOMES},
+    Problem.EXCLUDED: "outcome(name, width, height) = 'excluded'",
+    Problem.NO_CAPTION: "captions = '[]'",
+    Problem.DUPLICATE: "digest IN (SELECT digest FROM pictures WHERE digest IS NOT NULL GROUP BY digest HAVING COUNT(*) > 1)",
+    Problem.ANIMATED: "num_frames > 1",
+    Problem.EXTREME_RATIO: f"MAX(width, height) >= {EXTREME_RATIO} * MIN(width, height)",
+}
+"""They need outcome(), of service.scans.placing.define_outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    problem: Problem
+    num_images: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    num_images: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanReport:
+    """formats: with how many pictures have each. sizes: the commonest, and how often. num_duplicates: pictures that are
+    another one's copy. num_without_known_captions: captions that nobody could read."""
+
+    num_images: int
+    total_bytes: int
+    formats: tuple[tuple[str, int], ...]
+    modes: tuple[tuple[str, int], ...]
+    sizes: tuple[tuple[Size, int], ...]
+    smallest: Size | None
+    largest: Size | None
+    num_rotated: int
+    num_with_alpha: int
+    num_duplicates: int
+    duplicates: tuple[DuplicateGroup, ...]
+    remarks: tuple[Remark, ...] = field(default=())
+
+
+def read_report(index: PictureIndex) -> ScanReport:
+    [(total_bytes, num_rotated, num_with_alpha)] = index.rows(
+        "SELECT SUM(num_bytes), SUM(orientation NOT IN (0, 1)), SUM(has_alpha) FROM pictures"
+    )
+    groups = index.rows(
+        "SELECT digest, COUNT(*) AS number FROM pictures WHERE digest IS NOT NULL GROUP BY digest HAVING number > 1 "
+        "ORDER BY number DESC, MIN(name)"
+    )
+    sizes = "SELECT width, height, COUNT(*) AS number FROM pictures WHERE width IS NOT NULL GROUP BY width, height"
+    return ScanReport(
+        num_images=index.count(),
+        total_bytes=total_bytes or 0,
+        formats=_counts(index, "format"),
+        modes=_counts(index, "mode"),
+        sizes=tuple(
+            (Size(width, height), number)
+            for width, height, number in index.rows(f"{sizes} ORDER BY number DESC, width, height LIMIT {NUM_GROUPS}")
+        ),
+        smallest=_extreme(index, "ASC"),
+        largest=_extreme(index, "DESC"),
+        num_rotated=num_rotated or 0,
+        num_with_alpha=num_with_alpha or 0,
+        num_duplicates=sum(number - 1 for _, number in groups),
+        duplicates=tuple(
+            DuplicateGroup(number, _names(index, "digest = ?", (digest,))) for digest, number in groups[:NUM_GROUPS]
+        ),
+        remarks=tuple(_remarks(index)),
+    )
+
+
+def read_buckets(index: PictureIndex, placer: Placer, excluded: frozenset[str]) -> list[tuple[Size, int]]:
+    """How many pictures training would show in each size, the largest number first."""
+    counts: dict[Size, int] = {}
+    if excluded or placer.dataset.crop_aspect == "random":
+        rows = [
+            (*row, 1)
+            for row in index.rows("SELECT name, width, height FROM pictures WHERE fault IS NULL AND width > 0")
+        ]
+    else:
+        rows = index.rows(
+            "SELECT MIN(name), width, height, COUNT(*) FROM pictures WHERE fault IS NULL AND width > 0 "
+            "GROUP BY width, height"
+        )
+    for encoded, width, height, number in rows:
+        name = decode_name(encoded)
+        found = None if name in excluded else placer.outcome(name, Size(width, height))
+        if found is not None and not isinstance(found, LeftOut):
+            counts[found] = counts.get(found, 0) + number
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _remarks(index: PictureIndex) -> list[Remark]:
+    found = []
+    for problem, condition in CONDITIONS.items():
+        number = index.count(condition)
+        if number:
+            found.append(Remark(problem, number, _names(index, condition)))
+    return found
+
+
+def _names(index: PictureIndex, condition: str, values: Sequence[Any] = ()) -> tuple[str, ...]:
+    rows = index.rows(f"SELECT name FROM pictures WHERE {condition} ORDER BY name LIMIT {NUM_NAMED}", values)
+    return tuple(shown(decode_name(name)) for (name,) in rows)
+
+
+def _counts(index: PictureIndex, column: str) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        index.rows(
+            f"SELECT {column}, COUNT(*) AS number FROM pictures WHERE {column} IS NOT NULL GROUP BY {column} "
+            f"ORDER BY number DESC, {column}"
+        )
+    )
+
+
+def _extreme(index: PictureIndex, order: str) -> Size | None:
+    rows = index.rows(
+        f"SELECT width, height FROM pictures WHERE width IS NOT NULL ORDER BY width * height {order}, name LIMIT 1"
+    )
+    return Size(*rows[0]) if rows else None

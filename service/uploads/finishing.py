@@ -1,0 +1,120 @@
+"""What becomes of an upload that is complete: checked by its content, then put in its place or unpacked, and reported."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from domain.errors import Refusal
+from service.browsing.reach import TO_BE_READ, Folder, opened
+from service.database import Database
+from service.settings import Settings
+from service.uploads.kinds import Unfit, check_content
+from service.uploads.part_files import PartFiles
+from service.uploads.placing import Staged, place_together
+from service.uploads.records import Report, UploadRow, UploadState, set_state
+from service.uploads.unpacking import Interrupted, Unpacking, remove_staging
+
+log = logging.getLogger(__name__)
+
+
+class Finishing:
+    """Each step may be done again after a kill, and comes to the same result."""
+
+    def __init__(self, settings: Settings, database: Database, parts: PartFiles) -> None:
+        self._settings = settings
+        self._database = database
+        self._parts = parts
+        self._progress: dict[UUID, float] = {}
+        self._stopping = threading.Event()
+
+    def finish(self, row: UploadRow) -> None:
+        """An archive waits for its turn."""
+        if row.extract:
+            self._set(row, UploadState.UNPACKING)
+        else:
+            self._guard(row, self._place)
+
+    def unpack(self, row: UploadRow) -> None:
+        log.info("upload=%s unpacking %r of %d bytes", row.id, row.filename, row.size_bytes)
+        self._guard(row, self._unpack)
+        self._progress.pop(row.id, None)
+
+    def progress(self, upload_id: UUID) -> float:
+        return self._progress.get(upload_id, 0.0)
+
+    def stop(self) -> None:
+        """What is being unpacked is gone on with at the next start."""
+        self._stopping.set()
+
+    def clear_away(self, row: UploadRow) -> None:
+        """The part is the mark that there is something to clear away, so it goes last."""
+        if row.extract:
+            remove_staging(_folder(row), row.id)
+        self._parts.remove(row.id)
+
+    def _guard(self, row: UploadRow, work: Callable[[UploadRow], Report]) -> None:
+        """Whatever is wrong with one upload is said of it, and must not reach the others."""
+        try:
+            report = work(row)
+        except Interrupted:
+            return
+        except Unfit as unfit:
+            self._refuse(row, f"{row.filename!r:.200} {unfit.reason}")
+        except Refusal as refusal:
+            self._refuse(row, str(refusal))
+        except OSError as error:
+            log.warning("upload=%s cannot be put into %s: %s", row.id, row.folder, error)
+            self._refuse(
+                row, f"it cannot be put into {str(row.folder)!r:.200}: {error.strerror}; mend that, and send it again"
+            )
+        except Exception:
+            number = uuid4().hex[:8]
+            log.exception("error=%s upload=%s", number, row.id)
+            self._refuse(row, f"something went wrong here (error {number} in the log of the server)")
+        else:
+            self._set(row, UploadState.DONE, report=report)
+            self.clear_away(row)
+
+    def _refuse(self, row: UploadRow, problem: str) -> None:
+        self._set(row, UploadState.REFUSED, problem=problem)
+        self.clear_away(row)
+
+    def _set(
+        self, row: UploadRow, state: UploadState, *, problem: str | None = None, report: Report | None = None
+    ) -> None:
+        with self._database.writing() as session:
+            set_state(session, row.id, state, now=datetime.now(UTC), problem=problem, report=report)
+
+    def _place(self, row: UploadRow) -> Report:
+        if not row.size_bytes:
+            self._parts.close(self._parts.open(row.id))
+        with self._parts.path(row.id).open("rb") as file:
+            check_content(file, row.filename)
+        parts = os.open(self._parts.folder, TO_BE_READ)
+        try:
+            with opened(_folder(row)) as place:
+                staged = Staged(parts, self._parts.path(row.id).name, place, row.filename)
+                [placed] = place_together([staged])
+                os.fsync(place)
+        finally:
+            os.close(parts)
+        report = Report()
+        report.add(row.filename, placed.name, is_duplicate=placed.is_duplicate)
+        return report
+
+    def _unpack(self, row: UploadRow) -> Report:
+        def tell(progress: float) -> None:
+            self._progress[row.id] = progress
+            if self._stopping.is_set():
+                raise Interrupted
+
+        with self._parts.path(row.id).open("rb") as archive, opened(_folder(row)) as place:
+            unpacking = Unpacking(row.id, place, max_bytes=self._settings.max_upload_bytes, tell=tell)
+            return unpacking.run(archive)
+
+
+def _folder(row: UploadRow) -> Folder:
+    return Folder(row.folder, row.root, can_write=True)

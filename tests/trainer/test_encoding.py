@@ -1,0 +1,212 @@
+"""What is encoded depends on the picture alone, is shared, survives kills and damage, and is never stale."""
+
+import os
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.training import TrainingConfig
+from tests.trainer.runs import MakeRun, RunDirectory, write_run
+from tests.trainer.small_families import SMALL, save_small
+from trainer.data.digests import UNREADABLE, Digests
+from trainer.data.encoding import Encoder
+from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.shards import Shard
+from trainer.data.sources.local import LocalFolder
+from trainer.data.sources.source import Picture
+from trainer.data.turns import SharedTurns
+from trainer.families.family import BaseModel, digest_of
+from trainer.families.registry import FAMILIES
+from trainer.wire import Logged, PhaseChanged, Planned
+
+TrainHere = Callable[[RunDirectory], int]
+CPU = torch.device("cpu")
+
+
+def noisy_picture(number: int, *, size: tuple[int, int] = (64, 64)) -> Image.Image:
+    return Image.frombytes("RGB", size, random.Random(number).randbytes(size[0] * size[1] * 3))
+
+
+# ---- an encoding depends on its key alone -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sdxl", "qwen_image", "sana"])
+def test_latents_do_not_depend_on_what_is_encoded_with_them(name: str, tmp_path: Path) -> None:
+    options = {"tokenizer_max_length": 24} | SMALL[name].options
+    config = TrainingConfig(model_family=name, **options)
+    source = str(save_small(name, tmp_path))
+    family = FAMILIES[name].load(BaseModel(source=source, config=config, device=CPU, dtype=torch.float32))
+    encoder = Encoder(family, batch_size=3, device=CPU)
+    pictures = [noisy_picture(number) for number in range(7)]
+    together = [each["latents"] for start in (0, 3, 6) for each in encoder.encode_pictures(pictures[start : start + 3])]
+    for number, order in enumerate([[0], [1, 0], [4, 2, 6]]):
+        again = encoder.encode_pictures([pictures[place] for place in order])
+        assert all(torch.equal(each["latents"], together[place]) for each, place in zip(again, order, strict=True)), (
+            number
+        )
+
+
+def test_batch_of_another_size_is_another_key() -> None:
+    placement = place(Geometry(resolution=64, resolution_type="pixel", alignment=64), Size(64, 64))
+    assert isinstance(placement, Placement)
+
+    class Family:
+        text_identity = latents_identity = "same"
+        encode_captions = encode_pictures = None
+
+    keys = {Encoder(Family(), batch_size=size, device=CPU).latents_key("a", placement) for size in (1, 2)}  # type: ignore[arg-type]
+    assert len(keys) == 2
+
+
+def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:
+    from diffusers import AutoencoderKL  # noqa: PLC0415 - slow import
+
+    torch.manual_seed(1)
+    vae = AutoencoderKL(block_out_channels=(32,), latent_channels=4)
+    first = digest_of(vae)
+    vae.register_to_config(_name_or_path="elsewhere")
+    assert digest_of(vae) == first
+    vae.register_to_config(scaling_factor=0.5)
+    second = digest_of(vae)
+    torch.nn.init.zeros_(next(vae.parameters()))
+    assert len({first, second, digest_of(vae)}) == 3
+
+
+# ---- digests of contents ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    noisy_picture(1).save(folder / "a.png")
+    return folder
+
+
+def picture_in(folder: Path) -> Picture:
+    return next(LocalFolder(folder, dataset="a").pictures())
+
+
+def test_digest_is_remembered_for_a_version_that_was_seen_long_before(folder: Path, tmp_path: Path) -> None:
+    digests = Digests(tmp_path, seen_at=time.time() - 10)
+    digest = digests.of(picture_in(folder))
+    digests.save()
+    assert Digests(tmp_path, seen_at=time.time()).known(picture_in(folder)) == digest
+    noisy_picture(2, size=(70, 70)).save(folder / "a.png")
+    assert Digests(tmp_path, seen_at=time.time()).known(picture_in(folder)) is None
+
+
+def test_digest_of_a_version_that_was_just_seen_is_not_remembered(folder: Path, tmp_path: Path) -> None:
+    """The file could be changed within the same instant: same time, same size, another content."""
+    digests = Digests(tmp_path, seen_at=time.time())
+    first = digests.of(picture_in(folder))
+    digests.save()
+    status = (folder / "a.png").stat()
+    content = bytearray((folder / "a.png").read_bytes())
+    content[-20] ^= 1
+    (folder / "a.png").write_bytes(content)
+    os.utime(folder / "a.png", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert Digests(tmp_path, seen_at=time.time()).of(picture_in(folder)) != first
+
+
+def test_memory_of_digests_that_is_not_whole_is_no_memory(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "digests.json").write_text('{"a": ["b')
+    assert Digests(tmp_path, seen_at=0).known(picture_in(folder)) is None
+
+
+def test_file_that_cannot_be_read_has_no_digest(folder: Path, tmp_path: Path) -> None:
+    picture = picture_in(folder)
+    (folder / "a.png").unlink()
+    assert Digests(tmp_path, seen_at=0).of(picture) == UNREADABLE
+
+
+def test_picture_that_changed_since_it_was_digested_is_not_encoded(folder: Path) -> None:
+    placement = place(Geometry(resolution=64, resolution_type="pixel", alignment=64), Size(64, 64))
+    assert isinstance(placement, Placement)
+    with pytest.raises(UnreadablePicture, match="was changed while"):
+        read_picture(picture_in(folder), placement, digest="another")
+
+
+# ---- shared work ------------------------------------------------------------------------------------------------------
+
+
+def test_every_turn_is_taken_once_by_somebody(tmp_path: Path) -> None:
+    first, second = SharedTurns(tmp_path / "turns", is_new=True), SharedTurns(tmp_path / "turns", is_new=False)
+    assert [turns.take() for turns in (first, second, second, first)] == [0, 1, 2, 3]
+    second.end()
+    assert first.take() > 1 << 60
+
+
+def encoded(run: RunDirectory) -> dict[str, torch.Tensor]:
+    shards = [Shard(path) for path in (run.path / "cache/shards").iterdir()]
+    entries = {key: shard.read(key, is_checked=True) for shard in shards for key in shard.keys}
+    return {key: entry["latents"] for key, entry in entries.items() if "latents" in entry}
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Pictures of three sizes, one of them twice, and one that cannot be read."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(11):
+        noisy_picture(number, size=((64, 64), (128, 64), (64, 128))[number % 3]).save(folder / f"{number:02}.png")
+    (folder / "again.png").write_bytes((folder / "00.png").read_bytes())
+    whole = (folder / "05.png").read_bytes()
+    (folder / "05.png").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def test_processes_share_the_work_and_make_what_one_makes(tmp_path: Path, many: Path, train_here: TrainHere) -> None:
+    options = {"folder": many, "max_train_steps": 1, "train_batch_size": 1}
+    alone = write_run(tmp_path / "alone", **options)
+    assert train_here(alone) == 0
+    together = write_run(tmp_path / "together", num_processes=2, **options)
+    process = together.start(num_processes=2)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    expected, found = encoded(alone), encoded(together)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert len(expected) == 10
+    assert [run.of(Planned)[0].num_images for run in (alone, together)] == [11, 11]
+    ended = [message for message in together.of(PhaseChanged) if message.phase == "encode_images" and message.ended]
+    assert (ended[0].progress, ended[0].total) == (12, 12)
+
+
+def test_runs_share_what_they_encoded(tmp_path: Path, many: Path, train_here: TrainHere) -> None:
+    shared = tmp_path / "shared"
+    runs = [
+        write_run(tmp_path / name, folder=many, cache=shared, train_batch_size=1, vae_batch_size=size)
+        for name, size in (("first", 4), ("second", 4), ("third", 2))
+    ]
+    written = []
+    for run in runs:
+        assert train_here(run) == 0
+        written.append(len(list((shared / "shards").iterdir())))
+    assert runs[0].losses() == runs[1].losses()
+    assert written[0] == written[1] < written[2]
+    assert not (runs[0].path / "cache").exists()
+
+
+def test_damaged_shard_is_encoded_again_in_the_midst_of_a_run(
+    make_run: MakeRun, pictures: Path, train_here: TrainHere
+) -> None:
+    run = make_run(folder=pictures, max_train_steps=3)
+    assert train_here(run) == 0
+    expected = run.losses()
+    for shard in (run.path / "cache/shards").iterdir():
+        content = bytearray(shard.read_bytes())
+        content[-3] ^= 1
+        shard.write_bytes(content)
+    for checkpoint in run.path.glob("checkpoint-*"):
+        subprocess.run(["rm", "-r", str(checkpoint)], check=True)
+    assert train_here(run) == 0
+    assert run.losses() == expected
+    assert any("is damaged" in message.message for message in run.of(Logged))

@@ -1,0 +1,162 @@
+"""From the samples of an order to the loader of its batches: what is not encoded yet is, by all processes together."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object
+
+from trainer.data.building import Builder, why_unreadable
+from trainer.data.cache import EncodingCache
+from trainer.data.captions import NO_CAPTION
+from trainer.data.digests import UNREADABLE, Digests
+from trainer.data.encoding import Encoder
+from trainer.data.encodings import Cut, Encodings
+from trainer.data.epochs import EpochOrder
+from trainer.data.loader import Loader, Shown
+from trainer.data.samples import Sample, nothing_left
+from trainer.data.turns import OwnTurns, SharedTurns, Turns
+from trainer.errors import StopRequested, TrainingError
+from trainer.families.family import ModelFamily
+from trainer.inbox import Inbox
+from trainer.journal import Journal, log
+from trainer.order import Order, buckets_of
+
+TURNS_FILE = ".turns"
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedData:
+    """num_images: pictures that could be read."""
+
+    loader: Loader
+    epochs: EpochOrder
+    num_images: int
+
+
+class Assembly:
+    """What the processes of a run do together before the first step."""
+
+    def __init__(self, order: Order, accelerator: Accelerator, *, journal: Journal, inbox: Inbox) -> None:
+        self._order = order
+        self._accelerator = accelerator
+        self._journal = journal
+        self._inbox = inbox
+        self._phases = itertools.count()
+        self._builder = Builder(
+            next_turns=self._next_turns, journal=journal, inbox=inbox, num_threads=order.config.max_workers
+        )
+
+    def load(self, family: ModelFamily, *, seen_at: float) -> LoadedData:
+        """seen_at: when the versions of the pictures had been looked at. Raises TrainingError and StopRequested."""
+        order, accelerator = self._order, self._accelerator
+        cache = EncodingCache(order.cache, tell=partial(log, self._journal, "warning"))
+        encoder = Encoder(family, batch_size=order.config.vae_batch_size, device=accelerator.device)
+        cuts = self._cuts(Digests(order.cache, seen_at=seen_at))
+        captions = list(
+            dict.fromkeys([NO_CAPTION, *(caption for sample in order.samples for caption in sample.captions)])
+        )
+        self._encode(encoder, cache, captions=captions, cuts=cuts)
+        is_there = [
+            cut.digest != UNREADABLE and cache.has(encoder.latents_key(cut.digest, cut.placement)) for cut in cuts
+        ]
+        samples = list(itertools.compress(order.samples, is_there))
+        self._tell_of_skipped(
+            [(sample, cut) for sample, cut, there in zip(order.samples, cuts, is_there, strict=True) if not there]
+        )
+        cuts = list(itertools.compress(cuts, is_there))
+        cache.keep(
+            [
+                *(encoder.text_key(caption) for caption in captions),
+                *(encoder.latents_key(cut.digest, cut.placement) for cut in cuts),
+            ]
+        )
+        epochs = EpochOrder(buckets_of(samples, order.datasets), order.config)
+        loader = Loader(
+            [Shown(cut=cut, captions=sample.captions) for sample, cut in zip(samples, cuts, strict=True)],
+            epochs,
+            Encodings(encoder, cache),
+            config=order.config,
+            process_index=accelerator.process_index,
+            device=accelerator.device,
+        )
+        return LoadedData(loader=loader, epochs=epochs, num_images=len(samples))
+
+    def _cuts(self, digests: Digests) -> list[Cut]:
+        """Of all samples, with the digests of their pictures."""
+        samples = self._order.samples
+        known = [digests.known(sample.picture) for sample in samples]
+        unknown = self._agreed([place for place, digest in enumerate(known) if digest is None])
+        found: dict[int, str] = {}
+        if unknown:
+            pictures = {place: samples[place].picture for place in unknown}
+            mine = self._builder.digest(pictures, digests, num_done=len(samples) - len(unknown))
+            found.update(gather_object(list(mine.items())))
+            digests.save()
+            self._go_on()
+        known = self._agreed(known)
+        return [
+            Cut(
+                picture=sample.picture,
+                digest=found.get(place) or known[place] or UNREADABLE,
+                placement=sample.placement,
+            )
+            for place, sample in enumerate(samples)
+        ]
+
+    def _encode(self, encoder: Encoder, cache: EncodingCache, *, captions: Sequence[str], cuts: Sequence[Cut]) -> None:
+        unwritten = self._agreed([caption for caption in captions if not cache.has(encoder.text_key(caption))])
+        self._builder.encode_captions(encoder, unwritten, cache, num_done=len(captions) - len(unwritten))
+        keys: dict[str, int] = {}
+        for place, cut in enumerate(cuts):
+            if cut.digest != UNREADABLE:
+                keys.setdefault(encoder.latents_key(cut.digest, cut.placement), place)
+        missing = self._agreed([place for key, place in keys.items() if not cache.has(key)])
+        self._builder.encode_pictures(
+            encoder, [cuts[place] for place in missing], cache, num_done=len(cuts) - len(missing)
+        )
+        self._go_on()
+        cache.look_again()
+        if self._accelerator.is_main_process:
+            cache.save_index()
+
+    def _agreed(self, thing: Thing) -> Thing:
+        """What the main process says, for all: others may have looked a moment later."""
+        agreed: Thing = broadcast_object_list([thing])[0]
+        return agreed
+
+    def _next_turns(self) -> Turns:
+        """The file is new for each phase, and there before any process takes a turn."""
+        number = next(self._phases)
+        if self._accelerator.num_processes == 1:
+            return OwnTurns()
+        path = self._order.run_dir / f"{TURNS_FILE}-{number}"
+        turns = SharedTurns(path, is_new=self._accelerator.is_main_process)
+        self._accelerator.wait_for_everyone()
+        return turns
+
+    def _go_on(self) -> None:
+        """When all are done; unless a stop was asked for."""
+        self._accelerator.wait_for_everyone()
+        if self._agreed(self._inbox.wants_stop()):
+            raise StopRequested
+
+    def _tell_of_skipped(self, skipped: Sequence[tuple[Sample, Cut]]) -> None:
+        """Name what cannot be used. Raises TrainingError when a dataset has no readable picture at all."""
+        ordered = sorted(skipped, key=lambda each: each[0].picture.name)
+        reasons: dict[int, list[str]] = {}
+        for sample, cut in ordered:
+            reasons.setdefault(sample.dataset, []).append(why_unreadable(cut))
+        for each in itertools.chain.from_iterable(reasons.values()):
+            log(self._journal, "warning", f"skipped: {each}")
+        counts = [0] * len(self._order.datasets)
+        for sample in self._order.samples:
+            counts[sample.dataset] += 1
+        for place, dataset in enumerate(self._order.datasets):
+            if counts[place] == len(reasons.get(place, [])):
+                raise TrainingError(nothing_left(dataset, reasons[place]))

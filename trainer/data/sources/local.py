@@ -1,0 +1,62 @@
+"""A folder on this machine."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from domain.config.dataset import is_picture
+from trainer.data.sources.source import Picture, Source
+from trainer.errors import TrainingError
+
+
+class LocalFolder(Source):
+    """The pictures in a folder and those below it; hidden files and folders do not count, links to folders neither."""
+
+    def __init__(self, folder: Path, *, dataset: str) -> None:
+        self._folder = folder
+        self._dataset = dataset
+
+    def pictures(self) -> Iterator[Picture]:
+        if not self._folder.is_dir():
+            raise TrainingError(
+                f"the folder {self._folder} of dataset {self._dataset!r} does not exist; correct its instance_data_dir"
+            )
+        for name in sorted(self._names()):
+            yield self.picture(name)
+
+    def picture(self, name: str) -> Picture:
+        return Picture(source=self, name=name, version=self._version(name))
+
+    def open(self, name: str) -> BinaryIO:
+        path = self._folder / name
+        if not path.is_file():  # opening a pipe would wait for somebody to write into it
+            raise OSError("it is no file")
+        return path.open("rb")
+
+    def read_beside(self, name: str, ending: str) -> bytes | None:
+        path = (self._folder / name).with_suffix(ending)
+        return path.read_bytes() if path.is_file() else None
+
+    def version_beside(self, name: str, ending: str) -> str | None:
+        return self._version(str(PurePosixPath(name).with_suffix(ending)))
+
+    def file_of(self, name: str) -> Path | None:
+        return self._folder / name
+
+    def place_of(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def _names(self) -> Iterator[str]:
+        for parent, folders, files in os.walk(self._folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            within = PurePosixPath(Path(parent).relative_to(self._folder).as_posix())
+            yield from ((within / name).as_posix() for name in files if is_picture(name))
+
+    def _version(self, name: str) -> str:
+        try:
+            status = (self._folder / name).stat()
+        except OSError:
+            return "missing"
+        return f"{status.st_mtime_ns}-{status.st_size}" if stat.S_ISREG(status.st_mode) else "no file"

@@ -1,0 +1,103 @@
+"""FLUX.2: a flow-matching transformer on normalised patches, which reads layers of Mistral 3 (dev) or Qwen3 (klein)."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from diffusers import Flux2KleinPipeline, Flux2Pipeline
+from diffusers.pipelines.flux2.pipeline_flux2 import compute_empirical_mu
+from PIL import Image
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from domain.config.checks import num_tokens
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.guidance import draw_guidance
+from trainer.families.latents import encode_patches
+from trainer.families.pipelines import class_among, draw_without_negative, explained, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+
+class Flux2(ModelFamily):
+    lora_targets = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj")
+
+    def __init__(self, pipeline: Flux2Pipeline | Flux2KleinPipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._config = base.config
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        num_steps = base.config.validation_num_inference_steps
+        self.schedule = FlowSchedule(
+            pipeline.scheduler.config,
+            config=base.config,
+            patch=1,
+            mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, num_steps),
+        )
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        pipeline_class = class_among((Flux2Pipeline, Flux2KleinPipeline), base)
+        return cls(load_pipeline(pipeline_class, base, parts=PARTS, **_text_parts(pipeline_class, base)), base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens, width of three layers), padding included."""
+        return [{"prompt_embeds": each} for each in self._embeds_of(list(captions))]
+
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        return encode_patches(self._pipeline.vae, pixels)
+
+    def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
+        if not self._pipeline.transformer.config.guidance_embeds:
+            return text_embeds
+        return text_embeds | {"guidance": draw_guidance(self._config, seeds, device=self._device)}
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        embeds = conditions["prompt_embeds"]
+        prediction: Tensor = self.denoiser(
+            hidden_states=Flux2Pipeline._pack_latents(noisy.to(self._dtype)),
+            timestep=timesteps,
+            guidance=conditions.get("guidance"),
+            encoder_hidden_states=embeds,
+            txt_ids=Flux2Pipeline._prepare_text_ids(embeds).to(self._device, non_blocking=True),
+            img_ids=Flux2Pipeline._prepare_latent_ids(noisy).to(self._device, non_blocking=True),
+            return_dict=False,
+        )[0]
+        return prediction.transpose(1, 2).reshape(noisy.shape)
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        if isinstance(self._pipeline, Flux2Pipeline):
+            return draw_without_negative(
+                self._pipeline, drawing, guidance_scale=drawing.guidance, max_sequence_length=self._num_tokens
+            )
+        return draw_without_negative(
+            self._pipeline,
+            drawing,
+            negative_prompt_embeds=self._embeds_of([drawing.negative_prompt]),
+            guidance_scale=drawing.guidance_by_second_pass,
+            max_sequence_length=self._num_tokens,
+        )
+
+    def _embeds_of(self, prompts: list[str]) -> Tensor:
+        embeds: Tensor = self._pipeline.encode_prompt(
+            prompts, device=self._device, max_sequence_length=self._num_tokens
+        )[0]
+        return embeds
+
+
+def _text_parts(pipeline_class: type, base: BaseModel) -> dict[str, Any]:
+    """dev publishes a processor of texts and pictures, which needs torchvision; texts need its tokenizer alone."""
+    if pipeline_class is not Flux2Pipeline:
+        return {}
+    with explained(base.source):
+        return {
+            "tokenizer": AutoTokenizer.from_pretrained(
+                base.source, subfolder="tokenizer", revision=base.config.revision
+            )
+        }

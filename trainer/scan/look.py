@@ -1,0 +1,183 @@
+"""One picture, looked at: what it is, whether it can be decoded to its last pixel, and its captions.
+
+Everything here may be killed at any moment by what it reads; it runs in the processes of trainer.scan.crew.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import blake2b
+from io import SEEK_END, BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from domain.config.dataset import DatasetConfig
+from trainer.data.captions import captions_of
+from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
+from trainer.data.sources.source import Picture
+from trainer.errors import TrainingError
+
+MAX_IN_MEMORY = 64 << 20
+CHUNK = 1 << 20
+DIGEST_SIZE = 16
+MAX_CAPTIONS = 1000
+MAX_CAPTION_CHARACTERS = 100_000
+MAX_MESSAGE = 300
+ANIMATIONS = frozenset({"GIF", "PNG", "WEBP"})
+"""Formats whose further frames are an animation; photographs of some phones have frames of another kind."""
+
+
+class Fault(StrEnum):
+    """Why a picture cannot be trained on."""
+
+    NOT_A_PICTURE = "not_a_picture"
+    TRUNCATED = "truncated"
+    BROKEN = "broken"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    OUTSIDE = "outside"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """is_thorough: decode it and read it to its end. wants_captions: they may be others than those that are known."""
+
+    name: str
+    version: str
+    is_thorough: bool
+    wants_picture: bool
+    wants_captions: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """width, height: upright. digest: of the file, None unless it was read to its end. captions: None when nobody asked
+    or they cannot be read."""
+
+    task: Task
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    mode: str | None = None
+    orientation: int | None = None
+    has_alpha: bool = False
+    num_frames: int = 1
+    num_bytes: int | None = None
+    digest: bytes | None = None
+    fault: Fault | None = None
+    message: str | None = None
+    captions: tuple[str, ...] | None = None
+
+
+def look(picture: Picture, dataset: DatasetConfig, task: Task, *, allowed: Sequence[Path]) -> Findings:
+    found = Findings(task=task)
+    if _leads_outside(picture, allowed):
+        message = "it is a link that leads out of the folders that are open here; copy the file in its place"
+        return replace(found, fault=Fault.OUTSIDE, message=message)
+    if task.wants_picture:
+        found = _look_at_picture(picture, found)
+    return replace(found, captions=_captions(picture, dataset)) if task.wants_captions else found
+
+
+def _leads_outside(picture: Picture, allowed: Sequence[Path]) -> bool:
+    """Folders are never entered through links, so only the file itself can be one."""
+    path = picture.source.file_of(picture.name)
+    if path is None or not path.is_symlink():
+        return False
+    real = Path(os.path.realpath(path))
+    return not any(real.is_relative_to(folder) for folder in allowed)
+
+
+def _look_at_picture(picture: Picture, found: Findings) -> Findings:
+    try:
+        with picture.open() as opened:
+            found, file = _take_in(opened, found)
+            with Image.open(file, formats=FORMATS) as image:
+                found = _describe(image, found)
+                if found.task.is_thorough:
+                    image.load()
+                    found = replace(found, has_alpha=image.has_transparency_data)
+    except MemoryError:
+        return replace(found, fault=Fault.TOO_LARGE, message="decoding it needs more memory than one picture may take")
+    except DECODING_ERRORS as error:
+        return replace(found, fault=_fault_of(error, is_open=found.num_bytes is not None), message=_said(error))
+    return found
+
+
+def _take_in(opened: BinaryIO, found: Findings) -> tuple[Findings, BinaryIO]:
+    """What to decode from. A file of usual size is read once; a large one stays where it is."""
+    if not found.task.is_thorough:
+        num_bytes = opened.seek(0, SEEK_END)
+        opened.seek(0)
+        return replace(found, num_bytes=num_bytes), opened
+    content = opened.read(MAX_IN_MEMORY)
+    digest = blake2b(content, digest_size=DIGEST_SIZE)
+    num_bytes = len(content)
+    while chunk := opened.read(CHUNK):
+        digest.update(chunk)
+        num_bytes += len(chunk)
+    file: BinaryIO = BytesIO(content)
+    if num_bytes > len(content):
+        opened.seek(0)
+        file = opened
+    return replace(found, num_bytes=num_bytes, digest=digest.digest()), file
+
+
+def _describe(image: Image.Image, found: Findings) -> Findings:
+    width, height = image.size
+    orientation = orientation_of(image)
+    if orientation in ON_ITS_SIDE:
+        width, height = height, width
+    return replace(
+        found,
+        width=width,
+        height=height,
+        format=image.format,
+        mode=image.mode,
+        orientation=orientation,
+        has_alpha=image.has_transparency_data,
+        num_frames=_num_frames(image),
+    )
+
+
+def _num_frames(image: Image.Image) -> int:
+    return int(getattr(image, "n_frames", 1)) if image.format in ANIMATIONS else 1
+
+
+def _captions(picture: Picture, dataset: DatasetConfig) -> tuple[str, ...] | None:
+    """None when nobody can read them. Those beyond all reason are left out."""
+    try:
+        captions = captions_of(picture, dataset)[:MAX_CAPTIONS]
+    except (TrainingError, OSError, MemoryError):
+        return None
+    kept, num_characters = [], 0
+    for caption in captions:
+        num_characters += len(caption)
+        if num_characters > MAX_CAPTION_CHARACTERS:
+            break
+        kept.append(caption)
+    return tuple(kept)
+
+
+def _fault_of(error: Exception, *, is_open: bool) -> Fault:
+    if isinstance(error, Image.DecompressionBombError):
+        return Fault.TOO_LARGE
+    if isinstance(error, UnidentifiedImageError):
+        return Fault.NOT_A_PICTURE
+    if not is_open:
+        return Fault.UNREADABLE
+    return Fault.TRUNCATED if "truncated" in str(error).lower() or isinstance(error, EOFError) else Fault.BROKEN
+
+
+def _said(error: Exception) -> str:
+    """Without where in memory something lay, which is another place each time."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no picture of a kind that is read here"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return re.sub(r"<[^>]* at 0x[0-9a-f]+>", "it", " ".join(said.split()))[:MAX_MESSAGE] or type(error).__name__
