@@ -77,4 +77,5 @@ class StableDiffusionXL(ModelFamily):
             self._pipeline,
             drawing,
             guidance_scale=drawing.guidance,
+            guidance_rescale=drawing.guidance_rescale,
         )

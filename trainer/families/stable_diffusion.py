@@ -65,4 +65,5 @@ class StableDiffusion(ModelFamily):
             self._pipeline,
             drawing,
             guidance_scale=drawing.guidance,
+            guidance_rescale=drawing.guidance_rescale,
         )

@@ -4,9 +4,11 @@ The keys of ModelSpec (https://github.com/Stability-AI/ModelSpec), which other p
 """
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
+from domain.config.dataset import DatasetConfig
 from trainer.order import Order
 
 
@@ -14,7 +16,7 @@ def describe_weights(order: Order, *, step: int) -> dict[str, str]:
     """Neither a path of this machine nor a date is in it: the same run gives the same file."""
     config = order.config
     kind = "" if config.model_type == "full" else f"/{config.lora_type if config.lora_type == 'lycoris' else 'lora'}"
-    triggers = sorted({dataset.instance_prompt for dataset in order.datasets if dataset.instance_prompt})
+    triggers = sorted({trigger for dataset in order.datasets for trigger in _triggers_of(dataset)})
     told = {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": f"{config.model_family}{kind}",
@@ -28,6 +30,11 @@ def describe_weights(order: Order, *, step: int) -> dict[str, str]:
         "simpletuner.config_digest": _digest_of(order),
     }
     return {"format": "pt"} | {key: value for key, value in told.items() if value}
+
+
+def _triggers_of(dataset: DatasetConfig) -> Sequence[str]:
+    written = dataset.instance_prompt or ()
+    return (written,) if isinstance(written, str) else written
 
 
 def _name_of(base_model: str) -> str:
