@@ -166,10 +166,12 @@ def refusal_of(run: RunDirectory) -> str:
 
 
 def weights_of(run: RunDirectory) -> dict[str, torch.Tensor]:
+    """All that is left at the end, besides checkpoints and the cache of encodings."""
+    files = {path.relative_to(run.path): path for path in sorted(run.path.rglob("*.safetensors"))}
     return {
-        f"{path.relative_to(run.path)}:{name}": tensor
-        for path in sorted(run.path.rglob("*.safetensors"))
-        if "checkpoint" not in str(path.relative_to(run.path))
+        f"{place}:{name}": tensor
+        for place, path in files.items()
+        if place.parts[0] != "cache" and not place.parts[0].startswith("checkpoint-")
         for name, tensor in load_file(path).items()
     }
 
