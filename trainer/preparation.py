@@ -27,6 +27,7 @@ from trainer.journal import Journal, log, phase
 from trainer.meter import Meter
 from trainer.optim import make_lr_schedule, make_optimizer
 from trainer.order import Order
+from trainer.passes import Passes, make_passes
 from trainer.state import load_state
 from trainer.trained.average import Average
 from trainer.trained.full_rank import FullRank
@@ -52,6 +53,7 @@ class Training:
     average: Average | None
     painter: Painter
     predictor: nn.Module
+    passes: Passes
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
     loader: Loader
@@ -140,6 +142,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         average=average,
         painter=Painter(family, trained, average, config),
         predictor=predictor,
+        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,
