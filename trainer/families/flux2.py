@@ -1,7 +1,6 @@
 """FLUX.2: a flow-matching transformer on normalised patches, which reads layers of Mistral 3 (dev) or Qwen3 (klein)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
@@ -85,12 +83,6 @@ class Flux2(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(Flux2Pipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)
 
     def _embeds_of(self, prompts: list[str]) -> Tensor:
         embeds: Tensor = self._pipeline.encode_prompt(
