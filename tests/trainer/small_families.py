@@ -34,6 +34,8 @@ from diffusers import (
     FluxTransformer2DModel,
     HiDreamImagePipeline,
     HiDreamImageTransformer2DModel,
+    Kandinsky5T2IPipeline,
+    Kandinsky5Transformer3DModel,
     KolorsPipeline,
     Krea2Pipeline,
     Krea2Transformer2DModel,
@@ -895,6 +897,32 @@ def longcat_image() -> LongCatImagePipeline:
     )
 
 
+def kandinsky5_image() -> Kandinsky5T2IPipeline:
+    qwen, clip = qwen_tokenizer(), clip_tokenizer()
+    return Kandinsky5T2IPipeline(
+        transformer=without_zeros(
+            Kandinsky5Transformer3DModel(
+                in_visual_dim=4,
+                in_text_dim=16,
+                in_text_dim2=32,
+                time_dim=16,
+                out_visual_dim=4,
+                model_dim=16,
+                ff_dim=24,
+                num_text_blocks=1,
+                num_visual_blocks=1,
+                axes_dims=(4, 2, 2),
+            )
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=qwen25_vl(qwen),
+        text_encoder_2=CLIPTextModel(clip_config(clip)),
+        tokenizer=qwen,
+        tokenizer_2=clip,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
 def krea2() -> Krea2Pipeline:
     tokenizer = qwen_tokenizer()
     transformer = Krea2Transformer2DModel(
@@ -1000,6 +1028,13 @@ def as_frame(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).frames[0])
 
 
+def at_any_size(pipeline: Any, *, num_tokens: int, height: int, width: int, **options: Any) -> Any:
+    """Instead of the nearest one of the pipeline's list."""
+    pipeline.resolutions = [(width, height)]
+    options |= {"height": height, "width": width}
+    return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).image)
+
+
 def into_transformer(pipeline: Any, folder: Path) -> None:
     pipeline.transformer.load_lora_adapter(folder / "pytorch_lora_weights.safetensors")
 
@@ -1045,6 +1080,7 @@ SMALL = {
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
     ),
+    "kandinsky5_image": SmallFamily(build=kandinsky5_image, draw=at_any_size, options={"tokenizer_max_length": 512}),
     "krea2": SmallFamily(build=krea2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 384}),
     "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),

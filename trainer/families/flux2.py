@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from diffusers import Flux2KleinPipeline, Flux2Pipeline
 from diffusers.pipelines.flux2.pipeline_flux2 import compute_empirical_mu
 from PIL import Image
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from domain.config.checks import num_tokens
 from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
-from trainer.families.pipelines import class_among, draw_without_negative, explained, load_pipeline, text_identity
+from trainer.families.pipelines import class_among, draw_without_negative, load_pipeline, text_identity, tokenizer_alone
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
@@ -45,7 +44,8 @@ class Flux2(ModelFamily):
     @classmethod
     def load(cls, base: BaseModel) -> Self:
         pipeline_class = class_among((Flux2Pipeline, Flux2KleinPipeline), base)
-        return cls(load_pipeline(pipeline_class, base, parts=PARTS, **_text_parts(pipeline_class, base)), base)
+        options = {"tokenizer": tokenizer_alone(base)} if pipeline_class is Flux2Pipeline else {}
+        return cls(load_pipeline(pipeline_class, base, parts=PARTS, **options), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
@@ -97,15 +97,3 @@ class Flux2(ModelFamily):
             prompts, device=self._device, max_sequence_length=self._num_tokens
         )[0]
         return embeds
-
-
-def _text_parts(pipeline_class: type, base: BaseModel) -> dict[str, Any]:
-    """dev publishes a processor of texts and pictures, which needs torchvision; texts need its tokenizer alone."""
-    if pipeline_class is not Flux2Pipeline:
-        return {}
-    with explained(base.source):
-        return {
-            "tokenizer": AutoTokenizer.from_pretrained(
-                base.source, subfolder="tokenizer", revision=base.config.revision
-            )
-        }
