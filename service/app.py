@@ -75,6 +75,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             database=parts.database,
             bell=parts.bell,
             scans=settings.scans,
+            thumbnails=settings.thumbnails,
             environment=settings.environment,
             vault=parts.vault,
         )

@@ -33,6 +33,12 @@ class Schedule(Protocol):
 
     def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor: ...
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        """How noisy they are, from 0 to 1; (batch,)."""
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        """As many, evenly over what is drawn from; (count,)."""
+
 
 class DiffusionSchedule:
     """The discrete noise schedule of a base model and what its denoiser predicts.
@@ -79,6 +85,14 @@ class DiffusionSchedule:
         if self.prediction_type == "epsilon":
             return (snr_gamma / snr).clamp(max=1)
         return snr.clamp(max=snr_gamma) / (snr + 1)
+
+    def times(self, timesteps: Tensor) -> Tensor:
+        return timesteps / self.num_timesteps
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        return torch.tensor(
+            [(2 * place + 1) * self.num_timesteps // (2 * count) for place in range(count)], device=device
+        )
 
 
 class FlowSchedule:
@@ -128,6 +142,15 @@ class FlowSchedule:
         """Ones: Min-SNR is about diffusion, and a flow weighs noise levels by how often they are drawn."""
         return torch.ones(timesteps.shape, device=timesteps.device)
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        return timesteps
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        if self._levels is not None:
+            levels = sorted(set(self._levels))
+            return torch.tensor([levels[place % len(levels)] for place in range(count)], device=device)
+        return torch.tensor([(place + 0.5) / count for place in range(count)], device=device)
+
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:
             num_tokens = math.prod(shape[1:-2]) * (shape[-2] // self._patch) * (shape[-1] // self._patch)
@@ -169,9 +192,9 @@ def draw_noise(seeds: Sequence[int], *, shape: Sequence[int], device: torch.devi
 
 
 def weighted_mse(prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean over the batch of each sample's mean squared error times its weight; weights: (batch,)."""
+    """Each sample's mean squared error times its weight; weights and what is returned: (batch,)."""
     errors = torch.nn.functional.mse_loss(prediction.float(), target.float(), reduction="none")
-    return (errors.flatten(1).mean(1) * weights).mean()
+    return errors.flatten(1).mean(1) * weights
 
 
 def _as_wide_as(latents: Tensor, timesteps: Tensor) -> Tensor:

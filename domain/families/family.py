@@ -87,6 +87,7 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
+    refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
 
@@ -109,6 +110,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
 
     def flavour(self, key: str | None) -> Flavour | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from domain.config.variables import resolve_variables
-from domain.errors import InvalidInput, NotFound, Problem, StaleVersion, WrongState
-from service.access.config_rights import check_path
+from domain.errors import InvalidInput, Problem, StaleVersion, WrongState
 from service.access.viewer import Viewer
+from service.browsing.reach import find_writable_folder
 from service.captions.history import (
     EditedCaption,
     captions_of_edit,
@@ -69,7 +69,7 @@ class CaptionDesk:
         if sidecars is None:
             raise InvalidInput(_why_not(row, self._config), path=("datasetId",))
         self.sidecars = sidecars
-        self._check_folder(Path(os.path.realpath(self._config["instance_data_dir"])))
+        self._check_folder(str(Path(self._config["instance_data_dir"]).absolute()))
 
     def set(self, given: Sequence[GivenCaption]) -> Edited:
         """Raises StaleVersion with one problem for each caption that is not as expected; nothing is written then."""
@@ -122,13 +122,11 @@ class CaptionDesk:
             return Edited(number=done.number, differences=done.differences, skipped={**skipped, **done.skipped})
 
     def undo(self, number: int) -> Edited:
-        """Bring back what captions were before an edit, where they are still what it made of them. Raises NotFound, WrongState."""
+        """Bring back what captions were before an edit, where they are still what it made of them. Raises WrongState."""
         with self._parts.database.reading() as session:
             edit = find_edit(session, self._row.id, number)
             captions = captions_of_edit(session, self._row.id, number)
-        if edit is None:
-            raise NotFound(f"there is no edit {number} of this dataset's captions", path=("number",))
-        if edit.undone_by is not None:
+        if edit is not None and edit.undone_by is not None:
             raise WrongState(f"the edit {number} was undone already, by the edit {edit.undone_by}", path=("number",))
         with self._locked():
             differences: list[Difference] = []
@@ -209,16 +207,10 @@ class CaptionDesk:
     def _locked(self) -> Any:
         return self.sidecars.locked(self._parts.settings.scans)
 
-    def _check_folder(self, folder: Path) -> None:
-        settings = self._parts.settings
-        check_path(self._viewer.rights, settings.allowed_paths, str(folder), key="instance_data_dir")
-        if folder.is_relative_to(os.path.realpath(settings.examples)):
-            raise InvalidInput(
-                "the pictures of this dataset came with SimpleTuner; copy them to a folder of yours to change captions",
-                path=("datasetId",),
-            )
-        if not folder.is_dir():
-            raise InvalidInput(f"the folder {folder} does not exist", path=("datasetId",))
+    def _check_folder(self, folder: str) -> None:
+        found = find_writable_folder(self._parts.settings, self._viewer.rights, folder, key="instance_data_dir")
+        if not found.path.is_dir():
+            raise InvalidInput(f"the folder {str(found.path)!r:.200} does not exist", path=("datasetId",))
 
 
 def _why_not(row: DatasetRow, config: Mapping[str, Any]) -> str:

@@ -217,6 +217,9 @@ class CaptionMutation:
     async def undo_captions(self, info: Info, input: UndoCaptionsInput) -> EditCaptionsPayload:
         def work() -> EditCaptionsPayload:
             row = find_row(info, input.dataset_id)
+            with info.context.parts.database.reading() as session:
+                if find_edit(session, row.id, input.number) is None:
+                    raise InvalidInput(f"there is no edit {input.number}; captionChanges has them", path=("number",))
             return _payload(info, row, CaptionDesk(info.context.parts, signed_in(info), row).undo(input.number))
 
         return await answer(EditCaptionsPayload, work)

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from domain.config.buckets import LeftOut, Size
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput
 from service import cursors
 from service.captions.sidecars import Sidecars
 from service.graphql.connections import Connection, Edge, PageInfo
@@ -179,7 +179,7 @@ class Wanted:
 
 
 def wanted(given: DatasetImageFilter | None, dataset_id: UUID) -> Wanted:
-    """Raises InvalidInput, NotFound."""
+    """Raises InvalidInput."""
     if given is None:
         return Wanted()
     conditions: list[str] = []
@@ -282,9 +282,9 @@ def encode_image_id(dataset_id: UUID, key: str) -> strawberry.ID:
 
 
 def decode_image_id(given: strawberry.ID, dataset_id: UUID, *, path: str) -> str:
-    """The picture's key. Raises NotFound for what is no picture of this dataset."""
+    """The picture's key. Raises InvalidInput for what is no picture of this dataset."""
     kind, written = split_id(str(given))
     dataset, _, key = written.partition("/")
     if kind != "DatasetImage" or dataset != dataset_id.hex or not key:
-        raise NotFound(f"there is no picture with the id {str(given)[:60]!r} in that dataset", path=(path,))
+        raise InvalidInput(f"{str(given)[:60]!r} is the id of no picture of that dataset", path=(path,))
     return key

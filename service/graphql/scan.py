@@ -202,7 +202,9 @@ class ScanSubscription:
             if scan is not None and scan.cursor != seen:
                 seen = scan.cursor
                 yield scan
-            await (mark.wait() if scan is None or scan.has_ended else asyncio.sleep(POLL_SECONDS))
+            if scan is None or scan.has_ended:
+                await mark.wait()
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def read_scan(parts: Parts, row: DatasetRow) -> DatasetScan | None:

@@ -20,6 +20,7 @@ from domain.config.variables import resolve_variables
 from service.parts import Parts
 from service.read_models.dataset import DatasetRow
 from service.scans.index import PictureRow, open_index
+from service.scans.maker import CannotMake
 from service.scans.orders import scan_folder
 from service.secrets.handover import secrets_of_run
 
@@ -66,7 +67,9 @@ async def find_file(parts: Parts, dataset: DatasetRow, key: str, kind: str) -> S
     version = local[1] if local else row.version
     content = row.content if version == row.version else None
     if kind == "original":
-        content_type = CONTENT_TYPES.get(row.format or "", "application/octet-stream")
+        content_type = CONTENT_TYPES.get(row.format or "")
+        if content_type is None:
+            raise CannotMake(row.message or "nobody has found out yet what it is")
         if local is not None:
             return Served(local[0], content_type, content)
         return Served(await make(parts, dataset, row, version, "copy"), content_type, content)
@@ -99,7 +102,9 @@ async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, place
     out = made_file(parts, dataset.id, told=(row.key, version, placement))
     request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
     answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
-    return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", tuple(answer["captions"]))
+    await asyncio.to_thread(prune, parts.settings.thumbnails, out)
+    captions = tuple(answer["captions"]) if _may_show_captions(parts, config, row.name) else ()
+    return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", captions)
 
 
 def made_file(parts: Parts, dataset_id: UUID, *, told: object) -> Path:
@@ -143,10 +148,28 @@ def local_file(parts: Parts, config: dict[str, Any], name: str) -> tuple[Path, s
         status = path.stat()
     except (OSError, ValueError):
         return None
-    roots = [os.path.realpath(each) for each in (folder, *parts.settings.allowed_paths)]
-    if not stat.S_ISREG(status.st_mode) or not any(path.is_relative_to(root) for root in roots):
+    if not stat.S_ISREG(status.st_mode) or not _is_open(parts, path, folder):
         return None
     return path, f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _may_show_captions(parts: Parts, config: dict[str, Any], name: str) -> bool:
+    """Not what a link beside a picture leads to somewhere else."""
+    folder = config.get("instance_data_dir")
+    if not is_local(config) or not folder:
+        return True
+    sidecar = (Path(folder) / name).with_suffix(".txt")
+    return not sidecar.is_symlink() or _is_open(parts, Path(os.path.realpath(sidecar)), folder)
+
+
+def _is_open(parts: Parts, path: Path, folder: str) -> bool:
+    """A shared folder around the workspace opens nothing of what it keeps for itself."""
+    settings = parts.settings
+    if path.is_relative_to(os.path.realpath(folder)):
+        return True
+    is_inside = any(path.is_relative_to(os.path.realpath(each)) for each in settings.allowed_paths)
+    own = (each for each in (settings.workspace, settings.configs) if path.is_relative_to(os.path.realpath(each)))
+    return is_inside and (next(own, None) is None or path.is_relative_to(os.path.realpath(settings.datasets)))
 
 
 def prune(folder: Path, newest: Path) -> None:

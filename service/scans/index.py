@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from domain.config.buckets import Size
+from domain.errors import WrongState
 
 INDEX_FILE = "index.sqlite3"
 SCHEMA_VERSION = 1
@@ -123,7 +124,8 @@ class PictureIndex:
 
 @contextmanager
 def open_index(folder: Path) -> Iterator[PictureIndex | None]:
-    """None when there is none, or none that can be read: the next scan makes it anew."""
+    """None when there is none, or none of this version: the next scan makes it anew. Raises WrongState for one that turns
+    out to be damaged."""
     path = folder / INDEX_FILE
     if not path.is_file():
         yield None
@@ -134,7 +136,12 @@ def open_index(folder: Path) -> Iterator[PictureIndex | None]:
         yield None
         return
     with closing(connection):
-        yield PictureIndex(connection) if _begins(connection) else None
+        try:
+            yield PictureIndex(connection) if _begins(connection) else None
+        except sqlite3.DatabaseError as error:
+            raise WrongState(
+                f"what is known of the pictures cannot be read: {error}; scan the dataset again", path=("id",)
+            ) from error
 
 
 def read_status(folder: Path) -> ScanStatus | None:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.config.variables import resolve_variables
+from domain.errors import WrongState
 from service.read_models.dataset import DatasetRow
 from service.scans.index import read_status
 from service.settings import Settings
@@ -37,13 +38,19 @@ def order_scan(settings: Settings, row: DatasetRow, *, requested_by: UUID | None
     folder = scan_folder(settings.scans, row.id)
     dataset = resolve_variables(row.config, settings.config_variables)
     known = read_scan_order(folder)
-    if known is not None and known.dataset == dataset and known.error is None:
-        status = read_status(folder)
-        if status is None or status.order_id != known.id or not status.has_ended:
-            return known
+    if known is not None and known.dataset == dataset and known.error is None and not _has_ended(folder, known):
+        return known
     order = ScanOrder(id=uuid4().hex, dataset=dataset, requested_by=requested_by)
     write_scan_order(folder, order, allowed=settings.allowed_paths)
     return order
+
+
+def _has_ended(folder: Path, order: ScanOrder) -> bool:
+    try:
+        status = read_status(folder)
+    except WrongState:
+        return True
+    return status is not None and status.order_id == order.id and status.has_ended
 
 
 def write_scan_order(folder: Path, order: ScanOrder, *, allowed: tuple[Path, ...] = ()) -> None:

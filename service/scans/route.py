@@ -61,6 +61,5 @@ def _answer(served: Served, cache_control: str) -> Response:
         headers={
             "cache-control": cache_control,
             "content-security-policy": POLICY,
-            "content-disposition": "inline" if served.content_type.startswith("image/") else "attachment",
         },
     )

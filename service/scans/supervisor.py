@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.config.secrets import is_secret_key
+from domain.errors import WrongState
 from service.database import Database
 from service.live.bell import Bell
 from service.read_models.dataset import find_datasets
@@ -29,6 +30,9 @@ from service.secrets.vault import Vault
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 0.2
+"""How often is looked at the most, however often the bell rings."""
+
 MAX_RUNNING = 2
 """Scans at once; each reads with two processes."""
 
@@ -38,11 +42,19 @@ MAX_STARTS = 3
 
 class ScanSupervisor:
     def __init__(
-        self, *, database: Database, bell: Bell, scans: Path, environment: Mapping[str, str], vault: Vault
+        self,
+        *,
+        database: Database,
+        bell: Bell,
+        scans: Path,
+        thumbnails: Path,
+        environment: Mapping[str, str],
+        vault: Vault,
     ) -> None:
         self._database = database
         self._bell = bell
         self._scans = scans
+        self._thumbnails = thumbnails
         self._environment = environment
         self._vault = vault
         self._processes: dict[UUID, subprocess.Popen[bytes]] = {}
@@ -57,6 +69,7 @@ class ScanSupervisor:
             except (SQLAlchemyError, OSError) as error:
                 log.error("scans cannot be followed, trying again: %s", " ".join(str(error).split()))
             await mark.wait()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
         for dataset_id, process in list(self._processes.items()):
@@ -76,6 +89,7 @@ class ScanSupervisor:
                 num_running += 1
             elif dataset_id not in existing:
                 shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(self._thumbnails / folder.name, ignore_errors=True)
             elif order is not None and _is_done(folder, order):
                 if marks is not None:
                     self._settled[dataset_id] = marks
@@ -117,7 +131,10 @@ class ScanSupervisor:
 def _is_done(folder: Path, order: ScanOrder) -> bool:
     if order.error is not None:
         return True
-    status = read_status(folder)
+    try:
+        status = read_status(folder)
+    except WrongState:  # the scan makes an index anew that cannot be read
+        return False
     return status is not None and status.order_id == order.id and status.has_ended
 
 

@@ -173,6 +173,7 @@ def test_bulk_edit_is_rehearsed_done_recorded_and_undone(ships: Ships) -> None:
     assert undone["skipped"] == [{"path": "1.png", "reason": "its caption was changed since"}]
     assert ships.files() == [before[0], b"by hand", b"harbour, ink\n", b"ink\n"]
     assert [error["code"] for error in ships.undo(1)["errors"]] == ["WRONG_STATE"]
+    assert [error["message"] for error in ships.undo(9)["errors"]] == ["there is no edit 9; captionChanges has them"]
     assert ships.undo(2)["numChanged"] == 2
     assert ships.files()[2:] == before[2:]
     edits = [edge["node"] for edge in ships.script.ask(HISTORY, id=ships.id)["dataset"]["captionChanges"]["edges"]]
@@ -204,7 +205,7 @@ def test_captions_that_are_in_no_file_are_refused_with_the_reason(script: Script
     other = ships.script.ask(
         SET, input={"datasetId": named, "captions": [{"imageId": ships.image_ids()[0], "caption": "x"}]}
     )
-    assert other["setCaptions"]["errors"][0]["code"] == "NOT_FOUND"
+    assert other["setCaptions"]["errors"][0]["path"] == ["captions.0.imageId"]
 
 
 def test_who_may_not_name_the_folder_may_not_write_into_it(

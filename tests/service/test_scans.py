@@ -309,7 +309,7 @@ def test_what_cannot_be_shown_says_so_and_strangers_learn_nothing(script: Script
 
 def test_links_are_served_only_within_what_is_open(script: Script, server: Server, tmp_path: Path) -> None:
     folder = server.workspace / "datasets" / "links"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     picture = Image.new("RGB", (8, 8), "red")
     picture.save(tmp_path / "secret.png")
     picture.save(folder / "later.png")
@@ -317,16 +317,27 @@ def test_links_are_served_only_within_what_is_open(script: Script, server: Serve
     dataset = new_dataset(script, "links", folder)
     scan(script, dataset)
     escaped, later = node(script, dataset, "escaped"), node(script, dataset, "later")
-    assert escaped["problems"] == ["OUTSIDE"]
+    assert escaped["problems"] == ["OUTSIDE", "NO_CAPTION"]
     assert script.get(escaped["url"]).status_code == 404
     (folder / "later.png").unlink()
     (folder / "later.png").symlink_to(tmp_path / "secret.png")
     assert [script.get(later[url]).status_code for url in ("url", "thumbnailUrl")] == [404, 404]
 
 
+def test_nothing_but_pictures_is_served(script: Script, server: Server) -> None:
+    folder = server.workspace / "datasets" / "texts"
+    folder.mkdir(parents=True)
+    (folder / "page.png").write_text("<script>alert(1)</script>")
+    dataset = new_dataset(script, "texts", folder)
+    scan(script, dataset)
+    page = node(script, dataset, "page")
+    assert page["problems"] == ["NOT_A_PICTURE", "NO_CAPTION"]
+    assert [script.get(page[url]).status_code for url in ("url", "thumbnailUrl")] == [422, 422]
+
+
 def test_file_that_changed_since_the_scan_is_not_kept_under_its_address(script: Script, server: Server) -> None:
     folder = server.workspace / "datasets" / "changing"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     Image.new("RGB", (8, 8), "red").save(folder / "a.png")
     dataset = new_dataset(script, "changing", folder)
     scan(script, dataset)

@@ -109,6 +109,17 @@ def test_preview_of_another_dataset_is_not_served(script: Script, views: str, en
     assert script.get("/".join([*parts[:3], foreign, *parts[4:]])).status_code == 404
 
 
+def test_caption_behind_a_link_is_not_told(script: Script, views: str, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("a secret")
+    (folder / "cmyk.txt").symlink_to(tmp_path / "secret.txt")
+    document = PREVIEW.replace("path preview", "path caption preview")
+    own = new_dataset(script, "views as they are", folder, resolution=64, resolution_type="pixel", upscale=True)
+    scan(script, own)
+    [edge] = script.ask(document, id=own, filter={"path": "cmyk"})["dataset"]["images"]["edges"]
+    (folder / "cmyk.txt").unlink()
+    assert (edge["node"]["caption"], edge["node"]["preview"]["captions"]) == (None, [])
+
+
 def test_excluded_picture_is_not_trained_on(script: Script, server: Server) -> None:
     folder = server.workspace / "datasets" / "excluding"
     fill(folder)

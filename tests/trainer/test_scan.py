@@ -55,6 +55,12 @@ class Scanned:
         finally:
             connection.close()
 
+    def listed(self) -> bool:
+        try:
+            return bool(self.query("SELECT 1 FROM pictures"))
+        except sqlite3.OperationalError:  # it is being made
+            return False
+
     def rows(self) -> list[tuple[Any, ...]]:
         return self.query(f"SELECT {ROWS} FROM pictures ORDER BY name")
 
@@ -110,6 +116,8 @@ def fill_with_oddities(folder: Path) -> None:
     outside = folder.parent / "outside"
     outside.mkdir()
     picture.save(outside / "secret.png")
+    (outside / "secret.txt").write_text("a secret")
+    (folder / "thin.txt").symlink_to(outside / "secret.txt")
     (folder / "escaped.png").symlink_to(outside / "secret.png")
     (folder / "folder.png").mkdir()
 
@@ -150,7 +158,8 @@ def test_oddities_are_noted_as_what_they_are(scanned: Scanned, headers_first: bo
     digests = scanned.noted("digest")
     assert digests["plain.png"] == digests["linked.png"] == digests["not-\udcff-text.png"] != digests["thin.png"]
     assert scanned.noted("captions")["plain.png"] == ['["one", "two"]']
-    assert scanned.noted("captions")["thin.png"] == ["[]"]
+    assert scanned.noted("captions")["thin.png"] == [None]
+    assert scanned.noted("captions")["escaped.png"] == ["[]"]
     assert scanned.query("SELECT state, num_done, num_total, error FROM scan") == [("finished", 21, 21, None)]
 
 
@@ -198,13 +207,20 @@ def test_another_folder_under_the_same_names_is_read_anew(scanned: Scanned) -> N
     assert scanned.noted("width, height") == {"a.png": [9, 7]}
 
 
+def endless_animation() -> bytes:
+    """A GIF whose frames take seconds to count."""
+    head = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return head + frame * 1_000_000 + b";"
+
+
 def test_picture_that_needs_too_much_memory_or_time_ends_no_scan(scanned: Scanned) -> None:
     Image.new("RGB", (12000, 12000)).save(scanned.pictures / "large.png", compress_level=1)
+    (scanned.pictures / "long.png").write_bytes(endless_animation())
     Image.new("RGB", (8, 8)).save(scanned.pictures / "small.png")
-    assert scanned.scan(limits={"memory_bytes": 600 << 20}) == 0
-    assert scanned.noted("fault") == {"large.png": [Fault.TOO_LARGE], "small.png": [None]}
-    assert scanned.scan(dataset={"id": "other"}, limits={"seconds": 0.2}) == 0
-    assert scanned.noted("fault") == {"large.png": [Fault.TIMED_OUT], "small.png": [None]}
+    assert scanned.scan(limits={"memory_bytes": 600 << 20, "seconds": 2}) == 0
+    faults = {"large.png": [Fault.TOO_LARGE], "long.png": [Fault.TIMED_OUT], "small.png": [None]}
+    assert scanned.noted("fault") == faults
 
 
 def test_missing_folder_and_damaged_index_are_told_apart(scanned: Scanned) -> None:
@@ -216,6 +232,38 @@ def test_missing_folder_and_damaged_index_are_told_apart(scanned: Scanned) -> No
     [(state, error)] = scanned.query("SELECT state, error FROM scan")
     assert state == "failed"
     assert "/nowhere of dataset 'ink' does not exist" in error
+
+
+def test_index_that_is_damaged_inside_is_made_anew(scanned: Scanned) -> None:
+    for number in range(300):
+        Image.new("RGB", (8, 8), number).save(scanned.pictures / f"{number}.png")
+    assert scanned.scan() == 0
+    wanted = scanned.rows()
+    path = scanned.kept / "index.sqlite3"
+    content = path.read_bytes()
+    path.write_bytes(content[:8192] + b"\xa5" * (len(content) - 8192))
+    assert scanned.scan() == 0
+    assert scanned.rows() == wanted
+
+
+def test_files_that_vanish_during_the_scan_end_nothing(scanned: Scanned) -> None:
+    for number in range(400):
+        Image.new("RGB", (300, 300), number).save(scanned.pictures / f"{number}.png")
+    scanned.order()
+    process = scanned.start()
+    deadline = time.monotonic() + 30
+    while not (scanned.kept / "index.sqlite3-wal").exists() or not scanned.listed():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    for number in range(0, 400, 2):
+        (scanned.pictures / f"{number}.png").unlink()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    noted = scanned.noted("fault")
+    assert len(noted) == 400
+    assert {fault for number in range(1, 400, 2) for fault in noted[f"{number}.png"]} == {None}
+    assert scanned.scan() == 0
+    assert sorted(scanned.noted("fault")) == sorted(f"{number}.png" for number in range(1, 400, 2))
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_rows(scanned: Scanned, tmp_path: Path) -> None:

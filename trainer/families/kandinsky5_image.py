@@ -74,7 +74,7 @@ class Kandinsky5Image(ModelFamily):
 
     def draw(self, drawing: Drawing) -> Image.Image:
         """Its pipeline knows a list of sizes, and draws the one that is most alike in shape."""
-        self._pipeline.resolutions = [(drawing.edge, drawing.edge)]
+        self._pipeline.resolutions = [(drawing.width, drawing.height)]
         return draw_with(
             self._pipeline,
             drawing,

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, digest_of
+from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
 from trainer.objective import PredictionType
 
@@ -99,15 +100,16 @@ def draw_frame(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
 
 def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
     """Of pictures or videos, under whatever name a pipeline has them."""
-    return pipeline(
-        prompt=drawing.prompt,
-        height=drawing.edge,
-        width=drawing.edge,
-        num_inference_steps=drawing.num_inference_steps,
-        generator=torch.Generator("cpu").manual_seed(drawing.seed),
-        return_dict=False,
-        **options,
-    )[0]
+    with sampled_by(pipeline, drawing.sampler):
+        return pipeline(
+            prompt=drawing.prompt,
+            height=drawing.height,
+            width=drawing.width,
+            num_inference_steps=drawing.num_inference_steps,
+            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            return_dict=False,
+            **options,
+        )[0]
 
 
 def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:

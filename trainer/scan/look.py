@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from domain.config.dataset import DatasetConfig
+from domain.config.captions import CaptionRules
 from trainer.data.captions import captions_of
 from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
 from trainer.data.sources.source import Picture
@@ -27,6 +27,7 @@ DIGEST_SIZE = 16
 MAX_CAPTIONS = 1000
 MAX_CAPTION_CHARACTERS = 100_000
 MAX_MESSAGE = 300
+LEADS_OUTSIDE = "it is a link that leads out of the folders that are open here; copy the file in its place"
 ANIMATIONS = frozenset({"GIF", "PNG", "WEBP"})
 """Formats whose further frames are an animation; photographs of some phones have frames of another kind."""
 
@@ -75,20 +76,23 @@ class Findings:
     captions: tuple[str, ...] | None = None
 
 
-def look(picture: Picture, dataset: DatasetConfig, task: Task, *, allowed: Sequence[Path]) -> Findings:
+def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: Sequence[Path]) -> Findings:
+    """rules: None where the dataset's own cannot be."""
     found = Findings(task=task)
-    if _leads_outside(picture, allowed):
-        message = "it is a link that leads out of the folders that are open here; copy the file in its place"
-        return replace(found, fault=Fault.OUTSIDE, message=message)
-    if task.wants_picture:
-        found = _look_at_picture(picture, found)
-    return replace(found, captions=_captions(picture, dataset)) if task.wants_captions else found
-
-
-def _leads_outside(picture: Picture, allowed: Sequence[Path]) -> bool:
-    """Folders are never entered through links, so only the file itself can be one."""
     path = picture.source.file_of(picture.name)
-    if path is None or not path.is_symlink():
+    if task.wants_picture:
+        if path is not None and _leads_outside(path, allowed):
+            found = replace(found, fault=Fault.OUTSIDE, message=LEADS_OUTSIDE)
+        else:
+            found = _look_at_picture(picture, found)
+    if task.wants_captions and (path is None or not _leads_outside(path.with_suffix(".txt"), allowed)):
+        found = replace(found, captions=_captions(picture, rules))
+    return found
+
+
+def _leads_outside(path: Path, allowed: Sequence[Path]) -> bool:
+    """Folders are never entered through links, so only the file itself can be one."""
+    if not path.is_symlink():
         return False
     real = Path(os.path.realpath(path))
     return not any(real.is_relative_to(folder) for folder in allowed)
@@ -150,10 +154,12 @@ def _num_frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1)) if image.format in ANIMATIONS else 1
 
 
-def _captions(picture: Picture, dataset: DatasetConfig) -> tuple[str, ...] | None:
+def _captions(picture: Picture, rules: CaptionRules | None) -> tuple[str, ...] | None:
     """None when nobody can read them. Those beyond all reason are left out."""
+    if rules is None:
+        return None
     try:
-        captions = captions_of(picture, dataset)[:MAX_CAPTIONS]
+        captions = captions_of(picture, rules)[:MAX_CAPTIONS]
     except (TrainingError, OSError, MemoryError):
         return None
     kept, num_characters = [], 0
