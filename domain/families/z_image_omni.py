@@ -19,5 +19,6 @@ Z_IMAGE_OMNI = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
+    refused_samplers=("flow_unipc",),
     capabilities=("lora",),
 )

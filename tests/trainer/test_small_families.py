@@ -130,12 +130,10 @@ class Small:
 
 def by_hand(sampler: str, own: Any) -> Any:
     """The scheduler that a person would give the pipeline in place of its own."""
+    shift = own.config.get("shift") or own.config.get("flow_shift") or 1.0
     if sampler == "flow_unipc":
         return UniPCMultistepScheduler.from_config(
-            own.config,
-            use_flow_sigmas=True,
-            prediction_type="flow_prediction",
-            flow_shift=own.config.get("shift", 1.0),
+            own.config, use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=shift
         )
     kinds = {
         "ddim": DDIMScheduler,
@@ -147,7 +145,7 @@ def by_hand(sampler: str, own: Any) -> Any:
         "flow_match_euler": FlowMatchEulerDiscreteScheduler,
         "flow_matching": FlowMatchEulerDiscreteScheduler,
     }
-    return kinds[sampler].from_config(own.config)
+    return kinds[sampler].from_config(own.config, **({"shift": shift} if sampler.startswith("flow") else {}))
 
 
 @pytest.fixture(scope="module", params=SMALL)
