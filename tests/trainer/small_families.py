@@ -1,6 +1,7 @@
 """Each family made small from its own classes, with random weights that are the same every time."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -719,7 +720,6 @@ def lumina2() -> Lumina2Pipeline:
 
 
 def hidream() -> HiDreamImagePipeline:
-    """Its autoencoder shrinks less than the published one, because its pipeline draws 128 × 128 latents of any size."""
     clip, t5, words = clip_tokenizer(), t5_tokenizer(), word_tokenizer()
     config = clip_config(clip, projection_dim=16, hidden_act="gelu", max_position_embeddings=248)
     return HiDreamImagePipeline(
@@ -736,18 +736,10 @@ def hidream() -> HiDreamImagePipeline:
             num_routed_experts=4,
             num_activated_experts=2,
             axes_dims_rope=(4, 2, 2),
-            max_resolution=(128, 128),
+            max_resolution=(32, 32),
             llama_layers=[0, 1],
         ),
-        vae=AutoencoderKL(
-            block_out_channels=(4, 4),
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            latent_channels=4,
-            norm_num_groups=2,
-            scaling_factor=0.3611,
-            shift_factor=0.1159,
-        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=CLIPTextModelWithProjection(config),
         text_encoder_2=CLIPTextModelWithProjection(config),
         text_encoder_3=t5_encoder(t5),
@@ -1028,6 +1020,12 @@ def as_frame(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).frames[0])
 
 
+def on_its_canvas(pipeline: Any, *, num_tokens: int, height: int, width: int, **options: Any) -> Any:
+    """Instead of as many pixels as the pipeline's usual size has."""
+    pipeline.default_sample_size = (math.sqrt(width * height) + 0.001) / 8
+    return with_guidance_and_tokens(pipeline, num_tokens=num_tokens, height=height, width=width, **options)
+
+
 def at_any_size(pipeline: Any, *, num_tokens: int, height: int, width: int, **options: Any) -> Any:
     """Instead of the nearest one of the pipeline's list."""
     pipeline.resolutions = [(width, height)]
@@ -1076,7 +1074,7 @@ SMALL = {
     "ernie": SmallFamily(build=ernie, draw=as_written),
     "wan": SmallFamily(build=wan, draw=as_frame),
     "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frame, options={"flow_schedule_auto_shift": True}),
-    "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
+    "hidream": SmallFamily(build=hidream, draw=on_its_canvas),
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
     ),
