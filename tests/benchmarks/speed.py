@@ -38,7 +38,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from tests.benchmarks.networks import network_of
 from tests.benchmarks.published import FLUX_DEV, SDXL
 from tests.trainer.runs import RunDirectory
-from tests.trainer.small_families import clip_tokenizer, t5_tokenizer
+from tests.trainer.small_parts import clip_tokenizer, t5_tokenizer
 from trainer.families.family import BaseModel
 from trainer.families.flux import Flux
 from trainer.families.registry import FAMILIES
