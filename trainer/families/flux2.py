@@ -1,6 +1,7 @@
 """FLUX.2: a flow-matching transformer on normalised patches, which reads layers of Mistral 3 (dev) or Qwen3 (klein)."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +31,13 @@ class Flux2(ModelFamily):
         self._dtype = base.dtype
         self._config = base.config
         self._num_tokens = num_tokens(base.config)
+        # Positions are made on the CPU and kept: a copy to the device in each step would wait for it.
+        self._text_ids = cache(
+            lambda tokens: Flux2Pipeline._prepare_text_ids(torch.empty(1, tokens, 0)).to(base.device)
+        )
+        self._image_ids = cache(
+            lambda height, width: Flux2Pipeline._prepare_latent_ids(torch.empty(1, 0, height, width)).to(base.device)
+        )
         self.denoiser = pipeline.transformer
         num_steps = base.config.validation_num_inference_steps
         self.schedule = FlowSchedule(
@@ -67,8 +75,8 @@ class Flux2(ModelFamily):
             timestep=timesteps,
             guidance=conditions.get("guidance"),
             encoder_hidden_states=embeds,
-            txt_ids=Flux2Pipeline._prepare_text_ids(embeds).to(self._device, non_blocking=True),
-            img_ids=Flux2Pipeline._prepare_latent_ids(noisy).to(self._device, non_blocking=True),
+            txt_ids=self._text_ids(embeds.shape[1]),
+            img_ids=self._image_ids(*noisy.shape[-2:]),
             return_dict=False,
         )[0]
         return prediction.transpose(1, 2).reshape(noisy.shape)
