@@ -338,6 +338,7 @@ def ltx_vae() -> AutoencoderKLLTXVideo:
         decoder_block_out_channels=(4, 4, 4, 4),
         layers_per_block=(1, 1, 1, 1, 1),
         decoder_layers_per_block=(1, 1, 1, 1, 1),
+        timestep_conditioning=True,
     )
     vae.latents_mean.normal_()
     vae.latents_std.uniform_(0.5, 2)
