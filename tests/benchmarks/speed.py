@@ -39,7 +39,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from tests.benchmarks.networks import network_of
 from tests.benchmarks.published import FLUX_DEV, SDXL
 from tests.trainer.runs import RunDirectory, write_run
-from tests.trainer.small_families import clip_tokenizer, t5_tokenizer
+from tests.trainer.small_parts import clip_tokenizer, t5_tokenizer
 from trainer.__main__ import main as main_of_trainer
 from trainer.families.family import BaseModel
 from trainer.families.flux import Flux

@@ -1,5 +1,6 @@
 """HiDream I1: a flow-matching mixture of experts that reads captions with two CLIPs, T5 and every layer of Llama 3.1."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -19,6 +20,9 @@ from trainer.objective import FlowSchedule
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 PARTS = ("scheduler", *TEXT_ENCODERS, *TOKENIZERS, "transformer", "vae")
+
+ROUNDING = 1e-3
+"""Of a pixel: the pipeline rounds edges down, and nothing may be lost by that."""
 
 
 class HiDream(ModelFamily):
@@ -79,7 +83,9 @@ class HiDream(ModelFamily):
         return -prediction
 
     def draw(self, drawing: Drawing) -> Image.Image:
-        """The pipeline brings every size to about 1024 x 1024 pixels."""
+        """In its size, where the pipeline would draw as many pixels as its usual one has."""
+        edge = math.sqrt(drawing.width * drawing.height)
+        self._pipeline.default_sample_size = (edge + ROUNDING) / self._pipeline.vae_scale_factor
         return draw_with(
             self._pipeline,
             drawing,

@@ -1,6 +1,7 @@
 """LongCat-Image: a flow-matching transformer on packed latents, which reads captions with Qwen2.5-VL."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Self
 
 import torch
@@ -27,6 +28,13 @@ class LongCatImage(ModelFamily):
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        # A picture's positions begin, along both edges, after those of the text. They are made on the CPU and kept: a copy
+        # to the device in each step would wait for it.
+        start = (pipeline.tokenizer_max_length, pipeline.tokenizer_max_length)
+        self._text_ids = cache(lambda tokens: prepare_pos_ids(num_token=tokens).to(base.device))
+        self._image_ids = cache(
+            lambda height, width: prepare_pos_ids(1, "image", start, height=height, width=width).to(base.device)
+        )
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
         self.text_identity = text_identity(
@@ -50,20 +58,14 @@ class LongCatImage(ModelFamily):
         return encode_scaled(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
-        """A picture's positions begin, along both edges, after those of the text."""
         batch, channels, height, width = noisy.shape
         embeds = conditions["prompt_embeds"]
-        start = self._pipeline.tokenizer_max_length
-        image_ids = prepare_pos_ids(
-            modality_id=1, type="image", start=(start, start), height=height // 2, width=width // 2
-        )
-        text_ids = prepare_pos_ids(modality_id=0, type="text", num_token=embeds.shape[1])
         prediction = self.denoiser(
             hidden_states=LongCatImagePipeline._pack_latents(noisy.to(self._dtype), batch, channels, height, width),
             timestep=timesteps,
             encoder_hidden_states=embeds,
-            txt_ids=text_ids.to(self._device, non_blocking=True),
-            img_ids=image_ids.to(self._device, non_blocking=True),
+            txt_ids=self._text_ids(embeds.shape[1]),
+            img_ids=self._image_ids(height // 2, width // 2),
             return_dict=False,
         )[0]
         scale = self._pipeline.vae_scale_factor
