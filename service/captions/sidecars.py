@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from domain.errors import InvalidInput
 
@@ -20,6 +19,7 @@ class Sidecars:
 
     def __init__(self, folder: Path, *, is_one_caption: bool) -> None:
         self._folder = Path(os.path.realpath(folder))
+        self._name = blake2b(os.fsencode(self._folder), digest_size=16).hexdigest()
         self._is_one_caption = is_one_caption
 
     @classmethod
@@ -62,11 +62,15 @@ class Sidecars:
         return f"{text}\n".encode("utf-8", "replace") if text.strip() else None
 
     def write(self, path: Path, content: bytes | None) -> None:
-        """At once or not at all; None takes the file away. Raises OSError."""
+        """At once or not at all, while it is locked; None takes the file away. Raises OSError.
+
+        What a kill leaves behind has always the same name, so that the next one to write there takes it away.
+        """
+        temporary = path.with_name(f".caption-{self._name}")
+        temporary.unlink(missing_ok=True)
         if content is None:
             path.unlink(missing_ok=True)
             return
-        temporary = path.with_name(f".caption-{uuid4().hex}")
         try:
             mode = path.stat().st_mode & 0o777 if path.is_file() else 0o644
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -80,7 +84,6 @@ class Sidecars:
     def locked(self, locks: Path) -> Iterator[None]:
         """One edit of a folder at a time, whichever dataset it is edited as."""
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = blake2b(os.fsencode(self._folder), digest_size=16).hexdigest()
-        with (locks / f"captions-{name}.lock").open("a") as lock:
+        with (locks / f"captions-{self._name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
