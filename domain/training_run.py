@@ -15,7 +15,7 @@ from eventsourcing.domain import AggregateCreated
 
 from domain.access import SERVICE, TRAINER, Actor
 from domain.aggregate import Noun
-from domain.errors import WrongState
+from domain.errors import InvalidInput, WrongState
 
 
 class RunState(StrEnum):
@@ -115,6 +115,21 @@ class TrainingRun(Noun):
 
         def apply(self, aggregate: "TrainingRun") -> None:
             aggregate.checkpoints.discard(self.step)
+            aggregate.pinned.discard(self.step)
+
+    class CheckpointPinned(Event):
+        TOPIC = "TrainingRun.CheckpointPinned"
+        step: int
+
+        def apply(self, aggregate: "TrainingRun") -> None:
+            aggregate.pinned.add(self.step)
+
+    class CheckpointUnpinned(Event):
+        TOPIC = "TrainingRun.CheckpointUnpinned"
+        step: int
+
+        def apply(self, aggregate: "TrainingRun") -> None:
+            aggregate.pinned.discard(self.step)
 
     class ValidationImageSaved(Event):
         TOPIC = "TrainingRun.ValidationImageSaved"
@@ -157,12 +172,29 @@ class TrainingRun(Noun):
             aggregate.state = RunState(self.outcome)
 
     class ResumeRequested(Event):
+        """Of a resume as the run was, from its newest checkpoint."""
+
         TOPIC = "TrainingRun.ResumeRequested"
 
         def apply(self, aggregate: "TrainingRun") -> None:
             aggregate.state = RunState.REQUESTED
             aggregate.is_resume = True
             aggregate.stop_mode = None
+            aggregate.resume_from_step = None
+
+    class ResumeWithChangesRequested(Event):
+        """changes: options of the configuration that count from now on. from_step: of the checkpoint; None: the newest."""
+
+        TOPIC = "TrainingRun.ResumeWithChangesRequested"
+        changes: dict[str, Any]
+        from_step: int | None
+
+        def apply(self, aggregate: "TrainingRun") -> None:
+            aggregate.state = RunState.REQUESTED
+            aggregate.is_resume = True
+            aggregate.stop_mode = None
+            aggregate.resume_from_step = self.from_step
+            aggregate.config = aggregate.config | self.changes
 
     # ---- request, queue, start
 
@@ -190,6 +222,8 @@ class TrainingRun(Noun):
         self.stop_mode: StopMode | None = None
         self.total_steps: int | None = None
         self.checkpoints: set[int] = set()
+        self.pinned: set[int] = set()
+        self.resume_from_step: int | None = None
 
     @classmethod
     def request(
@@ -312,13 +346,35 @@ class TrainingRun(Noun):
         self._check_is_running("make validation images")
         self._record(self.ValidationRequested, actor)
 
-    def resume(self, actor: Actor) -> None:
-        """Go on from the newest checkpoint, or from the beginning when there is none."""
+    def pin_checkpoint(self, actor: Actor, *, step: int, pinned: bool) -> None:
+        """Keep a checkpoint from being removed to make room, or not any more; nothing happens when it is so already."""
+        if step not in self.checkpoints:
+            raise InvalidInput(f"the run {self.name} has no checkpoint of step {step}", path=("step",))
+        if pinned != (step in self.pinned):
+            self._record(self.CheckpointPinned if pinned else self.CheckpointUnpinned, actor, step=step)
+
+    def resume(self, actor: Actor, *, changes: Mapping[str, Any] | None = None, from_step: int | None = None) -> None:
+        """Go on from a checkpoint, the newest unless another one is named, or from the beginning when there is none.
+
+        changes: options that have another value from now on.
+        """
         if not self.state.has_ended:
             raise WrongState(f"the run {self.name} is {self.state}; only one that has ended can be resumed")
-        if self.state is RunState.FINISHED:
-            raise WrongState(f"the run {self.name} is finished; start a new one to train further")
-        self._record(self.ResumeRequested, actor)
+        if from_step is not None and from_step not in self.checkpoints:
+            raise InvalidInput(f"the run {self.name} has no checkpoint of step {from_step}", path=("fromStep",))
+        made = {key: value for key, value in (changes or {}).items() if self.config.get(key) != value}
+        if self.state is RunState.FINISHED and not self._is_longer(made) and from_step is None:
+            raise WrongState(
+                f"the run {self.name} is finished; resume it with more steps than {self.total_steps}, "
+                "or start a new one to train further"
+            )
+        if made or from_step is not None:
+            self._record(self.ResumeWithChangesRequested, actor, changes=made, from_step=from_step)
+        else:
+            self._record(self.ResumeRequested, actor)
+
+    def _is_longer(self, changes: Mapping[str, Any]) -> bool:
+        return int(changes.get("max_train_steps", 0)) > (self.total_steps or 0)
 
     def _check_is_running(self, what: str) -> None:
         if self.state is not RunState.RUNNING:

@@ -18,7 +18,7 @@ from typing import Any
 
 from domain.config.dataset import EMBED_TYPES, DatasetConfig
 from domain.config.forms import WRAPPER_KEYS, normalise_keys
-from domain.config.options import path_options
+from domain.config.options import path_options, paths_within
 from domain.config.training import TrainingConfig
 from service.json_files import DiskFiles, Files, Unreadable, parse_json, render_json, replace_file
 
@@ -153,7 +153,11 @@ class _Reading:
         return EnvironmentFolder(
             config=_with_absolute_paths(config, path_options(TrainingConfig), self._folder),
             datasets=[
-                _with_absolute_paths(entry, path_options(DatasetConfig), self._folder, self._root.parent)
+                _with_paths_within(
+                    _with_absolute_paths(entry, path_options(DatasetConfig), self._folder, self._root.parent),
+                    self._folder,
+                    self._root.parent,
+                )
                 for entry in datasets
             ],
             lycoris=lycoris,
@@ -287,3 +291,9 @@ def _with_absolute_paths(written: dict[str, Any], keys: frozenset[str], *folders
             found = next((folder / value for folder in folders if os.path.exists(folder / value)), value)
             absolute[key] = os.path.realpath(found) if found is not value else value
     return absolute
+
+
+def _with_paths_within(written: dict[str, Any], *folders: Path) -> dict[str, Any]:
+    """The same for what stands in the objects of a dataset."""
+    held = {key: keys for key, keys in paths_within(DatasetConfig).items() if isinstance(written.get(key), dict)}
+    return written | {key: _with_absolute_paths(written[key], frozenset(keys), *folders) for key, keys in held.items()}

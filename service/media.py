@@ -7,7 +7,7 @@ from uuid import UUID
 from service.run_files import run_folder
 
 RUN_MEDIA = "/media/runs"
-SERVED_ENDINGS = frozenset({".png", ".webp", ".safetensors"})
+SERVED_ENDINGS = frozenset({".png", ".webp", ".jpg", ".safetensors"})
 
 
 def run_file_url(run_id: UUID, path: str, *, version: int) -> str:

@@ -1,6 +1,7 @@
 """The files of a run, as the service reads and writes them: journal in, requests out, both by position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -40,6 +41,17 @@ def read_journal(run_dir: Path, *, offset: int) -> JournalPart:
             at = messages[-1].at if messages else 0.0
             messages.append(wire.Logged(at=at, level="warning", message=f"a line of the journal was skipped: {error}"))
     return JournalPart(messages, offset)
+
+
+def mark_pinned(run_dir: Path, pinned: Mapping[int, bool]) -> None:
+    """Make the marks in the folders of checkpoints agree; a folder that is gone meanwhile needs none."""
+    for step, is_pinned in pinned.items():
+        mark = run_dir / f"checkpoint-{step}" / wire.PINNED_MARK
+        with suppress(FileNotFoundError):
+            if is_pinned:
+                mark.touch()
+            else:
+                mark.unlink()
 
 
 def pass_requests(run_dir: Path, rows: Sequence[RequestRow]) -> None:

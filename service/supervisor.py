@@ -25,8 +25,8 @@ from service import telemetry
 from service.database import Database
 from service.launchers import local
 from service.live.bell import Bell
-from service.read_models.training_run import RunRow, active_runs, find_run, requests_of
-from service.run_files import journal_size, pass_requests, read_journal, run_folder
+from service.read_models.training_run import RunRow, active_runs, find_run, pinned_steps_of, requests_of
+from service.run_files import journal_size, mark_pinned, pass_requests, read_journal, run_folder
 from service.secrets.handover import secrets_of_run
 from service.secrets.key import KeyTrouble
 from service.secrets.vault import Vault
@@ -160,6 +160,7 @@ class Supervisor:
         run = self._application.run(watch.run_id)
         try:
             watch.run_dir.mkdir(parents=True, exist_ok=True)
+            mark_pinned(watch.run_dir, self._pinned_steps(watch))
             self._make_room()
             wire.write_run_spec(watch.run_dir, _spec(run, self._variables, cache=self._cache))
             local.launch(
@@ -256,8 +257,10 @@ class Supervisor:
         with self._database.reading() as session:
             run = find_run(session, watch.run_id)
             rows = requests_of(session, watch.run_id)
+            pinned = pinned_steps_of(session, watch.run_id)
         if run is None or run.state.has_ended:
             return
+        mark_pinned(watch.run_dir, pinned)
         pass_requests(watch.run_dir, rows)
         is_stop_now = any(row.kind == "stop" and not row.is_saving for row in rows)
         if is_stop_now and watch.stop_now_since is None:
@@ -292,6 +295,10 @@ class Supervisor:
         with self._database.reading() as session:
             return telemetry.read_progress(session, watch.run_id).journal_offset
 
+    def _pinned_steps(self, watch: Watch) -> dict[int, bool]:
+        with self._database.reading() as session:
+            return pinned_steps_of(session, watch.run_id)
+
     def _active_runs(self) -> list[RunRow]:
         with self._database.reading() as session:
             return active_runs(session)
@@ -299,10 +306,11 @@ class Supervisor:
 
 def _spec(run: TrainingRun, variables: Mapping[str, str], *, cache: Path) -> wire.RunSpec:
     """Raises InvalidInput when the configuration names a variable that is not open to it."""
+    resume_from = "latest" if run.resume_from_step is None else f"checkpoint-{run.resume_from_step}"
     return wire.RunSpec(
         run_id=str(run.id),
         name=run.name,
-        config=resolve_variables(run.config, variables),
+        config=resolve_variables(run.config, variables) | {"resume_from_checkpoint": resume_from},
         datasets=[resolve_variables(dataset["config"], variables) for dataset in run.datasets],
         resume=run.is_resume,
         cache=str(cache),

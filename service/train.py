@@ -80,7 +80,7 @@ def _spec(environment: Example, *, resume: bool, variables: Mapping[str, str]) -
         for entry in environment.datasets.values():
             check_no_secrets(entry, place="dataset")
         checked = check_training(environment.config)
-        check_startable(checked)
+        check_startable(checked, is_resume=resume)
         config = resolve_variables(frozen(checked, environment.config), variables)
         datasets = [_dataset(entry, variables) for entry in environment.datasets.values()]
     except Refusal as refusal:

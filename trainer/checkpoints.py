@@ -4,7 +4,11 @@ checkpoint-40.partial/   being written; removed at the next start
 checkpoint-40/           complete: its .complete, written last, has the digest of every file
 checkpoint-40.removed/   being removed
 checkpoint-40.damaged/   found not to match its digests at a resume; kept for people to look at
+checkpoint-40.aside/     made after the one that a run was told to go on from; kept for people to look at
 weights.partial/         the final weights being written; removed at the next start
+
+A checkpoint with a file named .pinned in it is never removed, nor is the best one: the one with the lowest held-out loss or,
+where none was measured, the lowest mean loss of training since the checkpoint before.
 """
 
 import json
@@ -12,11 +16,14 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
 
+from trainer.wire import PINNED_MARK
+
 COMPLETION_MARK = ".complete"
+STATE_FILE = "state.json"
 PARTIAL_WEIGHTS = "weights.partial"
 NAME = re.compile(r"checkpoint-(\d+)")
 LEFTOVER = re.compile(r"checkpoint-\d+\.(partial|removed)|weights\.partial")
@@ -29,12 +36,32 @@ class Checkpoint:
     size_bytes: int
 
 
-class Checkpoints:
-    """limit: how many are kept; the oldest go first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a run was like when a checkpoint was saved; None for what an earlier version did not write down.
 
-    def __init__(self, run_dir: Path, *, limit: int) -> None:
+    mean_loss: of the steps since the checkpoint before. eval_loss: the held-out loss, where it was measured since then.
+    is_rolling: a further one, which the next of its kind replaces.
+    """
+
+    step: int
+    effective_batch_size: int | None = None
+    num_processes: int | None = None
+    learning_rate: float | None = None
+    total_steps: int | None = None
+    mean_loss: float | None = None
+    eval_loss: float | None = None
+    is_rolling: bool = False
+
+
+class Checkpoints:
+    """limit, rolling_limit: how many of each kind are kept, the oldest going first. Pinned ones do not count, and the
+    best stays even when it is among the oldest."""
+
+    def __init__(self, run_dir: Path, *, limit: int, rolling_limit: int = 1) -> None:
         self._run_dir = run_dir
         self._limit = limit
+        self._rolling_limit = rolling_limit
 
     def steps(self) -> list[int]:
         """The steps of all complete checkpoints, oldest first."""
@@ -42,6 +69,21 @@ class Checkpoints:
 
     def folder(self, step: int) -> Path:
         return self._run_dir / f"checkpoint-{step}"
+
+    def facts(self, step: int) -> Facts:
+        written = json.loads((self.folder(step) / STATE_FILE).read_text())
+        known = {each.name for each in fields(Facts)}
+        return Facts(**{name: value for name, value in written.items() if name in known})
+
+    def best(self) -> Facts | None:
+        """Of those with a held-out loss when there are any; None while nothing is known of any."""
+        found = [self.facts(step) for step in self.steps()]
+        measured = [each for each in found if each.eval_loss is not None]
+        if measured:
+            return min(measured, key=lambda each: each.eval_loss or 0)
+        return min(
+            (each for each in found if each.mean_loss is not None), key=lambda each: each.mean_loss or 0, default=None
+        )
 
     def remove_leftovers(self) -> None:
         """Only while no trainer is saving here."""
@@ -55,18 +97,25 @@ class Checkpoints:
         for step in reversed(self._all_steps()):
             if _is_whole(self.folder(step)):
                 break
-            aside = self.folder(step).with_suffix(".damaged")
-            shutil.rmtree(aside, ignore_errors=True)
-            self.folder(step).rename(aside)
+            self._set_aside(step, ".damaged")
             damaged.append(step)
         return damaged
 
-    def save(self, step: int, write: Callable[[Path], None]) -> Checkpoint:
+    def set_later_aside(self, step: int) -> list[int]:
+        """Rename those after a step, which belong to a way that the run does not go any more; returns their steps."""
+        later = [each for each in self._all_steps() if each > step]
+        for each in later:
+            self._set_aside(each, ".aside")
+        return later
+
+    def save(self, facts: Facts, write: Callable[[Path], None]) -> Checkpoint:
         """Write a checkpoint with what `write` puts into the folder it is given."""
+        step = facts.step
         path, partial = self.folder(step), self.folder(step).with_suffix(".partial")
         partial.mkdir()
         try:
             write(partial)
+            (partial / STATE_FILE).write_text(json.dumps(asdict(facts), indent=2))
             size_bytes = sum(file.stat().st_size for file in partial.iterdir())
             _mark_complete(partial)
         except BaseException:
@@ -77,13 +126,29 @@ class Checkpoints:
         return Checkpoint(step=step, path=path, size_bytes=size_bytes)
 
     def remove_beyond_limit(self) -> list[int]:
-        """Remove the oldest until the limit holds; returns their steps."""
-        beyond = self.steps()[: -self._limit]
+        """Remove the oldest of each kind until its limit holds; returns their steps."""
+        counted = [self.facts(step) for step in self.steps() if not self.is_pinned(step)]
+        regular = [each.step for each in counted if not each.is_rolling]
+        rolling = [each.step for each in counted if each.is_rolling]
+        best = self.best()
+        oldest = sorted((*regular[: -self._limit], *rolling[: -self._rolling_limit]))
+        beyond = [step for step in oldest if best is None or step != best.step]
         for step in beyond:
             removed = self.folder(step).with_suffix(".removed")
             self.folder(step).rename(removed)
             shutil.rmtree(removed)
         return beyond
+
+    def is_pinned(self, step: int) -> bool:
+        return (self.folder(step) / PINNED_MARK).exists()
+
+    def is_whole(self, step: int) -> bool:
+        return _is_whole(self.folder(step))
+
+    def _set_aside(self, step: int, suffix: str) -> None:
+        aside = self.folder(step).with_suffix(suffix)
+        shutil.rmtree(aside, ignore_errors=True)
+        self.folder(step).rename(aside)
 
     def _all_steps(self) -> list[int]:
         matches = [NAME.fullmatch(path.name) for path in self._run_dir.iterdir()]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import Conditions, ModelFamily
+from trainer.inbox import Wish
 
 ATTENTION_KERNELS = {
     "diffusers": {"flash", "efficient", "math"},
@@ -62,6 +63,22 @@ def _choose_arithmetic(config: TrainingConfig) -> None:
 def dtype_of(accelerator: Accelerator) -> torch.dtype:
     """In what the frozen weights are held; the adapter is in fp32 always."""
     return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(accelerator.mixed_precision, torch.float32)
+
+
+class Wishes:
+    """Lets all processes do what the main one was asked for, without waiting for a device."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        is_alone = accelerator.num_processes == 1
+        self._group = None if is_alone else torch.distributed.new_group(backend="gloo")
+
+    def share(self, wishes: Wish) -> Wish:
+        """wishes: counted in the main process only."""
+        if self._group is None:
+            return wishes
+        told = torch.tensor(int(wishes))
+        torch.distributed.broadcast(told, src=0, group=self._group)
+        return Wish(int(told))
 
 
 class Predictor(nn.Module):

@@ -19,6 +19,8 @@ class Wish(IntFlag):
     STOP = 1
     SAVE = 2
     VALIDATE = 4
+    TELL = 8
+    """What was measured; the main process asks that of itself."""
 
 
 class Inbox(Protocol):

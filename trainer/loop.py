@@ -2,83 +2,92 @@
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from trainer.checkpoints import PARTIAL_WEIGHTS, sync
+from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
 from trainer.data.loader import Batch
-from trainer.errors import TrainingError
 from trainer.inbox import Wish
-from trainer.journal import phase
+from trainer.journal import log, phase
+from trainer.meter import Laps, Reading, StepLosses
 from trainer.objective import draw_noise, weighted_mse
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
-from trainer.wire import CheckpointRemoved, CheckpointSaved, StepDone, WeightsSaved
+from trainer.wire import CheckpointRemoved, CheckpointSaved, WeightsSaved
 
 
 def train(run: Training) -> Literal["finished", "stopped"]:
-    """Make every step that is left. Raises TrainingError when the loss is no number any more."""
+    """Make every step that is left. Raises TrainingError when a loss is no number any more."""
     config, accelerator = run.config, run.accelerator
     step = run.start_step
-    validate_if(run, step, is_wanted=run.validation.is_due(step, total_steps=run.total_steps))
+    if step < run.total_steps:
+        validate_if(run, step, is_wanted=run.validation.is_due_at_start(step))
 
+    losses_since_checkpoint: list[float] = []
+    eval_loss: float | None = None
     while step < run.total_steps:
-        started_at = time.perf_counter()
-        losses = torch.zeros((), device=accelerator.device)
+        laps, measured = Laps(accelerator.device), StepLosses(accelerator.device)
         for micro_step in range(config.gradient_accumulation_steps):
             batch = run.loader.batch(step, micro_step=micro_step)
+            laps.end("data")
             with _gradients_shared(run, micro_step):
-                loss = loss_of(run, batch, micro_step=micro_step)
-                accelerator.backward(loss)
-            losses += loss.detach() / config.gradient_accumulation_steps
+                losses, times = losses_of(run, batch, micro_step=micro_step)
+                accelerator.backward(losses.mean())
+            measured.add(losses, times, num_passes=config.gradient_accumulation_steps)
+            laps.end("forward_backward")
 
         grad_norm = accelerator.clip_grad_norm_(run.parameters, config.max_grad_norm or math.inf)
         learning_rate: float = run.optimizer.param_groups[0]["lr"]
         run.optimizer.step()
         run.lr_schedule.step()
         run.optimizer.zero_grad()
+        laps.end("optimizer")
         step += 1
 
-        measured_loss, measured_norm, wishes = _measure(run, losses, grad_norm)
-        seconds = time.perf_counter() - started_at
-        _refuse_no_number(run, step=step, loss=measured_loss, grad_norm=measured_norm)
-        run.journal.append(
-            StepDone(
-                at=time.time(),
+        run.meter.keep(
+            Reading(
                 step=step,
                 epoch=(step - 1) // run.steps_per_epoch + 1,
-                metrics={
-                    "loss": measured_loss,
-                    "learning_rate": learning_rate,
-                    "grad_norm": measured_norm,
-                    "step_seconds": seconds,
-                    "images_per_second": config.effective_batch_size / seconds,
-                },
+                at=time.time(),
+                learning_rate=learning_rate,
+                measured=measured.packed(grad_norm),
+                laps=laps,
             )
         )
-
+        wishes = run.wishes.share(run.inbox.take() | (Wish.TELL if run.meter.is_due() else Wish.NOTHING))
         is_last = step == run.total_steps
-        if step % config.checkpoint_step_interval == 0 or is_last or Wish.SAVE in wishes:
-            save_checkpoint(run, step)
+        is_regular = is_last or Wish.SAVE in wishes or run.checkpoint_interval.is_due(step)
+        is_saved = is_regular or run.rolling_interval.is_due(step)
+        is_validated = not is_last and (run.validation.is_due(step) or Wish.VALIDATE in wishes)
+        is_evaluated = run.evaluation.is_due(step, is_last=is_last, is_saved=is_regular)
+        evaluated = evaluate_if(run, is_wanted=is_evaluated)
+        eval_loss = evaluated.get("eval_loss", eval_loss)
+        if wishes or is_saved or is_validated or is_evaluated:
+            losses_since_checkpoint += run.meter.tell(evaluated)
+        if is_saved:
+            save_checkpoint(run, step, losses=losses_since_checkpoint, eval_loss=eval_loss, is_rolling=not is_regular)
+            losses_since_checkpoint.clear()
+            eval_loss = None
         if is_last:
             break
         if Wish.STOP in wishes:
             return "stopped"
-        is_due = run.validation.is_due(step, total_steps=run.total_steps)
-        validate_if(run, step, is_wanted=is_due or Wish.VALIDATE in wishes)
+        validate_if(run, step, is_wanted=is_validated)
 
     save_weights(run, step)
     validate_if(run, step, is_wanted=True)
     return "finished"
 
 
-def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
-    """The loss of one forward pass, a scalar."""
+def losses_of(run: Training, batch: Batch, *, micro_step: int) -> tuple[Tensor, Tensor]:
+    """The loss of each sample of one forward pass, and how noisy it was, from 0 to 1; both (batch,)."""
     seed, schedule, device = run.config.seed, run.family.schedule, batch.latents.device
     torch.manual_seed(seed_for("dropout", seed, batch.step, micro_step, run.accelerator.process_index))
     noise = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
@@ -89,7 +98,8 @@ def loss_of(run: Training, batch: Batch, *, micro_step: int) -> Tensor:
     noisy = schedule.add_noise(batch.latents, noise, timesteps)
     prediction = run.predictor(noisy, timesteps, conditions)
     target = schedule.target(batch.latents, noise, timesteps)
-    return weighted_mse(prediction, target, schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma))
+    weights = schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma)
+    return weighted_mse(prediction, target, weights), schedule.times(timesteps)
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
@@ -99,14 +109,42 @@ def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
         run.accelerator.wait_for_everyone()
 
 
-def save_checkpoint(run: Training, step: int) -> None:
-    """A checkpoint from which the next step is exactly what it would have been; the oldest beyond the limit go."""
+def evaluate_if(run: Training, *, is_wanted: bool) -> dict[str, float]:
+    """The held-out losses by name, in the main process."""
+    if not is_wanted:
+        return {}
+    losses = {}
+    if run.accelerator.is_main_process:
+        losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
+    run.accelerator.wait_for_everyone()
+    return losses
+
+
+def save_checkpoint(
+    run: Training, step: int, *, losses: Sequence[float], eval_loss: float | None, is_rolling: bool
+) -> None:
+    """A checkpoint from which the next step is exactly what it would have been; the oldest beyond the limit go.
+
+    losses: of the steps since the checkpoint before. eval_loss: where it was measured since then.
+    """
     if run.accelerator.is_main_process and step not in run.checkpoints.steps():
+        facts = Facts(
+            step=step,
+            effective_batch_size=run.config.effective_batch_size,
+            num_processes=run.config.num_processes,
+            learning_rate=run.config.learning_rate,
+            total_steps=run.total_steps,
+            mean_loss=fmean(losses),
+            eval_loss=eval_loss,
+            is_rolling=is_rolling,
+        )
         with phase(run.journal, "save"):
-            checkpoint = run.checkpoints.save(step, lambda folder: _write_checkpoint(run, folder, step=step))
+            checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder))
         run.journal.append(
             CheckpointSaved(at=time.time(), step=step, path=checkpoint.path.name, size_bytes=checkpoint.size_bytes)
         )
+        if run.checkpoints.best() == facts:
+            log(run.journal, "info", f"checkpoint-{step} is the best so far: {_score(facts)}")
         for removed in run.checkpoints.remove_beyond_limit():
             run.journal.append(CheckpointRemoved(at=time.time(), step=removed))
     run.accelerator.wait_for_everyone()
@@ -125,34 +163,18 @@ def save_weights(run: Training, step: int) -> None:
     run.journal.append(WeightsSaved(at=time.time(), step=step, path=path.name, size_bytes=path.stat().st_size))
 
 
-def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
+def _write_checkpoint(run: Training, folder: Path) -> None:
     run.family.save_adapter(folder)
-    save_state(folder, step=step, config=run.config, optimizer=run.optimizer, accelerator=run.accelerator)
+    save_state(folder, optimizer=run.optimizer, accelerator=run.accelerator)
+
+
+def _score(facts: Facts) -> str:
+    if facts.eval_loss is not None:
+        return f"held-out loss {facts.eval_loss:.5f}"
+    return f"mean loss {facts.mean_loss:.5f} since the one before"
 
 
 def _gradients_shared(run: Training, micro_step: int) -> AbstractContextManager[None]:
     """Processes exchange gradients in the last backward pass of a step only."""
     is_last = micro_step == run.config.gradient_accumulation_steps - 1
     return nullcontext() if is_last else run.accelerator.no_sync(run.predictor)
-
-
-def _measure(run: Training, losses: Tensor, grad_norm: Tensor) -> tuple[float, float, Wish]:
-    """The step's loss and gradient norm over all processes, and what was asked for: one transfer from the device."""
-    wishes = torch.full((), float(run.inbox.take()), device=losses.device)
-    measured = torch.stack([losses, grad_norm.float(), wishes])
-    measured = run.accelerator.reduce(measured, reduction="sum")
-    loss, norm, wish = measured.tolist()
-    return loss / run.accelerator.num_processes, norm / run.accelerator.num_processes, Wish(int(wish))
-
-
-def _refuse_no_number(run: Training, *, step: int, loss: float, grad_norm: float) -> None:
-    """With a loss scale, gradients overflow now and then and the step is left out; without, weights would be lost."""
-    may_overflow = run.accelerator.scaler is not None
-    broken = "loss" if not math.isfinite(loss) else "gradient" if not math.isfinite(grad_norm) else None
-    if broken is None or (broken == "gradient" and may_overflow):
-        return
-    value = loss if broken == "loss" else grad_norm
-    raise TrainingError(
-        f"the {broken} became {value} at step {step}; lower the learning rate (now {run.config.learning_rate:g}) "
-        "or use bf16 instead of fp16, and resume from the last checkpoint"
-    )

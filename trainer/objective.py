@@ -4,6 +4,7 @@ Notation of DDPM (Ho et al. 2020, arXiv:2006.11239): x_t = alpha_t x_0 + sigma_t
 and sigma_t^2 = 1 - alphas_cumprod[t]. In flow matching, alpha_t is 1 - sigma_t.
 """
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -31,6 +32,12 @@ class Schedule(Protocol):
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor: ...
 
     def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor: ...
+
+    def times(self, timesteps: Tensor) -> Tensor:
+        """How noisy they are, from 0 to 1; (batch,)."""
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        """As many, evenly over what is drawn from; (count,)."""
 
 
 class DiffusionSchedule:
@@ -79,6 +86,14 @@ class DiffusionSchedule:
             return (snr_gamma / snr).clamp(max=1)
         return snr.clamp(max=snr_gamma) / (snr + 1)
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        return timesteps / self.num_timesteps
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        return torch.tensor(
+            [(2 * place + 1) * self.num_timesteps // (2 * count) for place in range(count)], device=device
+        )
+
 
 class FlowSchedule:
     """Flow matching along straight lines (Lipman et al. 2023, arXiv:2210.02747; Liu et al. 2023, arXiv:2209.03003):
@@ -87,7 +102,7 @@ class FlowSchedule:
     Its timesteps are sigmas from 0 to 1. They are drawn as the configuration says and then shifted towards noise, by a
     constant or by what the scheduler says for the number of image tokens (Esser et al. 2024, arXiv:2403.03206).
 
-    patch: edge of what becomes one image token, in latents. levels: the only sigmas that are drawn, all alike and
+    patch: edge of what becomes one image token, in latents; of videos each frame has tokens of its own. levels: the only sigmas that are drawn, all alike and
     unshifted, instead. mu: from the number of image tokens to the exponent of the shift, where a pipeline does not take
     the line that its scheduler describes.
     """
@@ -127,9 +142,18 @@ class FlowSchedule:
         """Ones: Min-SNR is about diffusion, and a flow weighs noise levels by how often they are drawn."""
         return torch.ones(timesteps.shape, device=timesteps.device)
 
+    def times(self, timesteps: Tensor) -> Tensor:
+        return timesteps
+
+    def fixed_timesteps(self, count: int, *, device: torch.device) -> Tensor:
+        if self._levels is not None:
+            levels = sorted(set(self._levels))
+            return torch.tensor([levels[place % len(levels)] for place in range(count)], device=device)
+        return torch.tensor([(place + 0.5) / count for place in range(count)], device=device)
+
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:
-            num_tokens = (shape[-2] // self._patch) * (shape[-1] // self._patch)
+            num_tokens = math.prod(shape[1:-2]) * (shape[-2] // self._patch) * (shape[-1] // self._patch)
             return self._scheduler.time_shift(self._mu(num_tokens), 1.0, sigmas)  # type: ignore[no-any-return]
         return self._shift * sigmas / (1 + (self._shift - 1) * sigmas)
 
@@ -168,9 +192,9 @@ def draw_noise(seeds: Sequence[int], *, shape: Sequence[int], device: torch.devi
 
 
 def weighted_mse(prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean over the batch of each sample's mean squared error times its weight; weights: (batch,)."""
+    """Each sample's mean squared error times its weight; weights and what is returned: (batch,)."""
     errors = torch.nn.functional.mse_loss(prediction.float(), target.float(), reduction="none")
-    return (errors.flatten(1).mean(1) * weights).mean()
+    return errors.flatten(1).mean(1) * weights
 
 
 def _as_wide_as(latents: Tensor, timesteps: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What a run was asked to do, with everything refused that can be before the heavy libraries are loaded."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 from domain.config.buckets import Geometry, Size, geometry_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
 from domain.config.dataset import DatasetConfig
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
-from trainer.data.captions import NO_CAPTION
+from trainer.data.captions import NO_CAPTION, read_caption_rules
 from trainer.data.epochs import Bucket, plan_buckets
+from trainer.data.held_out import HeldOut, read_held_out
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
@@ -25,7 +28,7 @@ MAX_NAMED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """geometries: of each dataset. left_out: pictures that are not trained on, each with the reason. base_model: a
+    """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures that are not trained on, each with the reason. base_model: a
     folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
 
     run_dir: Path
@@ -35,8 +38,9 @@ class Order:
     geometries: tuple[Geometry, ...]
     samples: tuple[Sample, ...]
     left_out: tuple[str, ...]
+    held_out: tuple[HeldOut, ...]
     base_model: str
-    validation_edge: int
+    validation_sizes: tuple[Size, ...]
     resume: bool
 
     def remarks(self) -> Iterator[str]:
@@ -64,18 +68,31 @@ class Order:
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
     config = settled(check_training(spec.config, before={}))
-    check_startable(config)
-    datasets = tuple(check_dataset(written, before={}) for written in spec.datasets)
+    check_startable(config, is_resume=spec.resume)
+    config = _with_prompts(config)
+    given = [check_dataset(written, before={}) for written in spec.datasets]
+    datasets = tuple(dataset for dataset in given if dataset.is_trained_on)
     if not datasets:
-        raise TrainingError("the run has no dataset; add one with pictures to the environment")
+        raise TrainingError("the run has no dataset to train on; add one with pictures to the environment")
+    for dataset in datasets:
+        problems = tuple(start_problems(dataset, config))
+        if problems:
+            raise TrainingError(f"dataset {dataset.id!r}: {problems[0].message}")
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     found = [
-        read_samples(dataset, number=number, geometry=geometries[number], seed=config.seed)
+        read_samples(
+            dataset,
+            number=number,
+            geometry=geometries[number],
+            captions=read_caption_rules(dataset, config),
+            seed=config.seed,
+        )
         for number, dataset in enumerate(datasets)
     ]
     samples = [sample for each in found for sample in each.samples]
     plan_buckets(buckets_of(samples, datasets), config)
+    held_out = tuple(read_held_out([dataset for dataset in given if dataset.is_held_out], config, family))
     return Order(
         run_dir=run_dir,
         cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
@@ -84,8 +101,9 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         geometries=geometries,
         samples=tuple(samples),
         left_out=tuple(message for each in found for message in each.left_out),
+        held_out=held_out,
         base_model=_base_model(config),
-        validation_edge=_validation_edge(config, family),
+        validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
         resume=spec.resume,
     )
 
@@ -106,15 +124,35 @@ def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> 
     ]
 
 
-def _validation_edge(config: TrainingConfig, family: Family) -> int:
-    """In pixels: what is asked for, brought down to what the family can draw, or the edge of training's squares."""
-    if config.validation_edge is None:
-        return Geometry(
+def _validation_sizes(config: TrainingConfig, family: Family) -> Iterator[Size]:
+    """What is asked for, brought down to what the family can draw, or training's square."""
+    for written in config.validation_sizes:
+        width, height = (max(family.alignment, edge // family.alignment * family.alignment) for edge in written)
+        yield Size(width, height)
+    if not config.validation_sizes:
+        edge = Geometry(
             resolution=config.resolution,
             resolution_type=config.resolution_type,
             alignment=config.aspect_bucket_alignment or family.alignment,
         ).edge
-    return max(family.alignment, config.validation_edge // family.alignment * family.alignment)
+        yield Size(edge, edge)
+
+
+def _with_prompts(config: TrainingConfig) -> TrainingConfig:
+    """With the prompts of the file that user_prompt_library names in place of its name."""
+    path = config.user_prompt_library
+    if not isinstance(path, str):
+        return config
+    try:
+        prompts = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"user_prompt_library names {path}, which cannot be read as JSON: {error}") from error
+    if not isinstance(prompts, dict) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+        raise TrainingError(
+            f"user_prompt_library names {path}, which is no object of prompts by name; "
+            'write it as {"fox": "a red fox", "cat": "a cat"}'
+        )
+    return config.model_copy(update={"user_prompt_library": prompts})
 
 
 def _base_model(config: TrainingConfig) -> str:

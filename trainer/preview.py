@@ -23,9 +23,10 @@ from PIL import Image
 
 from domain.config.buckets import Placement, Region, Size
 from domain.config.dataset import DatasetConfig
+from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import fill_in_secrets
 from domain.errors import Refusal
-from trainer.data.captions import captions_of
+from trainer.data.captions import captions_of, read_caption_rules
 from trainer.data.pictures import (
     DECODING_ERRORS,
     FORMATS,
@@ -63,7 +64,7 @@ class Maker:
                 return {}
             case "preview":
                 _save(read_picture(picture, placement_of(request["placement"])), out, "PNG")
-                return {"captions": list(captions_of(picture, dataset))}
+                return {"captions": list(captions_of(picture, read_caption_rules(dataset, CaptionOptions())))}
             case _:
                 with picture.open() as opened, _temporary(out).open("wb") as copy:
                     shutil.copyfileobj(opened, copy)

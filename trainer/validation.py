@@ -2,21 +2,29 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
 
+from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
 from trainer.adapters import as_inference_sees_it
 from trainer.families.family import Drawing, ModelFamily
 from trainer.inbox import Inbox
+from trainer.intervals import Interval
 from trainer.journal import Journal, phase
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
 
 THUMBNAIL_EDGE = 256
+THUMBNAIL_QUALITY = 80
+ENDINGS = {"png": "png", "webp": "webp", "jpeg": "jpg"}
+"""Of files, by value of validation_image_format."""
+
+FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG"}
+"""As Pillow calls them, by ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +40,42 @@ class Made:
 class Validation:
     """Makes each picture of a step once, also when a run is killed in between and resumed."""
 
-    def __init__(self, config: TrainingConfig, *, run_dir: Path, edge: int, journal: Journal, inbox: Inbox) -> None:
-        self._interval = config.validation_step_interval
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        run_dir: Path,
+        sizes: Sequence[Size],
+        steps_per_epoch: int,
+        journal: Journal,
+        inbox: Inbox,
+    ) -> None:
+        self._config = config
+        self._interval = Interval(
+            steps=config.validation_step_interval,
+            epochs=config.validation_epoch_interval,
+            steps_per_epoch=steps_per_epoch,
+        )
+        self._steps_per_epoch = steps_per_epoch
         self._run_dir = run_dir
         self._journal = journal
         self._inbox = inbox
-        self._drawings = [] if config.validation_disable else list(_drawings(config, edge=edge))
+        self._drawings = [] if config.validation_disable else list(_drawings(config, sizes=sizes))
         self._made = _read_made(run_dir)
 
-    def is_due(self, step: int, *, total_steps: int) -> bool:
-        """Before the first step, at every interval and after the last step."""
-        return step % self._interval == 0 or step >= total_steps
+    def is_due(self, step: int) -> bool:
+        """After a step, but for the last one, which always has pictures."""
+        epoch = (step - 1) // self._steps_per_epoch + 1
+        is_too_early = step < (self._config.validate_after_step or 0) or epoch < (
+            self._config.validate_after_epoch or 0
+        )
+        return self._interval.is_due(step) and not is_too_early
+
+    def is_due_at_start(self, step: int) -> bool:
+        """Before the first step of a start: of the base model, when it is asked for, and what a kill left undone."""
+        if self._config.validation_on_startup:
+            return True
+        return self.is_due(step) if step > 0 else not self._config.disable_benchmark
 
     def run(self, family: ModelFamily, *, step: int, dtype: torch.dtype) -> None:
         """Draw what the journal lacks of this step; ends early when a stop is asked for."""
@@ -65,8 +98,9 @@ class Validation:
                 progress.advance()
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:
-        path = Path("validation", f"step-{step:06d}", f"{index:03d}.png")
-        thumbnail_path = _save_with_thumbnail(image, self._run_dir / path).relative_to(self._run_dir)
+        path = Path("validation", f"step-{step:06d}", f"{index:03d}.{ENDINGS[self._config.validation_image_format]}")
+        quality = self._config.validation_image_quality
+        thumbnail_path = _save_with_thumbnail(image, self._run_dir / path, quality=quality).relative_to(self._run_dir)
         self._journal.append(
             ValidationImageSaved(
                 at=time.time(),
@@ -83,18 +117,23 @@ class Validation:
         self._made.add(Made(step, index, drawing.prompt, drawing.seed))
 
 
-def _drawings(config: TrainingConfig, *, edge: int) -> Iterator[Drawing]:
+def _drawings(config: TrainingConfig, *, sizes: Sequence[Size]) -> Iterator[Drawing]:
+    """By prompt, then by seed, then by size."""
     for prompt in config.validation_prompts:
         for offset in range(config.num_validation_images):
-            yield Drawing(
-                prompt=prompt,
-                negative_prompt=config.validation_negative_prompt,
-                seed=config.validation_seed + offset,
-                edge=edge,
-                num_inference_steps=config.validation_num_inference_steps,
-                guidance=config.validation_guidance,
-                guidance_real=config.validation_guidance_real,
-            )
+            for size in sizes:
+                yield Drawing(
+                    prompt=prompt,
+                    negative_prompt=config.validation_negative_prompt,
+                    seed=config.validation_seed + offset,
+                    width=size.width,
+                    height=size.height,
+                    num_inference_steps=config.validation_num_inference_steps,
+                    guidance=config.validation_guidance,
+                    guidance_real=config.validation_guidance_real,
+                    guidance_rescale=config.validation_guidance_rescale,
+                    sampler=config.validation_noise_scheduler,
+                )
 
 
 def _read_made(run_dir: Path) -> set[Made]:
@@ -116,23 +155,24 @@ def _made_by(line: bytes) -> Made | None:
     return Made(message.step, message.index, message.prompt, message.seed)
 
 
-def _save_with_thumbnail(image: Image.Image, path: Path) -> Path:
-    """Returns the thumbnail's path: the picture itself when it is small enough."""
+def _save_with_thumbnail(image: Image.Image, path: Path, *, quality: int) -> Path:
+    """Returns the thumbnail's path: the picture itself when it is small enough. quality: counts unless it is a png."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _save(image, path, format="PNG")
+    _save(image, path, quality=quality)
     if max(image.size) <= THUMBNAIL_EDGE:
         return path
     thumbnail = image.copy()
     thumbnail.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
     thumbnail_path = path.with_suffix(".thumbnail.webp")
-    _save(thumbnail, thumbnail_path, format="WEBP")
+    _save(thumbnail, thumbnail_path, quality=THUMBNAIL_QUALITY)
     return thumbnail_path
 
 
-def _save(image: Image.Image, path: Path, *, format: str) -> None:
+def _save(image: Image.Image, path: Path, *, quality: int) -> None:
+    """In the format that the ending says."""
     temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("wb") as file:
-        image.save(file, format=format)
+        image.save(file, format=FORMATS[path.suffix], quality=quality)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -26,6 +26,8 @@ JOURNAL_FILE = "journal.jsonl"
 REQUESTS_FILE = "requests.jsonl"
 TRAINER_LOCK_FILE = "trainer.lock"
 """Held with flock by the main trainer process for its whole life, with its process id in it: while it is locked, it runs."""
+PINNED_MARK = ".pinned"
+"""An empty file in a checkpoint's folder that keeps the trainer from removing it; put there by the service, or by hand."""
 OUTPUT_FILE = "output.log"
 """What the processes of the run print."""
 

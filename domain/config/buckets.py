@@ -6,8 +6,10 @@ batch. Nothing is drawn here but from a seed, so the pre-flight, the trainer and
 
 import math
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
+from heapq import nsmallest
 from typing import Literal, NamedTuple
 
 from domain.config.dataset import CropAspect, CropStyle, DatasetConfig
@@ -126,6 +128,11 @@ def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) 
 def picture_seed(seed: int, *, dataset: str, name: str) -> int:
     """What is drawn for a picture follows from this; name: its path below the dataset's folder."""
     return int.from_bytes(blake2b(f"{seed}:{dataset}:{name}".encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def chosen_names(names: Iterable[str], *, dataset: str, limit: int) -> frozenset[str]:
+    """As many as the limit allows, drawn by the dataset's id: the same ones each time, whatever else comes or goes."""
+    return frozenset(nsmallest(limit, names, key=lambda name: (picture_seed(0, dataset=dataset, name=name), name)))
 
 
 def place(geometry: Geometry, original: Size, *, seed: int = 0) -> Placement | LeftOut:

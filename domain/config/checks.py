@@ -53,7 +53,7 @@ def check_known(written: Mapping[str, Any]) -> None:
         raise InvalidInput.from_problems(problems)
 
 
-def check_startable(config: TrainingConfig) -> None:
+def check_startable(config: TrainingConfig, *, is_resume: bool = False) -> None:
     """A valid configuration can be kept that no run can be made of yet: then this raises InvalidInput."""
     family = FAMILIES[config.model_family]
     if config.model_type not in family.capabilities:
@@ -73,6 +73,7 @@ def check_startable(config: TrainingConfig) -> None:
         *unusable_choices(config),
         *_unusable_flavour(family, flavour),
         *_unusable_sizes(config),
+        *(() if is_resume else _no_checkpoint_yet(config)),
         *family_problems(config.model_dump(exclude_unset=True), family=family, flavour=flavour),
     )
     if problems:
@@ -81,6 +82,8 @@ def check_startable(config: TrainingConfig) -> None:
 
 def unusable_choices(config: BaseModel) -> Iterator[Problem]:
     """Options with values that would train something else than the trainer can do today."""
+    if isinstance(config, DatasetConfig) and config.disabled:
+        return
     for option in options_of(type(config)):
         value = getattr(config, option.key)
         if option.traits.decisive and value != option.default:
@@ -107,13 +110,20 @@ def _unusable_flavour(family: Family, flavour: Flavour | None) -> Iterator[Probl
         )
 
 
-def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:
-    if config.validation_resolution is not None and not config.validation_edge:
+def _no_checkpoint_yet(config: TrainingConfig) -> Iterator[Problem]:
+    if config.resume_from_checkpoint not in (None, "", "latest"):
         yield Problem(
-            f"validation_resolution is {config.validation_resolution!r:.80}, but this version draws squares of one size; "
-            "write the length of an edge, such as 1024",
-            ("config", "validation_resolution"),
+            f"resume_from_checkpoint is {config.resume_from_checkpoint!r:.80}, but a new run has no checkpoint yet; "
+            "leave it empty, or resume the run that has it",
+            ("config", "resume_from_checkpoint"),
         )
+
+
+def _unusable_sizes(config: TrainingConfig) -> Iterator[Problem]:
+    try:
+        _ = config.validation_sizes
+    except ValueError as error:
+        yield Problem(str(error), ("config", "validation_resolution"))
 
 
 def frozen(config: BaseModel, written: Mapping[str, Any]) -> dict[str, Any]:

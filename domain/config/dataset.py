@@ -23,7 +23,7 @@ def is_picture(file_name: str) -> bool:
 class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOptions, DatasetCacheOptions):
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
-        if self.type == "local" and self.dataset_type == "image" and not self.instance_data_dir:
+        if self.type == "local" and self.dataset_type in ("image", "eval") and not self.instance_data_dir:
             raise ValueError("instance_data_dir is missing: the folder with the pictures")
         return self
 
@@ -48,6 +48,16 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
                 f"{self.maximum_aspect_ratio:g}; no picture can have both"
             )
         return self
+
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether its own pictures are shown; what only says where another tool keeps encodings has none."""
+        return not self.disabled and self.dataset_type not in {*EMBED_TYPES, "conditioning", "eval"}
+
+    @property
+    def is_held_out(self) -> bool:
+        """Its pictures are measured and not trained on."""
+        return not self.disabled and self.dataset_type == "eval"
 
     @property
     def weighted_aspects(self) -> tuple[tuple[float, float], ...]:

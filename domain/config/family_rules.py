@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.errors import Problem
 from domain.families.family import Family, Flavour
+from domain.families.samplers import samplers_of
 
 NOT_QUANTISED = "no_change"
 
@@ -22,6 +23,7 @@ def family_problems(
         *_libraries(values, family),
         *_tokens(values, family, flavour),
         *_canvas(family, pixels),
+        *_sampler(values, family, flavour),
         *_settings(values, family, flavour),
     )
 
@@ -67,6 +69,16 @@ def _canvas(family: Family, pixels: int | None) -> Iterator[Problem]:
         edge = int(family.max_pixels**0.5)
         said = f"pictures of {pixels} pixels are larger than {edge} x {edge}, the most {family.name} takes"
         yield _problem("resolution", f"{said}; lower resolution")
+
+
+def _sampler(values: Mapping[str, Any], family: Family, flavour: Flavour | None) -> Iterator[Problem]:
+    sampler = values.get("validation_noise_scheduler")
+    fitting = samplers_of(family, flavour)
+    if sampler is not None and sampler not in fitting:
+        said = f"validation_noise_scheduler is {sampler}, which {family.name} cannot be drawn with"
+        yield _problem(
+            "validation_noise_scheduler", f"{said}; leave it empty, or set it to one of {', '.join(fitting)}"
+        )
 
 
 def _settings(values: Mapping[str, Any], family: Family, flavour: Flavour | None) -> Iterator[Problem]:

@@ -64,7 +64,7 @@ _NAMES: dict[str, str] = {
         "nsfw_check_min_votes nsfw_check_models nsfw_check_sample_types"
     ),
     "it steers the program that runs the training, which decides that by itself here": (
-        "accelerate_config accelerate_extra_args configs_dir i_know_what_i_am_doing local_rank "
+        "accelerate_config accelerate_extra_args configs_dir local_rank "
     ),
     "it fine-tunes a library for quantising or attention, which this version leaves to that library": (
         "ramtorch_controlnet ramtorch_disable_extensions ramtorch_disable_sync_hooks sdnq_compile_mode "
@@ -94,8 +94,8 @@ FOREIGN_KEYS: Mapping[str, str] = {key: reason for reason, keys in _NAMES.items(
 FOREIGN_FAMILIES = frozenset(
     {
         *("ace_step", "heartmula", "minimaxmusic"),
-        *("cosmos3", "hunyuanvideo", "infinitetalk", "kandinsky5_video", "longcat_video", "ltxvideo", "ltxvideo2"),
-        *("minimaxh3", "sanavideo", "wan", "wan_s2v"),
+        *("cosmos3", "hunyuanvideo", "infinitetalk", "kandinsky5_video", "longcat_video", "ltxvideo2"),
+        *("minimaxh3", "sanavideo", "wan_s2v"),
         *("anima", "boogu_image", "mageflow", "zlab_i1"),
     }
 )

@@ -58,6 +58,7 @@ class Traits:
     spellings: Mapping[str, str] = field(default_factory=dict)
     empty_is_default: bool = False
     may_be_file: bool = False
+    paths_within: tuple[str, ...] = ()
     is_script: bool = False
 
 
@@ -144,6 +145,7 @@ def option(
     spellings: Mapping[str, str] | None = None,
     empty_is_default: bool = False,
     may_be_file: bool = False,
+    paths_within: Collection[str] = (),
     is_script: bool = False,
     **bounds: Any,
 ) -> Any:
@@ -154,7 +156,7 @@ def option(
     usable: the values of a choice that a run can start with today, None when all of them can.
     aliases: other names it had or has in files; inverted_aliases: those that mean the opposite.
     spellings: other ways to write some of its values. empty_is_default: null stands for the default in files.
-    may_be_file: text in it names a file. is_script: it is run as a command.
+    may_be_file: text in it names a file. paths_within: keys of an object whose values do. is_script: it is run as a command.
     """
     traits = Traits(
         label=label,
@@ -173,6 +175,7 @@ def option(
         spellings=spellings or {},
         empty_is_default=empty_is_default,
         may_be_file=may_be_file,
+        paths_within=tuple(paths_within),
         is_script=is_script,
     )
     made: FieldInfo = Field(default, description=help, **bounds)
@@ -211,6 +214,11 @@ def offered_options(model: type[BaseModel], *, family: str | None = None) -> Ite
 def path_options(model: type[BaseModel]) -> frozenset[str]:
     """The keys whose values can be files or folders."""
     return frozenset(option.key for option in options_of(model) if option.is_path)
+
+
+def paths_within(model: type[BaseModel]) -> Mapping[str, tuple[str, ...]]:
+    """The keys whose values are objects with files or folders in them, and under which keys of those."""
+    return {option.key: option.traits.paths_within for option in options_of(model) if option.traits.paths_within}
 
 
 def script_options(model: type[BaseModel]) -> frozenset[str]:

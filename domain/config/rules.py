@@ -3,10 +3,14 @@
 A combination with a clear meaning is no problem, even a clumsy one: files of other tools are full of them.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
+from domain.config.captions import caption_rules_of, filters_of, read_filters
 from domain.config.dataset import DatasetConfig
+from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
 
@@ -20,6 +24,24 @@ class Rule:
     message: Callable[[TrainingConfig], str]
 
 
+HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+REQUIRED_KEYS = {
+    "aws": ("aws_bucket_name",),
+    "csv": ("csv_file", "csv_cache_dir"),
+    "huggingface": ("dataset_name",),
+    "webshart": ("source",),
+}
+"""Without which a source cannot be read, by its type."""
+
+SOURCE_STRATEGIES = {
+    "parquet": "fill in parquet",
+    "csv": "set type to csv",
+    "huggingface": "set type to huggingface",
+    "webshart": "set type to webshart",
+}
+"""Strategies that take captions from the source itself, and what makes a dataset have such a one."""
+
+
 def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
     """unknown: options whose value is not known yet; nothing can be said about them."""
     for rule in RULES:
@@ -28,11 +50,81 @@ def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozen
 
 
 def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
-    if config.caption_strategy == "instanceprompt" and not config.instance_prompt and "instance_prompt" not in unknown:
+    filters = config.caption_filter_list
+    if isinstance(filters, str) and not PurePath(filters).is_absolute() and "caption_filter_list" not in unknown:
         yield Problem(
-            "caption_strategy is instanceprompt but instance_prompt is empty; write the caption for all pictures there",
-            ("config", "instance_prompt"),
+            f"caption_filter_list is {filters!r:.80}; write a JSON list, or the absolute path of a file",
+            ("config", "caption_filter_list"),
         )
+    try:
+        read_filters(filters_of(config))
+    except ValueError as error:
+        yield Problem(str(error), ("config", "caption_filter_list"))
+
+
+def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
+    """What keeps a run from starting with a dataset in this environment, although both can be kept."""
+    if not dataset.is_trained_on:
+        return
+    yield from _relative_paths(dataset)
+    for key in REQUIRED_KEYS.get(dataset.type, ()):
+        if not getattr(dataset, key):
+            yield Problem(f"{key} is empty but type is {dataset.type}; fill it in", ("config", key))
+    yield from _hub_problems(dataset)
+    if dataset.type == "aws" and bool(dataset.aws_access_key_id) != bool(dataset.aws_secret_access_key):
+        missing = "aws_secret_access_key" if dataset.aws_access_key_id else "aws_access_key_id"
+        yield Problem(f"{missing} is empty, but the other key is given; fill in both or neither", ("config", missing))
+    try:
+        strategy = caption_rules_of(dataset, config).strategy
+    except ValueError as error:
+        yield Problem(str(error), ("config", "instance_prompt"))
+        return
+    there = {"local", "parquet"} if dataset.parquet else {dataset.type}
+    if strategy in SOURCE_STRATEGIES and strategy not in there:
+        yield Problem(
+            f"caption_strategy is {strategy}, but the dataset has no captions of that kind; set it to textfile or "
+            f"filename, or {SOURCE_STRATEGIES[strategy]}",
+            ("config", "caption_strategy"),
+        )
+    backend = dataset.metadata_backend
+    if backend not in ("discovery", "json", *there):
+        yield Problem(
+            f"metadata_backend is {backend}, but the dataset has no such list; set it to discovery"
+            + (", or fill in parquet" if backend == "parquet" else ""),
+            ("config", "metadata_backend"),
+        )
+
+
+def _hub_problems(dataset: DatasetConfig) -> Iterator[Problem]:
+    if dataset.type != "huggingface" or not dataset.dataset_name:
+        return
+    if not PurePath(dataset.dataset_name).is_absolute() and not HUB_NAME.fullmatch(dataset.dataset_name):
+        yield Problem(
+            f"dataset_name is {dataset.dataset_name!r:.200}; write owner/name as on the Hugging Face Hub, or the whole "
+            "path of a folder",
+            ("config", "dataset_name"),
+        )
+    if dataset.huggingface and (dataset.huggingface.composite_image_config or {}).get("enabled"):
+        yield Problem(
+            "huggingface.composite_image_config is enabled, and this version cannot cut pictures out of others yet; "
+            "leave it out",
+            ("config", "huggingface"),
+        )
+
+
+def _relative_paths(dataset: DatasetConfig) -> Iterator[Problem]:
+    """Nobody knows where they would begin."""
+    named = {
+        "csv_file": dataset.csv_file,
+        "csv_cache_dir": dataset.csv_cache_dir,
+        "parquet": dataset.parquet.path if dataset.parquet else None,
+        "source": None if (dataset.source or "").startswith(BUCKET_SCHEME) else dataset.source,
+        "cache_dir": dataset.cache_dir if dataset.type == "huggingface" else None,
+        "huggingface": dataset.huggingface.cache_dir if dataset.huggingface else None,
+    }
+    for key, value in named.items():
+        if value and not PurePath(value).is_absolute():
+            yield Problem(f"{key} names {value!r:.200}; write the whole path, from / on", ("config", key))
 
 
 def _offloaders(config: TrainingConfig) -> list[str]:

@@ -26,6 +26,9 @@ SECRET_ENDINGS = tuple(
         *("secret", "secret_key", "secret_access_key", "account_key", "password", "passphrase", "connection_string"),
     )
 )
+KEY_IDS = frozenset({"aws_access_key_id"})
+"""What is no secret, but comes with one: it may be kept as one, and written down."""
+
 SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,}|wandb_v1_\w{30,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}"
     r"|glpat-[\w-]{20,}|sk-(?:[a-z0-9]+-){0,2}\w{32,}|r8_[A-Za-z0-9]{30,}|xox[abprs]-[\w-]{20,}|st_[A-Za-z0-9]{32})(?![A-Za-z0-9])"
@@ -57,7 +60,10 @@ def fill_in_secrets(
     secrets: those handed to the run. environment: the variables of the machine that trains. Raises InvalidInput.
     """
     known = {"secret": secrets, "env": environment}
-    return {key: _filled_in(key, value, known) if is_secret_key(key) else value for key, value in written.items()}
+    return {
+        key: _filled_in(key, value, known) if is_secret_key(key) or key in KEY_IDS else value
+        for key, value in written.items()
+    }
 
 
 def is_secret_key(key: str) -> bool:

@@ -27,10 +27,12 @@ from domain.config.parts.quantising import QuantisingOptions
 from domain.config.parts.schedule import ScheduleOptions
 from domain.config.parts.trackers import TrackerOptions
 from domain.config.parts.validation import ValidationOptions
+from domain.config.prompts import BUILT_IN_PROMPTS
 
 __all__ = ["ModelFamily", "ResolutionType", "TrainingConfig"]
 
 SMALLEST_EDGE = 8
+LARGEST_VALIDATION_EDGE = 8192
 LARGEST_AREA = 64
 """In megapixels."""
 
@@ -77,15 +79,30 @@ class TrainingConfig(
         return self.train_batch_size * self.num_processes * self.gradient_accumulation_steps
 
     @property
-    def validation_edge(self) -> int | None:
-        """Of square validation pictures, in pixels; None when it is not given, or is not one square."""
-        written = str(self.validation_resolution or "").lower().replace(" ", "")
-        width, _, height = written.partition("x")
-        return int(width) if width.isdecimal() and height in ("", width) else None
+    def validation_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of validation pictures in pixels, as written; none when it is left to training.
+
+        Raises ValueError for what is no list of sizes.
+        """
+        resolution = self.validation_resolution
+        written = "" if resolution is None else str(resolution).lower().replace(" ", "")
+        sizes = []
+        for each in filter(None, written.split(",")):
+            width, cross, height = each.partition("x")
+            edges = (width, height if cross else width)
+            if not all(edge.isdecimal() and 0 < int(edge) <= LARGEST_VALIDATION_EDGE for edge in edges):
+                raise ValueError(
+                    f"validation_resolution is {resolution!r:.80}, but {each[:40]!r} is no size; write "
+                    f"the length of an edge up to {LARGEST_VALIDATION_EDGE}, such as 1024, or width x height, such as 1280x768"
+                )
+            sizes.append((int(edges[0]), int(edges[1])))
+        return tuple(dict.fromkeys(sizes))
 
     @property
     def validation_prompts(self) -> tuple[str, ...]:
-        """The validation prompts in their fixed order: the single one first, then the library's."""
+        """The validation prompts in their fixed order: the single one first, then the library's, then those built in."""
         single = (self.validation_prompt,) if self.validation_prompt else ()
         library = self.user_prompt_library
-        return single + (tuple(library.values()) if isinstance(library, dict) else ())
+        written = tuple(library.values()) if isinstance(library, dict) else ()
+        built_in = tuple(BUILT_IN_PROMPTS.values()) if self.validation_prompt_library else ()
+        return single + written + built_in

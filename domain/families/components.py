@@ -7,6 +7,7 @@ CLIP_G = TextEncoder("CLIP bigG", 694_659_840)
 OPENCLIP_H = TextEncoder("OpenCLIP H", 340_387_840)
 T5_XXL = TextEncoder("T5 XXL", 4_762_310_656)
 T5_11B = TextEncoder("T5 11B", 4_864_791_552)
+UMT5_XXL = TextEncoder("UMT5 XXL", 5_680_910_336)
 PILE_T5_XL = TextEncoder("Pile-T5 XL", 1_223_550_976)
 GEMMA2_2B = TextEncoder("Gemma 2 2B", 2_614_341_888)
 QWEN3_4B = TextEncoder("Qwen3 4B", 4_022_468_096)
@@ -43,6 +44,9 @@ QWEN_VAE = Autoencoder(
 WAN_VAE = Autoencoder(
     name="AutoencoderKLWan", parameters=126_892_531, factor=8, channels=16, encode_pixel=1928, decode_pixel=3459
 )
+LTX_VAE = Autoencoder(
+    name="AutoencoderKLLTXVideo", parameters=419_193_649, factor=32, channels=128, encode_pixel=144, decode_pixel=152
+)
 DC_AE = Autoencoder(
     name="AutoencoderDC", parameters=312_250_275, factor=32, channels=32, encode_pixel=1792, decode_pixel=1666
 )
@@ -65,6 +69,8 @@ TEXT_ENCODERS: dict[str, tuple[TextEncoder, ...] | None] = {
     "cosmos": (T5_11B,),
     "sd1x": (CLIP_L,),
     "sd2x": (OPENCLIP_H,),
+    "wan": (UMT5_XXL,),
+    "ltxvideo": (T5_XXL,),
     "deepfloyd": (T5_XXL,),
     "ernie": None,
     "ideogram": (QWEN3_VL_8B,),
@@ -100,6 +106,8 @@ AUTOENCODERS: dict[str, Autoencoder | None] = {
     "cosmos": WAN_VAE,
     "sd1x": SD_VAE,
     "sd2x": SD_VAE,
+    "wan": WAN_VAE,
+    "ltxvideo": LTX_VAE,
     "deepfloyd": None,
     "ernie": FLUX2_VAE,
     "ideogram": FLUX2_VAE,
@@ -128,6 +136,8 @@ TEXT_WIDTHS: dict[str, int] = {
     "cosmos": 1024,
     "sd1x": 768,
     "sd2x": 1024,
+    "wan": 4096,
+    "ltxvideo": 4096,
     "deepfloyd": 4096,
     "ideogram": 13 * 4096,
     "kandinsky5_image": 3584,

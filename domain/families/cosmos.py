@@ -23,5 +23,7 @@ COSMOS = Family(
         "loses", "Its pictures suffer; 24 GB of memory hold a LoRA without.", refused=("fp8-quanto",)
     ),
     settings=(Setting("flow_schedule_shift", 1.0, "Its noise levels are not shifted."),),
+    # Its pipeline hands over noise levels from which UniPC cannot make steps.
+    refused_samplers=("flow_unipc",),
     capabilities=("lora",),
 )

@@ -17,6 +17,7 @@ from domain.families.transformers import (
     KLEIN_9B,
     KREA2,
     LONGCAT,
+    LTXVIDEO,
     LUMINA2,
     OMNIGEN,
     PIXART_600M,
@@ -28,6 +29,8 @@ from domain.families.transformers import (
     SANA_1600M,
     SD35_LARGE,
     SD35_MEDIUM,
+    WAN_14B,
+    WAN_1300M,
     Z_IMAGE,
     Z_IMAGE_OMNI,
 )
@@ -90,6 +93,8 @@ DENOISERS: dict[str, dict[str, Denoiser]] = {
     "cosmos": {"2b": COSMOS_2B, "14b": COSMOS_14B},
     "sd1x": {"1.5": SD1X, "1.4": SD1X, "dreamshaper": SD1X},
     "sd2x": {"2.1": SD2X, "2.1-base": SD2X},
+    "wan": {"t2v-480p-1.3b-2.1": WAN_1300M, "t2v-480p-14b-2.1": WAN_14B},
+    "ltxvideo": {"0.9.5": LTXVIDEO, "0.9.0": LTXVIDEO},
     "deepfloyd": {"i-medium-400m": IF_MEDIUM, "i-large-900m": IF_LARGE, "i-xlarge-4.3b": IF_XLARGE},
     "ideogram": {"fp8": IDEOGRAM, "nf4": IDEOGRAM_NF4},
     "kandinsky5_image": {

@@ -19,5 +19,7 @@ ERNIE = Family(
     alignment=16,
     token_limit=None,
     quantising=Quantising("suits", "int8 is in use."),
+    # Its pipeline hands over the noise levels as a tensor, which UniPC cannot copy.
+    refused_samplers=("flow_unipc",),
     capabilities=("lora",),
 )

@@ -73,6 +73,7 @@ class Flavour:
 class Family:
     """key: value of model_family.
 
+    modality: what it makes; video: today it is trained on pictures, and draws them, as videos of one frame.
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
@@ -86,12 +87,13 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
+    refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
 
     key: str
     name: str
-    modality: Literal["image"] = "image"
+    modality: Literal["image", "video"] = "image"
     parameters: str | None
     objective: Objective
     pipeline: str
@@ -108,6 +110,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
 
     def flavour(self, key: str | None) -> Flavour | None:

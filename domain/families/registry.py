@@ -14,6 +14,7 @@ from domain.families.kandinsky5_image import KANDINSKY5_IMAGE
 from domain.families.kolors import KOLORS
 from domain.families.krea2 import KREA2
 from domain.families.longcat_image import LONGCAT_IMAGE
+from domain.families.ltxvideo import LTXVIDEO
 from domain.families.lumina2 import LUMINA2
 from domain.families.omnigen import OMNIGEN
 from domain.families.pixart import PIXART
@@ -24,6 +25,7 @@ from domain.families.sd2x import SD2X
 from domain.families.sd3 import SD3
 from domain.families.sdxl import SDXL
 from domain.families.stable_cascade import STABLE_CASCADE
+from domain.families.wan import WAN
 from domain.families.z_image import Z_IMAGE
 from domain.families.z_image_omni import Z_IMAGE_OMNI
 
@@ -45,6 +47,7 @@ USUAL = (
     SD1X,
     SD2X,
 )
+VIDEO = (WAN, LTXVIDEO)
 SELDOM = (
     DEEPFLOYD,
     ERNIE,
@@ -57,4 +60,4 @@ SELDOM = (
     Z_IMAGE_OMNI,
 )
 
-FAMILIES: dict[str, Family] = {family.key: family for family in (*USUAL, *SELDOM)}
+FAMILIES: dict[str, Family] = {family.key: family for family in (*USUAL, *VIDEO, *SELDOM)}

@@ -240,6 +240,39 @@ COSMOS_14B = Denoiser(
     full=1.476,
     full_recomputed=1.193,
 )
+WAN_1300M = Denoiser(
+    parameters=1_418_996_800,
+    linear=1_417_641_984,
+    blocks=(Blocks(30, 46_440_704),),
+    lora_width=737_280,
+    plain=Cost(9830.4, 462_840, 22_395_904),
+    recomputed=Cost(839.8, 18_500, 771_072),
+    dropout_pixel=4248.0,
+    full=1.35,
+    full_recomputed=1.072,
+)
+WAN_14B = Denoiser(
+    parameters=14_288_491_584,
+    linear=14_283_243_520,
+    blocks=(Blocks(40, 351_394_304),),
+    lora_width=3_276_800,
+    plain=Cost(38369.6, 2_060_960, 99_584_000),
+    recomputed=Cost(2954.6, 61_508, 2_563_072),
+    dropout_pixel=18960.0,
+    full=1.272,
+    full_recomputed=1.049,
+)
+LTXVIDEO = Denoiser(
+    parameters=1_923_385_472,
+    linear=1_922_039_808,
+    blocks=(Blocks(28, 67_155_968),),
+    lora_width=917_504,
+    plain=Cost(2853.0, 575_344, 26_465_280),
+    recomputed=Cost(260.7, 24_644, 978_432),
+    dropout_pixel=1320.0,
+    full=1.18,
+    full_recomputed=1.132,
+)
 IDEOGRAM = Denoiser(
     parameters=9_279_288_448,
     linear=9_277_931_520,

@@ -19,4 +19,5 @@ Z_IMAGE_OMNI = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
+    capabilities=("lora",),
 )

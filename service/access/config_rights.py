@@ -11,7 +11,8 @@ from domain.access import Resource, ResourceKind, Rights
 from domain.config.changes import apply_changes, changes_between
 from domain.config.dataset import DatasetConfig
 from domain.config.forms import normalise_dataset, normalise_keys
-from domain.config.options import PATH_KIND, options_by_key, path_options, script_options
+from domain.config.options import PATH_KIND, options_by_key, path_options, paths_within, script_options
+from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.config.variables import holds_variable
 from domain.errors import NotAllowed
@@ -52,13 +53,19 @@ def _check(
         value = changed[key]
         if isinstance(value, str) and _names_file(model, key, value):
             check_path(rights, settings.allowed_paths, value, key=key)
+    for key, inner in paths_within(model).items():
+        held = changed.get(key)
+        for name in inner:
+            value = held.get(name) if isinstance(held, Mapping) else None
+            if isinstance(value, str) and value and is_meant_as_path(value):
+                check_path(rights, settings.allowed_paths, value, key=f"{key}.{name}")
 
 
 def _names_file(model: type[BaseModel], key: str, value: str) -> bool:
     """Text in an option that holds either a file's name or something else only counts when it looks like one."""
     if options_by_key(model)[key].kind != PATH_KIND:
         return "/" in value or "\\" in value or value.endswith(".json")
-    return bool(value) and is_meant_as_path(value)
+    return bool(value) and not value.startswith(BUCKET_SCHEME) and is_meant_as_path(value)
 
 
 def check_path(rights: Rights, allowed: Iterable[Path], written: str, *, key: str) -> None:

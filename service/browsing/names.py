@@ -14,6 +14,8 @@ RESERVED = re.compile(
 )
 """What Windows takes for devices, whatever ending follows."""
 
+NUMBERED = re.compile(r" \(([1-9][0-9]{0,3})\)$")
+
 
 def checked_name(written: str, *, key: str) -> str:
     """The name as it is written to disk. Raises InvalidInput for one that could not be used everywhere."""
@@ -65,6 +67,12 @@ def numbered(name: str, number: int) -> str:
         return name
     stem, ending = split_ending(name)
     return f"{stem} ({number}){ending}"
+
+
+def number_in(name: str) -> int:
+    """1 for a name without one."""
+    found = NUMBERED.search(split_ending(name)[0])
+    return int(found.group(1)) if found else 1
 
 
 def split_ending(name: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ class Checkpoint:
             path=row.path,
             size_bytes=float(row.size_bytes),
             at=row.at,
-            pinned=False,
+            pinned=row.pinned,
             weights_url=url,
         )
 

@@ -233,13 +233,27 @@ class StopTrainingInput:
 
 @strawberry.input(description="Which run to go on with.")
 class ResumeTrainingInput:
-    run_id: strawberry.ID = strawberry.field(description="One that has ended early.")
+    run_id: strawberry.ID = strawberry.field(
+        description="One that has ended early, or a finished one that shall make more steps."
+    )
+    from_step: int | None = strawberry.field(
+        default=None, description="Of the checkpoint to go on from; null: the newest. Later ones are set aside."
+    )
+    learning_rate: float | None = strawberry.field(default=None, description="Another one from now on.")
+    max_train_steps: int | None = strawberry.field(default=None, description="Another length from now on.")
     idempotency_key: str | None = strawberry.field(default=None, description="The same key resumes once.")
 
 
 @strawberry.input(description="Which run shall save a checkpoint.")
 class RequestCheckpointInput:
     run_id: strawberry.ID = strawberry.field(description="One that is running.")
+
+
+@strawberry.input(description="Which checkpoint to keep.")
+class PinCheckpointInput:
+    run_id: strawberry.ID = strawberry.field(description="Of this run, whether it runs or not.")
+    step: int = strawberry.field(description="The checkpoint of this step.")
+    pinned: bool = strawberry.field(description="Never remove it to make room; false: not any more.")
 
 
 @strawberry.input(description="Which run shall make validation images.")
@@ -345,7 +359,7 @@ class RunMutation:
         return await answer(RunPayload, work)
 
     @strawberry.mutation(
-        description="Go on with a run that ended early, from its newest checkpoint.",
+        description="Go on with a run from a checkpoint, as it was or with another learning rate or length.",
         extensions=[
             Does("job.cancel", ResourceKind.RUN, argument="input.run_id"),
             Does("job.submit", ResourceKind.RUN, argument="input.run_id"),
@@ -354,13 +368,19 @@ class RunMutation:
     async def resume_training(self, info: Info, input: ResumeTrainingInput) -> RunPayload:
         viewer = signed_in(info)
         parts = info.context.parts
+        wanted = {"learning_rate": input.learning_rate, "max_train_steps": input.max_train_steps}
+        changes = {key: value for key, value in wanted.items() if value is not None}
 
         def work() -> RunPayload:
             run = _existing(info, input.run_id)
 
             def resume(along: AlongNew | None) -> UUID:
                 parts.application.resume_run(
-                    viewer.actor, run.id, along=(lambda transaction: along(transaction, run.id)) if along else None
+                    viewer.actor,
+                    run.id,
+                    changes=changes,
+                    from_step=input.from_step,
+                    along=(lambda transaction: along(transaction, run.id)) if along else None,
                 )
                 return run.id
 
@@ -369,7 +389,7 @@ class RunMutation:
                 key=input.idempotency_key,
                 user_id=viewer.user.id,
                 operation="resumeTraining",
-                given={"run": run.id},
+                given={"run": run.id, "changes": changes, "from_step": input.from_step},
                 work=resume,
             )
             return _payload(info, run.id)
@@ -386,6 +406,20 @@ class RunMutation:
         def work() -> RunPayload:
             run = _existing(info, input.run_id)
             info.context.parts.application.request_checkpoint(viewer.actor, run.id)
+            return _payload(info, run.id)
+
+        return await answer(RunPayload, work)
+
+    @strawberry.mutation(
+        description="Keep a checkpoint from being removed to make room, or not any more.",
+        extensions=[Does("job.cancel", ResourceKind.RUN, argument="input.run_id")],
+    )
+    async def pin_checkpoint(self, info: Info, input: PinCheckpointInput) -> RunPayload:
+        viewer = signed_in(info)
+
+        def work() -> RunPayload:
+            run = _existing(info, input.run_id)
+            info.context.parts.application.pin_checkpoint(viewer.actor, run.id, step=input.step, pinned=input.pinned)
             return _payload(info, run.id)
 
         return await answer(RunPayload, work)

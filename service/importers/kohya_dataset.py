@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from domain.config.captions import TEXT_ENDINGS
 from domain.config.dataset import is_picture
 from service.importers.files import list_folders
 from service.importers.findings import Imported, Ledger, Section
@@ -46,8 +47,6 @@ REST: Rules = {
     "keep_tokens_separator": Report(CAPTION_PARTS),
     "secondary_separator": Report(CAPTION_PARTS),
     "enable_wildcard": Report("braces in captions have no meaning here; lines of a caption file are alternatives"),
-    "caption_prefix": Report(CAPTION_PARTS),
-    "caption_suffix": Report(CAPTION_PARTS),
     "caption_separator": Report("tags are separated by commas", neutral=(",",)),
     "caption_tag_dropout_rate": Report("single tags are not dropped here, only whole captions"),
     "caption_dropout_every_n_epochs": Report("captions are dropped by chance here, not by epoch"),
@@ -66,7 +65,7 @@ READ = frozenset(
     {
         *("resolution", "batch_size", "enable_bucket", "random_crop", "bucket_reso_steps", "skip_image_resolution"),
         *("num_repeats", "caption_extension", "shuffle_caption", "keep_tokens", "class_tokens", "is_reg", "image_dir"),
-        *("caption_dropout_rate", "conditioning_data_dir", "metadata_file"),
+        *("caption_dropout_rate", "caption_prefix", "caption_suffix", "conditioning_data_dir", "metadata_file"),
     }
 )
 
@@ -216,16 +215,19 @@ def _map_captions(chain: Chain, entry: dict[str, Any], folder: Path | None) -> N
     supplier = chain.supplier("caption_extension")
     if supplier is not None and not is_blank(supplier.get("caption_extension")):
         ending = str(supplier.get("caption_extension")).lstrip(".")
-        if ending == "txt":
+        if f".{ending}" in TEXT_ENDINGS:
             supplier.note("caption_extension", "caption_strategy", "textfile")
         else:
-            supplier.unmap("caption_extension", "captions are read from .txt files; rename them")
-            chain.ledger.say(f"captions end in .{ending:.20}; here they are read from .txt files, so rename them")
+            supplier.unmap("caption_extension", "captions are read from .txt and .caption files; rename them")
+            chain.ledger.say(f"captions end in .{ending:.20}; here they end in .txt or .caption, so rename them")
     words = chain.take("class_tokens", "instance_prompt", text, note="there, only for pictures without a caption file")
     if words is not None:
         entry["instance_prompt"] = words
         if folder is not None and _has_no_captions(folder):
             entry["caption_strategy"] = "instanceprompt"
+    for key in ("caption_prefix", "caption_suffix"):
+        if (around := chain.take(key, key, text)) is not None:
+            entry[key] = around
     kept = chain.take("keep_tokens", "caption_shuffle.position_start", whole) or 0
     if chain.take("shuffle_caption", "caption_shuffle.enable", flag):
         entry["caption_shuffle"] = {"enable": True, "split_on": "comma", "position_start": kept}

@@ -129,9 +129,14 @@ def _nameless_file() -> IO[bytes]:
     return TemporaryFile()
 
 
+FOR_THE_TRAINER = frozenset({"SIMPLETUNER_PRIVATE_HOSTS"})
+
+
 def trainer_environment(environment: Mapping[str, str], devices: Sequence[int] = ()) -> dict[str, str]:
     """One OpenMP thread: torch's default of one for each core collapses when anything else runs."""
-    kept = {key: value for key, value in environment.items() if not key.startswith("SIMPLETUNER_")}
+    kept = {
+        key: value for key, value in environment.items() if not key.startswith("SIMPLETUNER_") or key in FOR_THE_TRAINER
+    }
     kept |= {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
     if devices:
         kept["CUDA_VISIBLE_DEVICES"] = ",".join(str(device) for device in devices)

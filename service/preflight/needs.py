@@ -67,11 +67,12 @@ def disk_of(
     cached = cache_bytes_per_image(plan, family=family, flavour=flavour, pixels=pixels)
     if checkpoint is None or cached is None or not _is_known(config, family):
         return None
-    # One more than are kept: the oldest goes when the newest is whole.
+    rolling = config.checkpoints_rolling_total_limit if config.checkpointing_rolling_steps else 0
+    # Two more than are kept: the oldest goes when the newest is whole, and the best may be an older one.
     return Disk(
         checkpoint_bytes=checkpoint,
         cache_bytes=cached * num_images,
-        num_checkpoints=config.checkpoints_total_limit + 1,
+        num_checkpoints=config.checkpoints_total_limit + rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
         download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,
     )
@@ -108,7 +109,7 @@ def problems_of_needs(
             message=f"checkpoints{', caches and the download of weights' if disk.download_bytes else ' and caches'} need about "
             f"{disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB are free; make room, or keep fewer checkpoints",
             path=("config", "checkpoints_total_limit"),
-            suggestions=tuple(_fewer_checkpoints(environment, disk)),
+            suggestions=tuple(_fewer_checkpoints(environment, config, disk)),
         )
 
 
@@ -136,9 +137,9 @@ def _presets_that_fit(
             )
 
 
-def _fewer_checkpoints(environment: EnvironmentRow, disk: Disk) -> Iterator[Suggestion]:
-    """As many as there is room for; nothing where not even one is kept beside the next."""
-    limit = disk.num_fitting_checkpoints - 1
+def _fewer_checkpoints(environment: EnvironmentRow, config: TrainingConfig, disk: Disk) -> Iterator[Suggestion]:
+    """As many as there is room for; nothing where not even one can be kept."""
+    limit = disk.num_fitting_checkpoints - (disk.num_checkpoints - config.checkpoints_total_limit)
     if limit >= 1:
         yield Suggestion(
             label="Keep one checkpoint" if limit == 1 else f"Keep {limit} checkpoints",

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from domain.config.buckets import Geometry, LeftOut, Size, picture_seed, place
+from domain.config.buckets import Geometry, LeftOut, Size, chosen_names, picture_seed, place
+from domain.config.captions import JSON_ENDING, METADATA_FILES, TEXT_ENDINGS, CaptionRules
 from domain.config.dataset import DatasetConfig
 from service.database import Database
 from service.folders import walk_pictures
@@ -38,7 +39,7 @@ MAX_NAMED = 3
 @dataclass(slots=True)
 class Folder:
     """What a dataset's pictures come to. buckets: pictures by target size. left_out, unreadable, uncaptioned: how many,
-    and the first few by name. num_unknown: pictures whose size was not looked at for want of time."""
+    and the first few by name. sizes: by name, where only some are drawn of them. num_unknown: pictures whose size was not looked at for want of time."""
 
     num_images: int = 0
     buckets: Counter[Size] = field(default_factory=Counter)
@@ -49,32 +50,39 @@ class Folder:
     num_uncaptioned: int = 0
     uncaptioned: list[str] = field(default_factory=list)
     num_unknown: int = 0
+    sizes: dict[str, Size] = field(default_factory=dict)
 
     def scaled(self) -> dict[Size, int]:
         """The buckets as they would be if the pictures that nobody looked at were like the others."""
         known = self.num_images - self.num_unknown
-        if not self.num_unknown or not known:
+        if not self.num_unknown or not known or self.sizes:
             return dict(self.buckets)
         return {size: max(1, round(count * self.num_images / known)) for size, count in self.buckets.items()}
 
 
-def look_at(database: Database, dataset: DatasetConfig, geometry: Geometry, *, seed: int, until: float) -> Folder:
+def look_at(
+    database: Database, dataset: DatasetConfig, geometry: Geometry, *, captions: CaptionRules, seed: int, until: float
+) -> Folder:
     """until: on the monotonic clock."""
     root = Path(dataset.instance_data_dir)
     found = Folder()
+    captioned: dict[Path, bool] = {}
     excluded = frozenset(dataset.excluded_images or ())
     pictures = (path for path in walk_pictures(root) if path.relative_to(root).as_posix() not in excluded)
     for chunk in _chunks(pictures):
         sizes = _sizes_of(database, chunk, until=until)
         for path in chunk:
             found.num_images += 1
-            if dataset.caption_strategy == "textfile" and not path.with_suffix(".txt").is_file():
+            if _wants_caption(captions) and not _has_caption(path, root, captioned):
                 found.num_uncaptioned += 1
                 _name(found.uncaptioned, path, root)
             if path not in sizes:
                 found.num_unknown += 1
             else:
                 _sort_in(found, path, sizes[path], dataset=dataset, geometry=geometry, seed=seed)
+    if dataset.max_num_samples is not None:
+        chosen = chosen_names(found.sizes, dataset=dataset.id, limit=dataset.max_num_samples)
+        found.buckets = Counter(found.sizes[name] for name in chosen)
     return found
 
 
@@ -87,6 +95,21 @@ def size_of(path: Path) -> Size | None:
     except DECODING_ERRORS:
         return None
     return Size(height, width) if is_on_its_side else Size(width, height)
+
+
+def _wants_caption(captions: CaptionRules) -> bool:
+    return captions.reads_captions and captions.strategy == "textfile" and not captions.instance_prompts
+
+
+def _has_caption(path: Path, root: Path, captioned: dict[Path, bool]) -> bool:
+    """Whether there is a file for it; captioned: the folders with a table of captions, as far as they are known."""
+    if any(path.with_suffix(ending).is_file() for ending in (*TEXT_ENDINGS, JSON_ENDING)):
+        return True
+    folder = path.parent
+    if folder not in captioned:
+        above = [each for each in (folder, *folder.parents) if each.is_relative_to(root)]
+        captioned[folder] = any((each / name).is_file() for each in above for name in METADATA_FILES)
+    return captioned[folder]
 
 
 def _sort_in(
@@ -105,6 +128,8 @@ def _sort_in(
             found.left_out.append(f"{name} {placed.message}")
     else:
         found.buckets[placed.target] += 1
+        if dataset.max_num_samples is not None:
+            found.sizes[name] = placed.target
 
 
 def _name(names: list[str], path: Path, root: Path) -> None:

@@ -12,10 +12,12 @@ from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
 from domain.config.buckets import Size, geometry_of
+from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
 from domain.config.variables import resolve_variables
@@ -27,7 +29,13 @@ from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
-from service.preflight.remarks import problems_of_folder, problems_of_plan, remarks_on
+from service.preflight.remarks import (
+    not_looked_at,
+    problems_of_evaluation,
+    problems_of_folder,
+    problems_of_plan,
+    remarks_on,
+)
 from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
@@ -103,9 +111,9 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         ),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
-    datasets, more = _checked(environment, rows, parts)
-    findings += more
-    if not datasets:
+    datasets, more = _checked(environment, config, rows, parts)
+    findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
+    if all(dataset.is_held_out for _, dataset in datasets):
         return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
     return _look_at_pictures(
@@ -144,10 +152,23 @@ def _look_at_pictures(
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
-        squares.append(geometry.edge**2)
-        folder = look_at(parts.database, dataset, geometry, seed=config.seed, until=time.monotonic() + share)
-        folders.append(folder)
+        if not dataset.is_held_out:
+            squares.append(geometry.edge**2)
+        if dataset.type != "local":
+            findings.append(not_looked_at(row, dataset))
+            continue
+        folder = look_at(
+            parts.database,
+            dataset,
+            geometry,
+            captions=caption_rules_of(dataset, config, filters=filters_of(dataset)),
+            seed=config.seed,
+            until=time.monotonic() + share,
+        )
         findings += problems_of_folder(row, dataset, folder, config=config)
+        if dataset.is_held_out:
+            continue
+        folders.append(folder)
         for size, count in sorted(folder.scaled().items()):
             sizes.append(size)
             counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
@@ -157,12 +178,19 @@ def _look_at_pictures(
         oversubscribes=config.allow_dataset_oversubscription,
         prunes=config.allow_bucket_pruning,
     )
-    is_estimate = any(folder.num_unknown for folder in folders)
+    unseen = sum(not dataset.is_held_out for _, dataset in datasets) - len(folders)
+    is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
     findings += problems_of_plan(
-        plan, environment, [row for row, _ in datasets], config=config, is_estimate=is_estimate
+        plan,
+        environment,
+        [row for row, dataset in datasets if not dataset.is_held_out],
+        config=config,
+        is_estimate=is_estimate,
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
-    total_steps = config.max_train_steps or config.num_train_epochs * plan.steps_per_epoch or None
+    total_steps = (
+        config.max_train_steps or (config.num_train_epochs * plan.steps_per_epoch if not unseen else 0) or None
+    )
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
@@ -187,7 +215,7 @@ def _look_at_pictures(
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
     return Preflight(
         findings=tuple(findings),
-        plan=plan,
+        plan=plan if folders else None,
         sizes=tuple(sizes),
         num_images=num_images,
         total_steps=total_steps,
@@ -201,7 +229,7 @@ def _look_at_pictures(
 
 
 def _checked(
-    environment: EnvironmentRow, rows: Sequence[DatasetRow], parts: Parts
+    environment: EnvironmentRow, config: TrainingConfig, rows: Sequence[DatasetRow], parts: Parts
 ) -> tuple[list[tuple[DatasetRow, DatasetConfig]], list[Finding]]:
     """The datasets that pictures can be looked for in, and what is wrong with the others."""
     if not rows:
@@ -212,7 +240,7 @@ def _checked(
     for row in rows:
         try:
             dataset = check_dataset(resolve_variables(row.config, parts.settings.config_variables))
-            problems = tuple(unusable_choices(dataset))
+            problems = tuple(unusable_choices(dataset)) or tuple(start_problems(dataset, config))
             if problems:
                 raise InvalidInput.from_problems(problems)
         except InvalidInput as refusal:
@@ -226,7 +254,13 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            good.append((row, dataset))
+            if dataset.is_trained_on or dataset.is_held_out:
+                good.append((row, dataset))
+    if not findings and not any(dataset.is_trained_on for _, dataset in good):
+        alone = "datasets of kind eval alone; add one to train on"
+        none = "no dataset that is trained on; add one, or switch one on"
+        message = f"the environment {environment.name!r} has {alone if good else none}"
+        findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
 
 

@@ -67,6 +67,16 @@ def problems_of_folder(
         )
 
 
+def not_looked_at(row: DatasetRow, dataset: DatasetConfig) -> Finding:
+    return Finding(
+        severity=Severity.INFO,
+        code="PICTURES_NOT_LOOKED_AT",
+        message=f"the pictures of the dataset {row.name!r} come from {dataset.type} and are not looked at before the start, so "
+        "steps and buckets are not known; what cannot be trained on is found when the run starts",
+        path=("datasets", row.name, "type"),
+    )
+
+
 def problems_of_plan(
     plan: EpochPlan,
     environment: EnvironmentRow,
@@ -109,6 +119,19 @@ def problems_of_plan(
         )
 
 
+def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> Iterator[Finding]:
+    """held_out: ids of the datasets that are measured alone."""
+    wanted = config.eval_dataset_id
+    if wanted and wanted not in held_out and not config.eval_loss_disable:
+        yield Finding(
+            severity=Severity.ERROR,
+            code="NO_HELD_OUT_DATASET",
+            message=f"eval_dataset_id is {wanted!r:.80}, but the environment has no dataset of kind eval that is called so; "
+            "leave it empty, or add the dataset",
+            path=("config", "eval_dataset_id"),
+        )
+
+
 def remarks_on(
     environment: EnvironmentRow, config: TrainingConfig, *, unused: Sequence[Unused], total_steps: int | None
 ) -> Iterator[Finding]:
@@ -119,7 +142,8 @@ def remarks_on(
             message="there is no validation prompt, so no pictures are made while it trains; write one into validation_prompt",
             path=("config", "validation_prompt"),
         )
-    if total_steps and config.checkpoint_step_interval > total_steps:
+    is_saved_by_steps = config.checkpoint_epoch_interval is None and not config.checkpointing_rolling_steps
+    if total_steps and is_saved_by_steps and config.checkpoint_step_interval > total_steps:
         yield _longer_than_run(
             environment,
             "checkpoint_step_interval",
@@ -129,7 +153,8 @@ def remarks_on(
             consequence="the only checkpoint is at the end, and an interruption loses everything",
         )
     is_validating = not config.validation_disable and bool(config.validation_prompts)
-    if total_steps and is_validating and config.validation_step_interval > total_steps:
+    is_by_steps = is_validating and config.validation_epoch_interval is None
+    if total_steps and is_by_steps and config.validation_step_interval > total_steps:
         yield _longer_than_run(
             environment,
             "validation_step_interval",

@@ -69,7 +69,9 @@ run_checkpoints = Table(
     Column("step", Integer, nullable=False),
     Column("path", Text, nullable=False),
     Column("size_bytes", Big, nullable=False),
+    Column("pinned", Boolean, nullable=False),
     Column("at", Moment, nullable=False),
+    Column("changed_position", Big, nullable=False),
     Index("run_checkpoints_step", "run_id", "step", unique=True),
 )
 
@@ -144,6 +146,7 @@ class CheckpointRow:
     step: int
     path: str
     size_bytes: int
+    pinned: bool
     at: datetime
 
 
@@ -233,7 +236,7 @@ def _changed_values(event: TrainingRun.Event, position: int) -> dict[str, Any]:
                 "end_reason": event.reason,
                 "resume_step": event.resume_step,
             }
-        case TrainingRun.ResumeRequested():
+        case TrainingRun.ResumeRequested() | TrainingRun.ResumeWithChangesRequested():
             return {
                 "state": RunState.REQUESTED.value,
                 "num_resumes": training_runs.c.num_resumes + 1,
@@ -265,13 +268,31 @@ def _project_parts(session: Session, event: TrainingRun.Event, position: int) ->
                     step=event.step,
                     path=event.path,
                     size_bytes=event.size_bytes,
+                    pinned=False,
                     at=event.timestamp,
+                    changed_position=position,
                 )
             )
+        case TrainingRun.CheckpointPinned() | TrainingRun.CheckpointUnpinned():
+            is_pinned = isinstance(event, TrainingRun.CheckpointPinned)
+            session.execute(
+                update(run_checkpoints)
+                .where(run_checkpoints.c.run_id == run_id, run_checkpoints.c.step == event.step)
+                .values(pinned=is_pinned, changed_position=position)
+            )
+        case TrainingRun.ResumeWithChangesRequested():
+            _change_config(session, run_id, event.changes)
         case TrainingRun.CheckpointRemoved():
             _forget_checkpoint(session, run_id, event.step)
         case TrainingRun.ValidationImageSaved():
             _insert_image(session, event, position)
+
+
+def _change_config(session: Session, run_id: UUID, changes: dict[str, Any]) -> None:
+    config: dict[str, Any] = session.execute(
+        select(training_runs.c.config).where(training_runs.c.id == run_id)
+    ).scalar_one()
+    session.execute(update(training_runs).where(training_runs.c.id == run_id).values(config={**config, **changes}))
 
 
 def _insert_request(
@@ -369,16 +390,21 @@ def list_runs(
 
 
 def checkpoints_of(session: Session, run_id: UUID, *, after: int, upto: int) -> list[CheckpointRow]:
-    """Those that exist, saved by the events behind `after`, up to `upto`."""
+    """Those that exist, saved, pinned or unpinned by the events behind `after`, up to `upto`."""
     rows = session.execute(
         select(run_checkpoints)
-        .where(run_checkpoints.c.run_id == run_id, run_checkpoints.c.position.between(after + 1, upto))
+        .where(run_checkpoints.c.run_id == run_id, run_checkpoints.c.changed_position.between(after + 1, upto))
         .order_by(run_checkpoints.c.position)
     )
-    return [
-        CheckpointRow(position=row.position, step=row.step, path=row.path, size_bytes=row.size_bytes, at=row.at)
-        for row in rows
-    ]
+    return [CheckpointRow(**{slot: row._mapping[slot] for slot in CheckpointRow.__slots__}) for row in rows]
+
+
+def pinned_steps_of(session: Session, run_id: UUID) -> dict[int, bool]:
+    """Of each checkpoint, by step, whether it is pinned."""
+    rows = session.execute(
+        select(run_checkpoints.c.step, run_checkpoints.c.pinned).where(run_checkpoints.c.run_id == run_id)
+    )
+    return {row.step: row.pinned for row in rows}
 
 
 def images_of(session: Session, run_id: UUID, *, after: int, upto: int) -> list[ImageRow]:

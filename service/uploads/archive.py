@@ -71,9 +71,12 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
     if num_entries > MAX_ENTRIES:
         raise Unfit(f"holds more than {MAX_ENTRIES} files; split it")
     try:
-        return zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, OverflowError, EOFError) as error:
         raise Unfit(f"{BROKEN} ({str(error)[:100]})") from error
+    if len(archive.infolist()) != num_entries:
+        raise Unfit(BROKEN)
+    return archive
 
 
 def plan_unpacking(archive: zipfile.ZipFile, *, archive_bytes: int, max_bytes: int) -> Plan:

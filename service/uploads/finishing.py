@@ -7,14 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.config.dataset import PICTURE_ENDINGS
 from domain.errors import Refusal
+from service.browsing.names import number_in, split_ending
 from service.browsing.reach import TO_BE_READ, Folder, opened
 from service.database import Database
 from service.settings import Settings
-from service.uploads.kinds import Unfit, check_content
-from service.uploads.part_files import PartFiles
+from service.uploads.kinds import CAPTION_ENDINGS, Unfit, check_content, ending_of
+from service.uploads.part_files import FULL, NoSpace, PartFiles
 from service.uploads.placing import Staged, place_together
-from service.uploads.records import Report, UploadRow, UploadState, set_state
+from service.uploads.records import Report, UploadRow, UploadState, find_newest_of, set_state
 from service.uploads.unpacking import Interrupted, Unpacking, remove_staging
 
 log = logging.getLogger(__name__)
@@ -56,17 +60,21 @@ class Finishing:
         self._parts.remove(row.id)
 
     def _guard(self, row: UploadRow, work: Callable[[UploadRow], Report]) -> None:
-        """Whatever is wrong with one upload is said of it, and must not reach the others."""
+        """Whatever is wrong with one upload is said of it, and must not reach the others. Raises NoSpace for a file that is kept."""
         try:
             report = work(row)
         except Interrupted:
             return
+        except SQLAlchemyError:
+            raise
         except Unfit as unfit:
             self._refuse(row, f"{row.filename!r:.200} {unfit.reason}")
         except Refusal as refusal:
             self._refuse(row, str(refusal))
         except OSError as error:
             log.warning("upload=%s cannot be put into %s: %s", row.id, row.folder, error)
+            if error.errno in FULL and row.size_bytes and not row.extract:
+                raise NoSpace from error
             self._refuse(
                 row, f"it cannot be put into {str(row.folder)!r:.200}: {error.strerror}; mend that, and send it again"
             )
@@ -97,13 +105,24 @@ class Finishing:
         try:
             with opened(_folder(row)) as place:
                 staged = Staged(parts, self._parts.path(row.id).name, place, row.filename)
-                [placed] = place_together([staged])
+                [placed] = place_together([staged], first=self._first_number(row))
                 os.fsync(place)
         finally:
             os.close(parts)
         report = Report()
         report.add(row.filename, placed.name, is_duplicate=placed.is_duplicate)
         return report
+
+    def _first_number(self, row: UploadRow) -> int:
+        """A caption follows the picture that the same person put there under its name, if that had to be renamed."""
+        if ending_of(row.filename) not in CAPTION_ENDINGS:
+            return 1
+        stem, _ = split_ending(row.filename)
+        names = [stem + each for ending in PICTURE_ENDINGS for each in (ending, ending.upper())]
+        with self._database.reading() as session:
+            picture = find_newest_of(session, row, names)
+        is_renamed = picture is not None and picture.report.placed != picture.filename
+        return number_in(picture.report.placed) if picture is not None and is_renamed else 1
 
     def _unpack(self, row: UploadRow) -> Report:
         def tell(progress: float) -> None:

@@ -27,9 +27,12 @@ PICTURE_FORMATS = {
 }
 """By Pillow's names for them: those that are trained on."""
 
+CAPTION_ENDINGS = (".txt", ".caption")
+"""Of files that say something of the one picture whose name they have."""
+
 MAX_BYTES = {
     **{ending: 1024 * MIB for endings in PICTURE_FORMATS.values() for ending in endings},
-    **dict.fromkeys((".txt", ".caption"), MIB),
+    **dict.fromkeys(CAPTION_ENDINGS, MIB),
     **dict.fromkeys((".json", ".jsonl", ".csv"), 4096 * MIB),
     ".parquet": 16384 * MIB,
 }

@@ -9,6 +9,8 @@ ENDING = ".part"
 RESERVED_BYTES = 256 << 20
 """What uploads leave free on a disk: the database and runs need some."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class NoSpace(Exception):
     """Said to the client; what has come stays, and it can go on when there is room again."""
@@ -69,7 +71,7 @@ def append(opened: int, content: bytes, *, folder: Path) -> None:
     try:
         write_all(opened, content)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise NoSpace from error
         raise
 

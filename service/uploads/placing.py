@@ -40,13 +40,14 @@ class Placed:
     is_duplicate: bool
 
 
-def place_together(group: Sequence[Staged]) -> list[Placed]:
-    """Files that belong together, such as a picture and its caption, all get the same number, the first that fits.
+def place_together(group: Sequence[Staged], *, first: int = 1) -> list[Placed]:
+    """Files that belong together, such as a picture and its caption, all get the same number, the first that fits,
+    from a given one on.
 
     A name is free, or taken by the same content, which is then kept once. Those in their own place stay there.
     Raises Unfit when no number fits, OSError.
     """
-    for number in range(1, MAX_NUMBER + 1):
+    for number in range(first, MAX_NUMBER + 1):
         placed = _try(group, number)
         if placed is not None:
             return placed
@@ -58,16 +59,14 @@ def _try(group: Sequence[Staged], number: int) -> list[Placed] | None:
     placed: list[Placed] = []
     for each in group:
         name = numbered(each.name, number)
-        if _link(each, name):
-            made.append(each)
-            placed.append(Placed(name, is_duplicate=False))
-            continue
-        found = _compare(each, name)
-        if found is None:
+        is_own = True if _link(each, name) else _compare(each, name)
+        if is_own is None:
             for other in made:
                 os.unlink(numbered(other.name, number), dir_fd=other.target)
             return None
-        placed.append(Placed(name, is_duplicate=not found))
+        if is_own:
+            made.append(each)
+        placed.append(Placed(name, is_duplicate=not is_own))
     return placed
 
 

@@ -45,8 +45,8 @@ from service.uploads.records import (
 
 log = logging.getLogger(__name__)
 
-MAX_RECEIVING = 1000
-"""Of one user at a time."""
+MAX_RECEIVING = 10_000
+"""Of one user at a time; somebody may begin them all before sending the first."""
 
 WRITE_BYTES = MIB
 LOOK_AROUND_SECONDS = 600.0
@@ -129,8 +129,9 @@ class Reception:
     def _check_room(self, session: Session, row: UploadRow) -> None:
         if num_receiving(session, row.user_id) >= MAX_RECEIVING:
             raise TooManyTries(f"{MAX_RECEIVING} uploads of yours are not complete; finish or end some of them first")
-        arrived = sum(self._parts.offset(each.id) for each in uploads_in(session, UploadState.RECEIVING))
-        room = self._parts.free_bytes() - (promised_bytes(session) - arrived)
+        room = self._parts.free_bytes() - promised_bytes(session)
+        if row.size_bytes > room:  # what has come of the others is on the disk already, but takes long to add up
+            room += sum(self._parts.offset(each.id) for each in uploads_in(session, UploadState.RECEIVING))
         if row.size_bytes > room:
             raise _no_room(row.size_bytes, max(0, room), "of the workspace")
 
@@ -158,13 +159,13 @@ class Reception:
     # ---- continue
 
     @asynccontextmanager
-    async def occupied(self, upload_id: UUID) -> AsyncIterator[None]:
-        """Raises Occupied."""
+    async def occupied(self, upload_id: UUID) -> AsyncIterator[UploadRow | None]:
+        """The row as it is while nobody else is at it. Raises Occupied."""
         if upload_id in self._released:
             raise Occupied
         released = self._released[upload_id] = asyncio.Event()
         try:
-            yield
+            yield await asyncio.to_thread(self.find, upload_id)
         finally:
             del self._released[upload_id]
             released.set()
@@ -201,7 +202,10 @@ class Reception:
                     touch(session, writing.row.id, now=datetime.now(UTC))
 
     async def finish(self, row: UploadRow) -> UploadRow | None:
-        """After the last byte: a file is put in its place, an archive waits for its turn. The row as it is then."""
+        """After the last byte: a file is put in its place, an archive waits for its turn. The row as it is then.
+
+        Raises NoSpace; it is tried again from time to time.
+        """
         await asyncio.to_thread(self._finishing.finish, row)
         if row.extract:
             self._looking.set()
@@ -217,8 +221,10 @@ class Reception:
                 await asyncio.wait_for(sending.wait(), RELEASE_SECONDS)
             except TimeoutError as error:
                 raise Occupied from error
-        async with self.occupied(row.id):
-            await asyncio.to_thread(self._forget, row)
+        async with self.occupied(row.id) as now:
+            if now is None or now.state is not UploadState.RECEIVING:
+                raise Occupied
+            await asyncio.to_thread(self._forget, now)
 
     def _forget(self, row: UploadRow) -> None:
         with self._database.writing() as session:
@@ -250,18 +256,19 @@ class Reception:
                 for row in await asyncio.to_thread(self._waiting):
                     await asyncio.to_thread(self._finishing.unpack, row)
                 await asyncio.to_thread(record_added, self._application, self._database)
-            except (SQLAlchemyError, PersistenceError) as error:
-                log.error("the database does not answer, trying again: %s", " ".join(str(error).split()))
+            except (SQLAlchemyError, PersistenceError, OSError) as error:
+                log.error("uploads cannot be looked after, trying again: %s", " ".join(str(error).split()))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._looking.wait(), RECORD_SECONDS)
 
     async def _finish_complete(self, *, before: datetime) -> None:
         """Those whose last byte came, and then the service was killed, or the database was not there."""
         for row in await asyncio.to_thread(self._complete, before):
-            with suppress(Occupied):
-                async with self.occupied(row.id):
-                    log.info("upload=%s was complete; finishing it", row.id)
-                    await asyncio.to_thread(self._finishing.finish, row)
+            with suppress(Occupied, NoSpace):
+                async with self.occupied(row.id) as now:
+                    if now is not None and now.state is UploadState.RECEIVING:
+                        log.info("upload=%s was complete; finishing it", row.id)
+                        await asyncio.to_thread(self._finishing.finish, now)
 
     def _complete(self, before: datetime) -> list[UploadRow]:
         with self._database.reading() as session:
@@ -274,15 +281,17 @@ class Reception:
 
     async def _look_around(self) -> None:
         for row in await asyncio.to_thread(self._given_up):
-            if row.id not in self._released and row.state is not UploadState.UNPACKING:
-                if not row.state.has_ended:
-                    log.info("upload=%s was given up: nothing came for %d days", row.id, self._settings.upload_days)
-                await asyncio.to_thread(self._forget, row)
+            with suppress(Occupied):
+                async with self.occupied(row.id):
+                    if not row.state.has_ended:
+                        log.info("upload=%s was given up: nothing came for %d days", row.id, self._settings.upload_days)
+                    await asyncio.to_thread(self._forget, row)
         await asyncio.to_thread(self._remove_strays)
 
     def _given_up(self) -> list[UploadRow]:
         with self._database.reading() as session:
-            return uploads_before(session, datetime.now(UTC) - timedelta(days=self._settings.upload_days))
+            rows = uploads_before(session, datetime.now(UTC) - timedelta(days=self._settings.upload_days))
+        return [row for row in rows if row.state is not UploadState.UNPACKING]
 
     def _remove_strays(self) -> None:
         """Parts that nobody waits for any more, and what an archive left in its folder."""

@@ -26,7 +26,7 @@ uploads = Table(
     Column("address", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("root", Text, nullable=False),
-    Column("filename", Text, nullable=False),
+    Column("filename", Text, nullable=False, index=True),
     Column("size_bytes", Big, nullable=False),
     Column("extract", Boolean, nullable=False),
     Column("told", Text, nullable=False),
@@ -66,6 +66,11 @@ class Report:
     num_skipped: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     num_ignored: int = 0
+
+    @property
+    def placed(self) -> str:
+        """What a single file is called in its folder."""
+        return [*self.added, *self.duplicates][0]
 
     def add(self, name: str, placed: str, *, is_duplicate: bool) -> None:
         if is_duplicate:
@@ -125,6 +130,15 @@ def find_upload(session: Session, upload_id: UUID) -> UploadRow | None:
 def uploads_in(session: Session, *states: UploadState) -> list[UploadRow]:
     rows = session.execute(select(uploads).where(uploads.c.state.in_(states)).order_by(uploads.c.touched_at))
     return [_make(row) for row in rows]
+
+
+def find_newest_of(session: Session, row: UploadRow, filenames: Sequence[str]) -> UploadRow | None:
+    """The file of one of these names that the same person put into the same folder last."""
+    where = (uploads.c.filename.in_(filenames)) & (uploads.c.user_id == row.user_id)
+    is_there = (uploads.c.folder == str(row.folder)) & (uploads.c.state == UploadState.DONE.value)
+    newest = select(uploads).where(where & is_there).order_by(uploads.c.touched_at.desc()).limit(1)
+    found = session.execute(newest).first()
+    return None if found is None else _make(found)
 
 
 def unrecorded_uploads(session: Session) -> list[UploadRow]:

@@ -76,7 +76,7 @@ class TusEndpoint:
             return await _create(request, parts, viewer) if method == "POST" else _wrong_method("OPTIONS, POST")
         row = await _find(parts, request.path_params["upload_id"], viewer)
         if row is None:
-            return refusal(404, "NOT_FOUND", "There is no such upload of yours; it may have expired. Begin it again.")
+            return _unknown()
         match method:
             case "HEAD":
                 return await _state(parts, row)
@@ -94,6 +94,10 @@ def _abilities(parts: Parts) -> Response:
         "tus-max-size": str(parts.settings.max_upload_bytes),
     }
     return Response(status_code=204, headers=headers)
+
+
+def _unknown() -> Response:
+    return refusal(404, "NOT_FOUND", "There is no such upload of yours; it may have expired. Begin it again.")
 
 
 def _wrong_method(allowed: str) -> Response:
@@ -202,20 +206,20 @@ async def _continue(request: Request, parts: Parts, row: UploadRow) -> Response:
         return refusal(415, "UNSUPPORTED_MEDIA_TYPE", f"The content-type must be {OFFSET_TYPE}.")
     if not NUMBER.fullmatch(request.headers.get("upload-offset", "")):
         return refusal(400, "BAD_REQUEST", "The header Upload-Offset must be a number of bytes from 0 on.")
-    if row.state is UploadState.REFUSED:
-        return _refused(row, status=410)
     return await _receive(request, parts, row)
 
 
 async def _receive(request: Request, parts: Parts, row: UploadRow) -> Response:
     try:
-        async with parts.uploads.occupied(row.id):
-            return await _receive_alone(request, parts, row)
+        async with parts.uploads.occupied(row.id) as now:
+            return _unknown() if now is None else await _receive_alone(request, parts, now)
     except Occupied:
         return refusal(423, "LOCKED", "Another request is sending this upload; go on when it is over.")
 
 
 async def _receive_alone(request: Request, parts: Parts, row: UploadRow) -> Response:
+    if row.state is UploadState.REFUSED:
+        return _refused(row, status=410)
     here = await asyncio.to_thread(parts.uploads.offset, row)
     begun = int(request.headers.get("upload-offset", "0"))
     if begun != here:
@@ -225,24 +229,23 @@ async def _receive_alone(request: Request, parts: Parts, row: UploadRow) -> Resp
     announced = request.headers.get("content-length", "")
     if NUMBER.fullmatch(announced) and here + int(announced) > row.size_bytes:
         return _too_much(row, here)
+    if row.state is not UploadState.RECEIVING:
+        return Response(status_code=204, headers={"upload-offset": str(here)})
     watch = Watch(request, parts)
     try:
         offset = await parts.uploads.receive(row, _chunks(request, parts), may_go_on=watch.may_go_on)
+        if watch.has_lost:
+            return refusal(401, "UNAUTHENTICATED", "The session or key that sent this does not count any more.")
+        finished = await parts.uploads.finish(row) if offset == row.size_bytes else row
     except TooMuch:
         return _too_much(row, here)
     except NoSpace:
-        said = "The disk of the workspace is full. What has come is kept: make room, and go on."
-        return refusal(507, "NO_SPACE", said)
+        return refusal(507, "NO_SPACE", "The disk is full. What has come is kept: make room, and go on.")
     except Stalled:
         return refusal(503, "TOO_SLOW", f"Nothing came for {parts.settings.request_seconds} seconds; go on from there.")
-    if watch.has_lost:
-        return refusal(401, "UNAUTHENTICATED", "The session or key that sent this does not count any more.")
-    if offset == row.size_bytes and row.state is UploadState.RECEIVING:
-        finished = await parts.uploads.finish(row)
-        if finished is not None and finished.state is UploadState.REFUSED:
-            return _refused(finished)
-        row = finished or row
-    return Response(status_code=204, headers={"upload-offset": str(offset)} | await _times(parts, row))
+    if finished is not None and finished.state is UploadState.REFUSED:
+        return _refused(finished)
+    return Response(status_code=204, headers={"upload-offset": str(offset)} | await _times(parts, finished or row))
 
 
 def _too_much(row: UploadRow, here: int) -> Response:

@@ -7,6 +7,7 @@ after a kill places those that are not noted, and comes to what would have been.
 
 import errno
 import json
+import logging
 import os
 import shutil
 import zipfile
@@ -24,6 +25,8 @@ from service.uploads.kinds import CHUNK_BYTES, Unfit, check_content
 from service.uploads.part_files import room_in, write_all
 from service.uploads.placing import READ, Staged, place_together
 from service.uploads.records import Report
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "manifest"
 NOTES = "placed"
@@ -184,6 +187,8 @@ def remove_staging(folder: Folder, upload_id: UUID) -> None:
             shutil.rmtree(staging_name(upload_id), dir_fd=place)
     except (Refusal, FileNotFoundError):
         return
+    except OSError as error:
+        log.warning("upload=%s %s cannot be removed: %s", upload_id, folder.path / staging_name(upload_id), error)
 
 
 @contextmanager

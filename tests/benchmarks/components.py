@@ -45,6 +45,7 @@ PILE_T5_XL = {
     "num_heads": 32,
     "feed_forward_proj": "gated-gelu",
 }
+UMT5_XXL = {**T5_XXL, "vocab_size": 256384}
 GEMMA2_2B: dict[str, Any] = {}
 QWEN3_4B = {
     "vocab_size": 151936,
@@ -86,6 +87,7 @@ TEXT_ENCODERS = (
     Component("OPENCLIP_H", "CLIPTextModel", OPENCLIP_H),
     Component("T5_XXL", "T5EncoderModel", T5_XXL),
     Component("T5_11B", "T5EncoderModel", T5_11B),
+    Component("UMT5_XXL", "UMT5EncoderModel", UMT5_XXL),
     Component("PILE_T5_XL", "UMT5EncoderModel", PILE_T5_XL),
     Component("GEMMA2_2B", "Gemma2Model", GEMMA2_2B),
     Component("QWEN3_4B", "Qwen3Model", QWEN3_4B),
@@ -98,6 +100,7 @@ AUTOENCODERS = (
     Component("FLUX2_VAE", "AutoencoderKLFlux2"),
     Component("QWEN_VAE", "AutoencoderKLQwenImage"),
     Component("WAN_VAE", "AutoencoderKLWan"),
+    Component("LTX_VAE", "AutoencoderKLLTXVideo"),
     Component("DC_AE", "AutoencoderDC", DC_AE),
 )
 

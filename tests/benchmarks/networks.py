@@ -42,6 +42,7 @@ from tests.benchmarks.published import (
     SD35_LARGE,
     SD35_MEDIUM,
     SDXL,
+    WAN_1300M,
 )
 
 Inputs = dict[str, Any]
@@ -246,6 +247,28 @@ def _cosmos(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) ->
     }
 
 
+def _wan(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -> Inputs:
+    return {
+        "hidden_states": _random(batch, 16, 1, edge // 8, edge // 8),
+        "timestep": torch.ones(batch),
+        "encoder_hidden_states": _random(batch, tokens, 4096),
+    }
+
+
+def _ltxvideo(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -> Inputs:
+    latent = edge // 32
+    return {
+        "hidden_states": _random(batch, latent**2, 128),
+        "encoder_hidden_states": _random(batch, tokens, 4096),
+        "timestep": torch.ones(batch),
+        "encoder_attention_mask": torch.ones(batch, tokens),
+        "num_frames": 1,
+        "height": latent,
+        "width": latent,
+        "rope_interpolation_scale": (8 / 25, 32, 32),
+    }
+
+
 def _ernie(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -> Inputs:
     return {
         "hidden_states": _random(batch, 128, edge // 16, edge // 16),
@@ -331,6 +354,9 @@ NETWORKS = tuple(
         ("hidream", "full", "HiDreamImageTransformer2DModel", HIDREAM, _hidream),
         ("cosmos", "2b", "CosmosTransformer3DModel", COSMOS_2B, _cosmos),
         ("cosmos", "14b", "CosmosTransformer3DModel", COSMOS_14B, _cosmos),
+        ("wan", "t2v-480p-1.3b-2.1", "WanTransformer3DModel", WAN_1300M, _wan),
+        ("wan", "t2v-480p-14b-2.1", "WanTransformer3DModel", {}, _wan),
+        ("ltxvideo", "0.9.5", "LTXVideoTransformer3DModel", {}, _ltxvideo),
         ("deepfloyd", "i-medium-400m", "UNet2DConditionModel", IF_M, _pixel_unet),
         ("deepfloyd", "i-large-900m", "UNet2DConditionModel", IF_L, _pixel_unet),
         ("deepfloyd", "i-xlarge-4.3b", "UNet2DConditionModel", IF_XL, _pixel_unet),

@@ -141,3 +141,4 @@ IF_L = {**_IF, "block_out_channels": (320, 640, 960, 1280), "cross_attention_dim
 IF_XL = {**_IF, "block_out_channels": (704, 1408, 2112, 2816), "cross_attention_dim": 2816}
 
 OMNIGEN = {"rope_scaling": {"type": "su", "short_factor": [1.0] * 48, "long_factor": [1.0] * 48}}
+WAN_1300M = {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}

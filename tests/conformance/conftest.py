@@ -11,7 +11,7 @@ import pytest
 from tests.service.conftest import Script, Server, free_port, set_up
 
 FOLDER = Path(__file__).parent
-NODE_SECONDS = 60
+NODE_SECONDS = 300
 
 
 @pytest.fixture(scope="session")

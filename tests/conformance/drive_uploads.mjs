@@ -28,7 +28,7 @@ function send(file, options) {
     const upload = new tus.Upload(fs.createReadStream(file), {
       headers,
       chunkSize: 100_000,
-      retryDelays: [0, 100, 500, 1000, 2000, 3000],
+      retryDelays: [0, 100, 500, ...Array(30).fill(2000)],
       onProgress: (sent) => (told.progress = sent),
       onAfterResponse: (request, response) => told.requests.push(`${request.getMethod()} ${response.getStatus()}`),
       onError: (error) => resolve({ ...told, error: error.message }),

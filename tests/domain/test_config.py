@@ -8,6 +8,7 @@ from domain.config.checks import check_dataset, check_training
 from domain.config.dataset import DatasetConfig, is_picture
 from domain.config.forms import normalise_keys
 from domain.config.options import offered_options, options_of, path_options
+from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput
 
@@ -56,11 +57,6 @@ def test_keys_may_have_dashes_and_a_wrapper() -> None:
     assert normalise_keys(written) == {"seed": 1, "resolution": 64}
 
 
-def test_instance_prompt_strategy_wants_the_prompt() -> None:
-    with pytest.raises(InvalidInput, match="instance_prompt is empty"):
-        check_dataset({"id": "cats", "instance_data_dir": "/cats", "caption_strategy": "instanceprompt"})
-
-
 def test_prompts_keep_their_order() -> None:
     config = check_training(
         {"model_family": "sd1x", "validation_prompt": "first", "user_prompt_library": {"b": "second", "a": "third"}}
@@ -79,7 +75,13 @@ def test_paths_are_known() -> None:
     offered = {option.key for option in offered_options(TrainingConfig)}
     assert path_options(TrainingConfig) & offered == {"pretrained_model_name_or_path", "user_prompt_library"}
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
-        "instance_data_dir"
+        "instance_data_dir",
+        "caption_filter_list",
+        "cache_dir",
+        "csv_cache_dir",
+        "csv_file",
+        "dataset_name",
+        "source",
     }
 
 
@@ -88,3 +90,60 @@ def test_paths_are_known() -> None:
 )
 def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
     assert is_picture(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"type": "csv", "csv_cache_dir": "/kept"}, ["csv_file is empty but type is csv; fill it in"]),
+        (
+            {"type": "csv", "csv_file": "list.csv", "csv_cache_dir": "/kept"},
+            ["csv_file names 'list.csv'; write the whole path, from / on"],
+        ),
+        (
+            {"parquet": {"path": "a.parquet", "filename_column": "f"}},
+            ["parquet names 'a.parquet'; write the whole path, from / on"],
+        ),
+        (
+            {"caption_strategy": "parquet"},
+            [
+                "caption_strategy is parquet, but the dataset has no captions of that kind; set it to textfile or filename, "
+                "or fill in parquet"
+            ],
+        ),
+        (
+            {"metadata_backend": "parquet"},
+            ["metadata_backend is parquet, but the dataset has no such list; set it to discovery, or fill in parquet"],
+        ),
+        (
+            {"metadata_backend": "csv"},
+            ["metadata_backend is csv, but the dataset has no such list; set it to discovery"],
+        ),
+        ({"type": "csv", "csv_file": "/a.csv", "csv_cache_dir": "/kept", "metadata_backend": "csv"}, []),
+        ({"type": "webshart", "source": "s3://bucket/folder", "caption_strategy": "webshart"}, []),
+        (
+            {"type": "webshart", "source": "shards"},
+            ["source names 'shards'; write the whole path, from / on"],
+        ),
+        ({"type": "aws"}, ["aws_bucket_name is empty but type is aws; fill it in"]),
+        ({"type": "aws", "aws_bucket_name": "b"}, []),
+        (
+            {"type": "aws", "aws_bucket_name": "b", "aws_access_key_id": "{secret:S3_KEY}"},
+            ["aws_secret_access_key is empty, but the other key is given; fill in both or neither"],
+        ),
+        ({"type": "huggingface"}, ["dataset_name is empty but type is huggingface; fill it in"]),
+        ({"type": "huggingface", "dataset_name": "owner/name", "caption_strategy": "huggingface"}, []),
+        ({"type": "huggingface", "dataset_name": "/copy", "metadata_backend": "huggingface"}, []),
+        (
+            {"type": "huggingface", "dataset_name": "../copy"},
+            ["dataset_name is '../copy'; write owner/name as on the Hugging Face Hub, or the whole path of a folder"],
+        ),
+        ({"parquet": {"path": "/a.csv", "filename_column": "f"}, "metadata_backend": "parquet"}, []),
+    ],
+)
+def test_dataset_without_what_its_source_needs_cannot_be_started_with(
+    entry: dict[str, Any], expected: list[str]
+) -> None:
+    dataset = check_dataset({"id": "a", "instance_data_dir": "/a", **entry})
+    config = check_training({"model_family": "sd1x"})
+    assert [problem.message for problem in start_problems(dataset, config)] == expected

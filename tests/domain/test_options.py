@@ -19,12 +19,14 @@ READERS = {
         "trainer/**/*.py",
         "domain/config/training.py",
         "domain/config/buckets.py",
+        "domain/config/captions.py",
         "domain/config/checks.py",
     ),
     DatasetConfig: (
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
+        "domain/config/captions.py",
         "domain/config/rules.py",
     ),
 }
@@ -131,7 +133,12 @@ def test_start_is_not_blocked_by_options_for_later() -> None:
     ("written", "key"),
     [
         ({"base_model_precision": "fp8-quanto"}, "base_model_precision"),
-        ({"validation_resolution": "1280x768"}, "validation_resolution"),
+        ({"validation_resolution": "1280x768,large"}, "validation_resolution"),
+        ({"validation_resolution": "1280x"}, "validation_resolution"),
+        ({"validation_resolution": 0}, "validation_resolution"),
+        ({"validation_noise_scheduler": "flow_unipc"}, "validation_noise_scheduler"),
+        ({"model_family": "flux", "validation_noise_scheduler": "ddim"}, "validation_noise_scheduler"),
+        ({"model_family": "z_image", "validation_noise_scheduler": "flow_unipc"}, "validation_noise_scheduler"),
         ({"controlnet": True}, "controlnet"),
         ({"use_dora": True}, "use_dora"),
         ({"model_type": "full"}, "model_type"),
@@ -155,10 +162,7 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"id": "a", "type": "aws", "aws_bucket_name": "pictures"},
-        {"id": "a", "type": "huggingface", "dataset_name": "owner/name", "caption_strategy": "huggingface"},
         {"id": "a", "dataset_type": "conditioning", "conditioning_type": "mask"},
-        {"id": "a", "instance_data_dir": "/a", "caption_strategy": "parquet", "parquet": {"path": "a.parquet"}},
         {"id": "a", "instance_data_dir": "/a", "crop_style": "face"},
     ],
 )

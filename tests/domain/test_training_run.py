@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from domain.access import SERVICE, Actor
-from domain.errors import WrongState
+from domain.errors import InvalidInput, WrongState
 from domain.training_run import RunState, StopMode, TrainingRun
 
 ANNA = Actor(user_id=uuid4(), via="session", address="192.0.2.1")
@@ -137,3 +137,65 @@ def test_only_a_running_run_can_be_asked_for_something(ask: object) -> None:
     ask(running(), ANNA)
     with pytest.raises(WrongState, match="only a running one"):
         ask(requested(), ANNA)
+
+
+# ---- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def with_checkpoints(outcome: RunState | None = None) -> TrainingRun:
+    run = running()
+    run.record_plan(total_steps=20, steps_per_epoch=5, num_images=10, effective_batch_size=2, resumed_from_step=None)
+    for step in (10, 20):
+        run.record_checkpoint(step=step, path=f"checkpoint-{step}", size_bytes=1)
+    if outcome is not None:
+        run.end(SERVICE, outcome=outcome, reason=None)
+    return run
+
+
+@pytest.mark.parametrize("outcome", [None, RunState.FINISHED])
+def test_checkpoint_is_pinned_whether_the_run_lives_or_not(outcome: RunState | None) -> None:
+    run = with_checkpoints(outcome)
+    run.pin_checkpoint(ANNA, step=10, pinned=True)
+    assert isinstance(last_event(run), TrainingRun.CheckpointPinned)
+    num_events = len(run.pending_events)
+    run.pin_checkpoint(ANNA, step=10, pinned=True)
+    assert (run.pinned, len(run.pending_events)) == ({10}, num_events)
+    run.pin_checkpoint(ANNA, step=10, pinned=False)
+    assert run.pinned == set()
+
+
+def test_checkpoint_that_is_not_there_is_not_pinned() -> None:
+    run = with_checkpoints()
+    run.record_checkpoint_removed(step=10)
+    with pytest.raises(InvalidInput, match="cats-1 has no checkpoint of step 10"):
+        run.pin_checkpoint(ANNA, step=10, pinned=True)
+
+
+def test_resume_with_changes_records_and_makes_them() -> None:
+    run = with_checkpoints(RunState.STOPPED)
+    run.resume(ANNA, changes={"lora_rank": 4, "learning_rate": 5e-5}, from_step=10)
+    event = last_event(run)
+    assert isinstance(event, TrainingRun.ResumeWithChangesRequested)
+    assert (event.changes, event.from_step) == ({"learning_rate": 5e-5}, 10)
+    assert (run.config, run.resume_from_step) == ({"lora_rank": 4, "learning_rate": 5e-5}, 10)
+    run.start()
+    run.end(SERVICE, outcome=RunState.STOPPED, reason=None)
+    run.resume(ANNA)
+    assert (run.config["learning_rate"], run.resume_from_step) == (5e-5, None)
+
+
+def test_resume_from_a_checkpoint_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no checkpoint of step 15"):
+        with_checkpoints(RunState.STOPPED).resume(ANNA, from_step=15)
+
+
+@pytest.mark.parametrize("changes", [{}, {"max_train_steps": 20}, {"learning_rate": 1e-5}])
+def test_finished_run_is_not_resumed_for_no_more_steps(changes: dict[str, float]) -> None:
+    with pytest.raises(WrongState, match="finished; resume it with more steps than 20"):
+        with_checkpoints(RunState.FINISHED).resume(ANNA, changes=changes)
+
+
+def test_finished_run_is_resumed_for_more_steps() -> None:
+    run = with_checkpoints(RunState.FINISHED)
+    run.resume(ANNA, changes={"max_train_steps": 30})
+    assert (run.state, run.config["max_train_steps"]) == (RunState.REQUESTED, 30)

@@ -67,6 +67,9 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
             else:
                 self.answer(401, {"error": "Invalid credentials in Authorization header"})
 
+        def do_HEAD(self) -> None:
+            self.refuse_model()
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
             _, _, encoded = self.headers.get("authorization", "").partition(" ")
@@ -77,9 +80,8 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
 
         def refuse_model(self) -> None:
             """As for someone/gated, someone/missing and someone/closed."""
-            status, code = {"gated": (403, "GatedRepo"), "missing": (404, "RepoNotFound")}.get(
-                self.path.rpartition("/")[2], (401, "Closed")
-            )
+            name = self.path.partition("/resolve/")[0].rpartition("/")[2]
+            status, code = {"gated": (403, "GatedRepo"), "missing": (404, "RepoNotFound")}.get(name, (401, "Closed"))
             self.answer(status, {}, **{"x-error-code": code})
 
         def answer(self, status: int, body: Any, **headers: str) -> None:
@@ -88,7 +90,8 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
             for name, value in {**headers, "content-length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: Any) -> None:
             """It says nothing."""

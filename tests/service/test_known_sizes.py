@@ -10,6 +10,7 @@ from threading import Barrier
 from PIL import Image
 
 from domain.config.buckets import Geometry
+from domain.config.captions import CaptionRules
 from domain.config.checks import check_dataset
 from service.database import Database
 from service.preflight import known_sizes  # noqa: F401  its table belongs to the metadata
@@ -20,7 +21,9 @@ NUM_LOOKING = 6
 
 def look(database: Database, folder: Path, *, seconds: float = 60) -> Folder:
     dataset = check_dataset({"id": "pictures", "instance_data_dir": str(folder)})
-    return look_at(database, dataset, Geometry(resolution=64), seed=1, until=time.monotonic() + seconds)
+    captions = CaptionRules(strategy="textfile")
+    until = time.monotonic() + seconds
+    return look_at(database, dataset, Geometry(resolution=64), captions=captions, seed=1, until=until)
 
 
 def save(folder: Path, names: Sequence[str], *, edge: int = 64) -> None:

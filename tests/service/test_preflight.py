@@ -40,14 +40,19 @@ def make(script: Script, request: pytest.FixtureRequest) -> Make:
     """Creates an environment on folders, each a dataset; returns its id."""
     number = iter(range(100))
 
-    def create(*folders: Path, datasets: dict[str, Any] | None = None, name: str = "", **config: Any) -> str:
+    def create(
+        *folders: Path, datasets: dict[str, Any] | None = None, name: str = "", held_out: int = 0, **config: Any
+    ) -> str:
+        """held_out: how many of the folders, from the last, are measured alone."""
         given = name or f"{request.node.name}-{next(number)}"
         name = given[-90:].replace("[", "(").replace("]", ")").replace("/", "-")
         ids = []
         for place, folder in enumerate(folders):
+            kind = "eval" if place >= len(folders) - held_out else "image"
+            entry = {"instance_data_dir": str(folder), "dataset_type": kind, **(datasets or {})}
             made = script.ask(
                 "mutation ($i: CreateDatasetInput!) { createDataset(input: $i) { dataset { id } errors { message } } }",
-                i={"name": f"{name}-{place}", "config": {"instance_data_dir": str(folder), **(datasets or {})}},
+                i={"name": f"{name}-{place}", "config": entry},
             )["createDataset"]
             assert made["errors"] == []
             ids.append(made["dataset"]["id"])
@@ -87,6 +92,16 @@ def test_good_environment_has_nothing_to_say(script: Script, make: Make, tmp_pat
     assert (found["totalSteps"], found["stepsPerEpoch"], found["epochs"]) == (10, 3, 4)
     assert (found["effectiveBatchSize"], found["numImages"]) == (2, 5)
     assert found["memory"] is None  # the weights are a small model's, whose size is not that of the family
+
+
+def test_held_out_pictures_are_looked_at_and_not_counted(script: Script, make: Make, tmp_path: Path) -> None:
+    folders = pictures(tmp_path / "a", *[(80, 80)] * 4), pictures(tmp_path / "b", *[(80, 80)] * 3)
+    found = look(script, make(*folders, held_out=1))
+    assert (found["problems"], found["stepsPerEpoch"], found["numImages"]) == ([], 2, 4)
+    assert codes(look(script, make(*folders, held_out=2))) == [("ERROR", "NO_DATASET")]
+    assert codes(look(script, make(*folders, held_out=1, eval_dataset_id="x"))) == [("ERROR", "NO_HELD_OUT_DATASET")]
+    missing = look(script, make(folders[0], tmp_path / "missing", held_out=1))
+    assert codes(missing) == [("ERROR", "DATASET_MISSING")]
 
 
 def test_epochs_decide_where_steps_are_not_given(script: Script, make: Make, tmp_path: Path) -> None:
@@ -173,6 +188,22 @@ def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path
         ("ERROR", "DATASET_MISSING"),
     ]
     assert codes(look(script, make())) == [("ERROR", "NO_DATASET")]
+
+
+def test_what_is_not_trained_on_is_passed_over(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 5)
+    assert codes(look(script, make(folder, datasets={"disabled": True, "crop_style": "face"}))) == [
+        ("ERROR", "NO_DATASET")
+    ]
+    assert codes(look(script, make(folder, datasets={"dataset_type": "text_embeds"}))) == [("ERROR", "NO_DATASET")]
+    assert look(script, make(folder, datasets={"max_num_samples": 4}))["numImages"] == 4
+
+
+def test_pictures_of_other_sources_are_not_looked_at(script: Script, make: Make, tmp_path: Path) -> None:
+    table = {"type": "csv", "csv_file": str(tmp_path / "list.csv"), "csv_cache_dir": str(tmp_path / "kept")}
+    found = look(script, make(tmp_path, datasets=table, max_train_steps=0, num_train_epochs=3))
+    assert codes(found) == [("INFO", "PICTURES_NOT_LOOKED_AT")]
+    assert (found["ok"], found["totalSteps"]) == (True, None)
 
 
 def test_more_processes_than_chosen_devices_are_refused(script: Script, make: Make, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ UPDATES = """subscription ($runId: ID!, $after: Cursor) { runUpdates(runId: $run
   cursor rewoundToStep run { state step totalSteps endReason resumeStep } metrics { name steps values }
   validationImages { step url } checkpoints { step } log { message } } }"""
 RUN = """query ($id: ID!) { trainingRun(id: $id) {
-  state step endReason resumeStep weightsUrl cursor checkpoints { step weightsUrl }
+  state step endReason resumeStep weightsUrl cursor config checkpoints { step pinned weightsUrl }
   validationImages { step url thumbnailUrl } metrics(names: ["loss"], maxPoints: 10000) { steps values } } }"""
 ENDED = {"FINISHED", "STOPPED", "FAILED", "LOST"}
 TIMEOUT_SECONDS = 240
@@ -282,6 +282,20 @@ def test_stop_saves_and_the_waiting_run_follows(runs: Runs, resumed: object) -> 
     runs.wait(second, lambda run: run["state"] in ("STARTING", "RUNNING"))
     runs.tell("stopTraining", "StopTrainingInput", runId=second, mode="STOP_NOW")
     assert runs.wait_for_end(second)["state"] == "STOPPED"
+
+    step = stopped["step"]
+    assert runs.tell("pinCheckpoint", "PinCheckpointInput", runId=first, step=step, pinned=True)["errors"] == []
+    missing = runs.tell("pinCheckpoint", "PinCheckpointInput", runId=first, step=999, pinned=True)
+    assert missing["errors"] == [{"code": "INVALID_INPUT"}]
+    refused = runs.tell("resumeTraining", "ResumeTrainingInput", runId=first, learningRate=-1)
+    assert refused["errors"] == [{"code": "INVALID_INPUT"}]
+    changes = {"learningRate": 5e-5, "maxTrainSteps": step + 2}
+    assert runs.tell("resumeTraining", "ResumeTrainingInput", runId=first, **changes)["errors"] == []
+    finished = runs.wait_for_end(first)
+    assert (finished["state"], finished["step"]) == ("FINISHED", step + 2)
+    assert [each["step"] for each in finished["checkpoints"] if each["pinned"]] == [step]
+    assert (runs.run_dir(first) / f"checkpoint-{step}" / wire.PINNED_MARK).exists()
+    assert (finished["config"]["learning_rate"], finished["config"]["max_train_steps"]) == (5e-5, step + 2)
 
 
 def test_same_key_starts_one_run(runs: Runs) -> None:

@@ -7,23 +7,38 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from domain.access import LEVELS, Actor, Rights
+from domain.application import SimpleTuner
+from domain.errors import InvalidInput
+from service.access.administration import create_user
+from service.database import Database
+from service.read_models.audit import EVERYTHING, list_entries
+from service.read_models.projection import project
+from service.settings import Settings, read_settings
+from service.store import open_application
+from service.uploads.finishing import Finishing
+from service.uploads.part_files import PartFiles
 from service.uploads.placing import Staged, place_together
-from tests.service.conftest import Script, Server, free_port, set_up
-from tests.service.people import Household
-from tests.service.uploading import TYPE, Tus, noise, picture
+from service.uploads.reception import Offer, Reception
+from service.uploads.recording import record_added
+from service.uploads.records import Report, UploadRow, find_upload
+from tests.service.conftest import AUDIT_KEY, Script, Server, free_port, set_up
+from tests.service.people import CONSOLE, PASSWORD, SEES_ALL, Household
+from tests.service.uploading import PATIENCE_SECONDS, TYPE, Tus, killed_at, noise, picture
 
 MAX_GROWTH_BYTES = 60 << 20
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    environment = {"SIMPLETUNER_REQUEST_SECONDS": "2", "SIMPLETUNER_MAX_UPLOAD_GB": "1"}
+    environment = {"SIMPLETUNER_REQUEST_SECONDS": "4", "SIMPLETUNER_MAX_UPLOAD_GB": "1"}
     running = Server(tmp_path_factory.mktemp("workspace"), free_port(), environment=environment).start()
     yield running
     assert "Traceback" not in running.log()
@@ -85,6 +100,23 @@ def test_same_file_is_kept_once_and_another_gets_a_new_name(tus: Tus) -> None:
         "cat (2).png": picture(2),
         "cat (3).png": picture(3),
     }
+
+
+def test_caption_follows_its_picture_to_a_new_name(tus: Tus) -> None:
+    tus.send("cat.JPG", picture(1, format="JPEG"))
+    tus.send("cat.JPG", picture(2, format="JPEG"))
+    assert tus.send("cat.txt", b"another cat")["report"]["added"] == ["cat (2).txt"]
+    tus.send("cat.JPG", picture(1, format="JPEG"))
+    assert tus.send("cat.txt", b"a cat")["report"]["added"] == ["cat.txt"]
+
+
+def test_folder_that_is_gone_is_said(tus: Tus) -> None:
+    upload = tus.begun("cat.png", len(picture()))
+    tus.folder.rmdir()
+    answer = tus.patch(upload["url"], 0, picture())
+    assert (answer.status_code, tus.state(upload)["state"]) == (422, "REFUSED")
+    assert "there is no folder" in answer.json()["errors"][0]["message"]
+    assert tus.request("HEAD", upload["url"]).status_code == 410
 
 
 def test_a_link_of_that_name_is_not_followed(tus: Tus) -> None:
@@ -185,6 +217,29 @@ def test_what_is_not_what_it_is_called_is_refused(tus: Tus, filename: str, conte
 def test_what_is_taken(tus: Tus, filename: str, content: bytes) -> None:
     assert tus.send(filename, content)["report"]["added"] == [filename]
     assert (tus.folder / filename).read_bytes() == content
+
+
+def test_uploads_are_kept_and_told_of_on_both_databases(
+    database: Database, application: SimpleTuner, tmp_path: Path
+) -> None:
+    settings = read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path), "SIMPLETUNER_MAX_UPLOAD_GB": "1000000000"})
+    reception = Reception(settings, database, application)
+    user_id = create_user(
+        application, CONSOLE, email="a@example.org", username="anna", password=PASSWORD, levels=["researcher"]
+    )
+    actor, rights = Actor(user_id=user_id, via="key x", address="1.2.3.4"), Rights(user_id, LEVELS["researcher"])
+    offers = [Offer(path=".", filename=f"{n}.txt", size_bytes=0, extract=False) for n in range(3)]
+    ids = [reception.begin(actor, rights, offer) for offer in offers]
+    rows = [reception.find(upload_id) for upload_id in ids]
+    assert [row and (row.state.value, row.report.added) for row in rows] == [("done", [f"{n}.txt"]) for n in range(3)]
+    for _ in range(2):
+        record_added(application, database)
+    with database.reading() as session:
+        entries = [entry for _, entry in list_entries(session, EVERYTHING, first=50, after=None).items]
+    told = [entry for entry in entries if entry.action == "user.files_added"]
+    assert [(entry.actor_id, entry.via, entry.address) for entry in told] == [(user_id, "key x", "1.2.3.4")]
+    with pytest.raises(InvalidInput, match=r"the disk .* has room for"):
+        reception.begin(actor, rights, Offer(path=".", filename="a.zip", size_bytes=10**17, extract=True))
 
 
 # ---- the protocol
@@ -303,19 +358,32 @@ def test_two_requests_at_once_do_not_mix(tus: Tus) -> None:
     def slowly() -> Iterator[bytes]:
         yield b"x" * 50
         is_first_in.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_SECONDS)
         yield b"x" * 50
 
     answers: list[httpx.Response] = []
     first = threading.Thread(target=lambda: answers.append(tus.patch(upload["url"], 0, slowly())))
     first.start()
-    is_first_in.wait(10)
+    is_first_in.wait(PATIENCE_SECONDS)
     other = Tus(Script(tus.script.server, api_key=tus.script.api_key), tus.folder)
     refused = {other.patch(upload["url"], 0, b"y" * 50).status_code for _ in range(3)}
     go_on.set()
     first.join()
     assert refused == {423}
     assert (answers[0].status_code, tus.offset(upload["url"])) == (204, 100)
+
+
+def test_requests_that_race_add_a_file_once(tus: Tus) -> None:
+    for number in range(8):
+        upload = tus.begun(f"{number}.png", len(picture()))
+        rivals = [Tus(Script(tus.script.server, api_key=tus.script.api_key), tus.folder) for _ in range(4)]
+        with ThreadPoolExecutor() as threads:
+            answers = list(threads.map(lambda rival, url=upload["url"]: rival.patch(url, 0, picture()), rivals))
+        assert sorted({answer.status_code for answer in answers})[0] == 204
+        assert {answer.status_code for answer in answers} <= {204, 409, 423}
+        report = tus.state(upload)["report"]
+        assert (report["added"], report["numDuplicates"]) == ([f"{number}.png"], 0)
+    assert len(list(tus.folder.iterdir())) == 8
 
 
 def test_who_stops_sending_is_not_waited_for(tus: Tus) -> None:
@@ -335,7 +403,7 @@ def test_connection_that_breaks_leaves_what_has_come(tus: Tus) -> None:
         head += f"{tus.script.api_key}\r\nContent-Type: {TYPE}\r\nUpload-Offset: 0\r\nContent-Length: {5 << 20}\r\n\r\n"
         opened.sendall(head.encode() + b"x" * 123_456)
         opened.shutdown(socket.SHUT_WR)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while tus.offset(upload["url"]) != 123_456 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert tus.offset(upload["url"]) == 123_456
@@ -436,7 +504,7 @@ def test_kill_in_mid_upload_loses_nothing_that_was_acknowledged(new_server: Call
         database.execute("UPDATE uploads SET touched_at = '2020-01-01 00:00:00.000000' WHERE filename = 'old.png'")
     server.start()
     assert tus.ended(complete)["report"]["added"] == ["late.png"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while list((server.workspace / "uploads").iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list((server.workspace / "uploads").iterdir()) == []
@@ -445,6 +513,58 @@ def test_kill_in_mid_upload_loses_nothing_that_was_acknowledged(new_server: Call
     while added_files(script) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     assert added_files(script) == wanted
+
+
+def test_kill_at_any_moment_of_finishing_changes_nothing(tmp_path: Path) -> None:
+    """A child dies before the first thing that it does to the disk, another before the second, and so on."""
+    moment, was_killed = 0, True
+    while was_killed:
+        moment += 1
+        settings = read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path / str(moment))})
+        (settings.datasets / "cats").mkdir(parents=True)
+        (settings.datasets / "cats/cat.png").write_bytes(picture(1))
+        row = begun_beside(settings)
+        was_killed = killed_at(moment, lambda settings=settings, row=row: finish_beside(settings, row))  # type: ignore[misc]
+        report = finish_beside(settings, row)
+        assert (report.added, report.num_duplicates) == (["cat (2).png"], 0), moment
+        assert {path.name: path.read_bytes() for path in (settings.datasets / "cats").iterdir()} == {
+            "cat.png": picture(1),
+            "cat (2).png": picture(2),
+        }
+        assert list(settings.uploads.iterdir()) == []
+    assert moment > 5
+
+
+def begun_beside(settings: Settings) -> UploadRow:
+    """An upload of a picture whose last byte has come."""
+    database = Database(settings.database_url)
+    database.create_tables()
+    reception = Reception(settings, database, open_application(database, project=project, audit_key=AUDIT_KEY))
+    offer = Offer(path="cats", filename="cat.png", size_bytes=len(picture(2)), extract=False)
+    row = reception.find(reception.begin(Actor(user_id=SEES_ALL.user_id, via="key x"), SEES_ALL, offer))
+    database.close()
+    assert row is not None
+    settings.uploads.mkdir(exist_ok=True)
+    PartFiles(settings.uploads).path(row.id).write_bytes(picture(2))
+    return row
+
+
+def finish_beside(settings: Settings, begun: UploadRow) -> Report:
+    """As a service does that has just started."""
+    database = Database(settings.database_url)
+    finishing = Finishing(settings, database, PartFiles(settings.uploads))
+    with database.reading() as session:
+        row = find_upload(session, begun.id)
+    assert row is not None
+    if row.state.has_ended:
+        finishing.clear_away(row)
+    else:
+        finishing.finish(row)
+    with database.reading() as session:
+        row = find_upload(session, begun.id)
+    database.close()
+    assert row is not None
+    return row.report
 
 
 def added_files(script: Script) -> dict[str, tuple[int, int]]:

@@ -2,8 +2,10 @@
 
 import io
 import os
+import signal
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ BEGIN = """mutation ($input: BeginUploadInput!) {
 UPLOAD = """query ($id: ID!) { upload(id: $id) { url offset sizeBytes path filename extract state progress problem expiresAt
   report { numAdded added numDuplicates duplicates numRenamed renamed { name newName } numSkipped skipped { name reason }
     numIgnored } } }"""
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
+ON_DISK = frozenset({"os.link", "os.remove", "os.rename", "os.mkdir", "open"})
+"""What Python tells its auditors of before it happens."""
 
 
 def picture(seed: int = 0, *, format: str = "PNG", size: tuple[int, int] = (8, 8)) -> bytes:
@@ -86,3 +90,25 @@ class Tus:
                 return state
             time.sleep(0.05)
         raise AssertionError(f"the upload has not ended in {PATIENCE_SECONDS} s: {self.state(upload)}")
+
+
+def killed_at(moment: int, work: Callable[[], object]) -> bool:
+    """Whether a child process that does the work was killed before it was through."""
+    child = os.fork()
+    if child == 0:
+        left = moment
+
+        def listen(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal left
+            if event in ON_DISK:
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(listen)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)

@@ -6,7 +6,7 @@ Written from what the examples publish, with the pipeline's parts alone: nothing
 import inspect
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,17 +134,33 @@ def z_image(pipe: Any, fixed: Fixed) -> Tensor:
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     noisy = _noised(latents, noise, sigmas)
     predictions = []
-    for place, caption in enumerate(fixed.captions):
-        told = [{"role": "user", "content": caption}]
-        chat = pipe.tokenizer.apply_chat_template(
-            told, tokenize=False, add_generation_prompt=True, enable_thinking=True
-        )
-        ids = pipe.tokenizer(chat, return_tensors="pt").input_ids
-        embeds = pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-2][0]
+    for place, embeds in enumerate(_alone(pipe, fixed)):
         time = (1000 - 1000 * sigmas[place : place + 1]) / 1000
         (prediction,) = pipe.transformer([noisy[place].unsqueeze(1)], time, [embeds], return_dict=False)[0]
         predictions.append(-prediction.squeeze(1))
     return mse_loss(torch.stack(predictions), noise - latents)
+
+
+def z_image_omni(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts when it begins with no pictures: each sample is a list of one picture, which is noisy."""
+    latents = _scaled_latents(pipe, fixed)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    noisy = _noised(latents, noise, sigmas)
+    predictions = []
+    for place, embeds in enumerate(_alone(pipe, fixed)):
+        told = {"siglip_feats": [None], "image_noise_mask": [[1]]}
+        time = (1000 - 1000 * sigmas[place : place + 1]) / 1000
+        (prediction,) = pipe.transformer([[noisy[place].unsqueeze(1)]], time, [[embeds]], **told, return_dict=False)[0]
+        predictions.append(-prediction.squeeze(1))
+    return mse_loss(torch.stack(predictions), noise - latents)
+
+
+def _alone(pipe: Any, fixed: Fixed) -> Iterator[Tensor]:
+    """The last layer but one of Qwen3, of each caption without padding."""
+    for caption in fixed.captions:
+        told = f"<|im_start|>user\n{caption}<|im_end|>\n<|im_start|>assistant\n"
+        ids = pipe.tokenizer(told, return_tensors="pt").input_ids
+        yield pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-2][0]
 
 
 def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
@@ -406,6 +422,42 @@ def krea2(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(torch.cat(predictions), _packed(noise - latents))
 
 
+def wan(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts: padding becomes zeros."""
+    latents = _frame_latents(pipe, fixed).unsqueeze(2)
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas),
+        timestep=1000 * sigmas,
+        encoder_hidden_states=embeds * mask.unsqueeze(-1),
+    ).sample
+    return mse_loss(prediction, noise - latents)
+
+
+def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, with noise levels shifted as it does at this size; T5 reads padding, the denoiser not."""
+    mode = pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode()
+    mean, std = (each.view(1, -1, 1, 1, 1) for each in (pipe.vae.latents_mean, pipe.vae.latents_std))
+    latents = (mode - mean) / std
+    noise = fixed.noise(latents.shape[1:])
+    # 4 tokens, on the line from 0.95 at 256 to 2.05 at 4096.
+    sigmas = fixed.sigmas(shift=math.exp(0.95 + (4 - 256) / (4096 - 256) * (2.05 - 0.95)))
+    embeds = _t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    _, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    prediction = pipe.transformer(
+        hidden_states=_noised(latents, noise, sigmas).flatten(2).transpose(1, 2),
+        encoder_hidden_states=embeds,
+        timestep=1000 * sigmas,
+        encoder_attention_mask=mask,
+        num_frames=1,
+        height=2,
+        width=2,
+        rope_interpolation_scale=(8 / 25, 32, 32),
+    ).sample
+    return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
+
+
 # ---- text and latents
 
 
@@ -505,6 +557,7 @@ RECIPES: dict[str, Recipe] = {
     "flux-schnell": flux_schnell,
     "sd3": sd3,
     "z_image": z_image,
+    "z_image_omni": z_image_omni,
     "qwen_image": qwen_image,
     "flux2": flux2,
     "flux2-klein": flux2_klein,
@@ -514,6 +567,8 @@ RECIPES: dict[str, Recipe] = {
     "auraflow": auraflow,
     "cosmos": cosmos,
     "ernie": ernie,
+    "wan": wan,
+    "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,
     "krea2": krea2,

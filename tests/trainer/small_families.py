@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from diffusers import (
     AutoencoderDC,
     AutoencoderKL,
     AutoencoderKLFlux2,
+    AutoencoderKLLTXVideo,
     AutoencoderKLQwenImage,
     AutoencoderKLWan,
     ChromaPipeline,
@@ -37,6 +39,8 @@ from diffusers import (
     Krea2Transformer2DModel,
     LongCatImagePipeline,
     LongCatImageTransformer2DModel,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
     Lumina2Pipeline,
     Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
@@ -49,6 +53,10 @@ from diffusers import (
     StableDiffusion3Pipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
+    UniPCMultistepScheduler,
+    WanPipeline,
+    WanTransformer3DModel,
+    ZImageOmniPipeline,
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
@@ -134,6 +142,19 @@ def t5_encoder(tokenizer: T5Tokenizer, *, width: int = 32) -> T5EncoderModel:
         feed_forward_proj="gated-gelu",
     )
     return T5EncoderModel(config)
+
+
+def umt5_encoder(tokenizer: T5Tokenizer) -> UMT5EncoderModel:
+    config = UMT5Config(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=8,
+        d_ff=37,
+        num_layers=2,
+        num_heads=2,
+        feed_forward_proj="gated-gelu",
+    )
+    return UMT5EncoderModel(config)
 
 
 CHAT = (
@@ -442,20 +463,38 @@ def sd3() -> StableDiffusion3Pipeline:
     )
 
 
+def z_image_transformer(**options: Any) -> ZImageTransformer2DModel:
+    return ZImageTransformer2DModel(
+        in_channels=4,
+        dim=32,
+        n_layers=1,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=32,
+        axes_dims=[8, 4, 4],
+        axes_lens=[256, 32, 32],
+        **options,
+    )
+
+
+def z_image_omni() -> ZImageOmniPipeline:
+    tokenizer = qwen_tokenizer()
+    return ZImageOmniPipeline(
+        transformer=z_image_transformer(siglip_feat_dim=16),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=Qwen3Model(qwen3_config(tokenizer)),
+        tokenizer=tokenizer,
+        siglip=None,
+        siglip_processor=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
 def z_image() -> ZImagePipeline:
     tokenizer = qwen_tokenizer()
     return ZImagePipeline(
-        transformer=ZImageTransformer2DModel(
-            in_channels=4,
-            dim=32,
-            n_layers=1,
-            n_refiner_layers=1,
-            n_heads=2,
-            n_kv_heads=2,
-            cap_feat_dim=32,
-            axes_dims=[8, 4, 4],
-            axes_lens=[256, 32, 32],
-        ),
+        transformer=z_image_transformer(),
         vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=Qwen3Model(qwen3_config(tokenizer)),
         tokenizer=tokenizer,
@@ -634,15 +673,6 @@ def sana() -> SanaPipeline:
 
 def auraflow() -> AuraFlowPipeline:
     tokenizer = t5_tokenizer()
-    config = UMT5Config(
-        vocab_size=len(tokenizer),
-        d_model=32,
-        d_kv=8,
-        d_ff=37,
-        num_layers=2,
-        num_heads=2,
-        feed_forward_proj="gated-gelu",
-    )
     return AuraFlowPipeline(
         transformer=AuraFlowTransformer2DModel(
             sample_size=8,
@@ -657,7 +687,7 @@ def auraflow() -> AuraFlowPipeline:
             pos_embed_max_size=64,
         ),
         vae=image_vae(latent_channels=4, scaling_factor=0.13025),
-        text_encoder=UMT5EncoderModel(config),
+        text_encoder=umt5_encoder(tokenizer),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.73),
     )
@@ -725,6 +755,59 @@ def hidream() -> HiDreamImagePipeline:
         tokenizer_3=t5,
         tokenizer_4=words,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def wan() -> WanPipeline:
+    tokenizer = t5_tokenizer()
+    return WanPipeline(
+        transformer=WanTransformer3DModel(
+            num_attention_heads=2,
+            attention_head_dim=12,
+            in_channels=4,
+            out_channels=4,
+            text_dim=32,
+            freq_dim=16,
+            ffn_dim=24,
+            num_layers=2,
+            rope_max_seq_len=32,
+        ),
+        vae=wan_vae(),
+        text_encoder=umt5_encoder(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+    )
+
+
+def ltx_vae() -> AutoencoderKLLTXVideo:
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=4,
+        block_out_channels=(4, 4, 4, 4),
+        decoder_block_out_channels=(4, 4, 4, 4),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+    )
+    vae.latents_mean.normal_()
+    vae.latents_std.uniform_(0.5, 2)
+    return vae
+
+
+def ltxvideo() -> LTXPipeline:
+    tokenizer = t5_tokenizer()
+    return LTXPipeline(
+        transformer=LTXVideoTransformer3DModel(
+            in_channels=4,
+            out_channels=4,
+            num_attention_heads=2,
+            attention_head_dim=12,
+            cross_attention_dim=24,
+            num_layers=1,
+            caption_channels=32,
+        ),
+        vae=ltx_vae(),
+        text_encoder=t5_encoder(tokenizer),
+        tokenizer=tokenizer,
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.95, max_shift=2.05),
     )
 
 
@@ -857,7 +940,7 @@ DRAWING = {"validation_prompt": "a red square", "validation_negative_prompt": "a
 
 
 def with_guidance(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
-    return pipeline("a red square", negative_prompt="a cat", guidance_scale=3.0, **options)
+    return pipeline(prompt="a red square", negative_prompt="a cat", guidance_scale=3.0, **options)
 
 
 def with_guidance_and_tokens(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
@@ -911,6 +994,12 @@ def with_own_number_of_tokens(pipeline: Any, *, num_tokens: int, **options: Any)
     return with_guidance(pipeline, num_tokens=num_tokens, enable_prompt_rewrite=False, **options)
 
 
+def as_frame(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The only frame of a video, where pictures have their images."""
+    options |= {"num_frames": 1, "output_type": "pil"}
+    return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).frames[0])
+
+
 def into_transformer(pipeline: Any, folder: Path) -> None:
     pipeline.transformer.load_lora_adapter(folder / "pytorch_lora_weights.safetensors")
 
@@ -927,6 +1016,12 @@ SMALL = {
     ),
     "sd3": SmallFamily(build=sd3, draw=with_guidance_and_tokens),
     "z_image": SmallFamily(build=z_image, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 96}),
+    "z_image_omni": SmallFamily(
+        build=z_image_omni,
+        draw=with_guidance_and_tokens,
+        without=("siglip", "siglip_processor"),
+        options={"tokenizer_max_length": 96},
+    ),
     "qwen_image": SmallFamily(build=qwen_image, draw=with_second_pass, options={"tokenizer_max_length": 512}),
     "flux2": SmallFamily(
         build=flux2,
@@ -944,6 +1039,8 @@ SMALL = {
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
     "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
     "ernie": SmallFamily(build=ernie, draw=as_written),
+    "wan": SmallFamily(build=wan, draw=as_frame),
+    "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frame, options={"flow_schedule_auto_shift": True}),
     "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer

@@ -1,7 +1,7 @@
 """Families as data, against what is installed: diffusers has every class, and the trainer does what is promised."""
 
 import inspect
-from typing import Any
+from typing import Any, get_args
 
 import diffusers
 import pytest
@@ -14,7 +14,9 @@ LOADABLE = [family for family in KNOWN.values() if not family.packages]
 
 
 def component_classes(pipeline: str) -> set[Any]:
-    return {parameter.annotation for parameter in inspect.signature(getattr(diffusers, pipeline)).parameters.values()}
+    """Of parts that a pipeline can do without, too."""
+    parameters = inspect.signature(getattr(diffusers, pipeline)).parameters.values()
+    return {each for parameter in parameters for each in (parameter.annotation, *get_args(parameter.annotation))}
 
 
 @pytest.mark.parametrize("family", LOADABLE, ids=lambda family: family.key)

@@ -1,6 +1,7 @@
 """Batches are a function of the step, and processes share them without gap or overlap."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
         Shown(
             cut=Cut(picture=picture, digest=digests.of(picture), placement=placement),
             captions=(f"{number}", f"{number}.5"),
+            caption_dropout=0,
         )
         for number, picture in enumerate(LocalFolder(folder, dataset="a").pictures())
     ]
@@ -64,7 +66,7 @@ def loader_of(shown: list[Shown], cache: EncodingCache) -> Callable[..., Loader]
         device = torch.device("cpu")
         bucket = Bucket(dataset="a", size=Size(64, 64), samples=tuple(range(NUM_SAMPLES)), repeats=0)
         return Loader(
-            shown,
+            [replace(each, caption_dropout=config.caption_dropout_probability) for each in shown],
             EpochOrder([bucket], config),
             Encodings(Encoder(Numbers(), batch_size=1, device=device), cache),
             config=config,

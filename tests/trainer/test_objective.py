@@ -101,7 +101,7 @@ def test_v_loss_weighted_by_gamma_is_the_weighted_loss_on_the_latents() -> None:
     guessed_v = alpha * (noisy - alpha * guess) / sigma - sigma * guess
     loss = weighted_mse(
         guessed_v, schedule.target(latents, noise, TIMESTEPS), schedule.loss_weights(TIMESTEPS, snr_gamma=5.0)
-    )
+    ).mean()
     snr = alphas / (1 - alphas)
     assert loss.item() == pytest.approx((snr.clamp(max=5) * 0.1**2).mean().item(), rel=1e-3)
 
@@ -116,10 +116,10 @@ def test_prediction_of_the_sample_is_refused() -> None:
         schedule_of(SCALED_LINEAR, "sample")
 
 
-def test_loss_is_the_mean_of_each_samples_weighted_error() -> None:
+def test_loss_of_a_sample_is_its_weighted_mean_squared_error() -> None:
     prediction = torch.tensor([[1.0, 3.0], [2.0, 2.0]]).view(2, 1, 1, 2)
-    loss = weighted_mse(prediction, torch.zeros_like(prediction), torch.tensor([1.0, 0.5]))
-    assert loss.item() == (1.0 * 5 + 0.5 * 4) / 2
+    losses = weighted_mse(prediction, torch.zeros_like(prediction), torch.tensor([1.0, 0.5]))
+    assert losses.tolist() == [1.0 * 5, 0.5 * 4]
 
 
 def test_noise_of_a_sample_does_not_depend_on_its_batch() -> None:
@@ -224,3 +224,19 @@ def test_sigma_of_a_sample_depends_on_its_seed_alone(options: dict[str, Any]) ->
     torch.manual_seed(1)
     alone = flow_of(**options).draw_timesteps([2], shape=TOKENS, device=CPU)
     assert torch.equal(alone, together[2:])
+
+
+def test_fixed_timesteps_lie_evenly_in_what_is_drawn_from() -> None:
+    diffusion = schedule_of(SCALED_LINEAR, "epsilon")
+    assert diffusion.fixed_timesteps(4, device=CPU).tolist() == [125, 375, 625, 875]
+    assert diffusion.fixed_timesteps(1000, device=CPU).tolist() == list(range(1000))
+    config = TrainingConfig(model_family="flux")
+    flow = FlowSchedule({}, config=config, patch=2)
+    assert flow.fixed_timesteps(4, device=CPU).tolist() == [0.125, 0.375, 0.625, 0.875]
+    fast = FlowSchedule({}, config=config, patch=2, levels=(1.0, 1.0, 0.5))
+    assert fast.fixed_timesteps(3, device=CPU).tolist() == [0.5, 1.0, 0.5]
+
+
+def test_times_run_from_0_to_1() -> None:
+    timesteps = torch.tensor([0, 250, 999])
+    assert schedule_of(SCALED_LINEAR, "epsilon").times(timesteps).tolist() == pytest.approx([0, 0.25, 0.999])

@@ -8,6 +8,7 @@ from PIL import Image
 
 from domain.config.buckets import Size
 from tests.trainer.runs import MakeRun, RunDirectory
+from trainer.errors import TrainingError
 from trainer.order import MAX_NAMED, Order, buckets_of, read_order
 from trainer.wire import read_run_spec
 
@@ -53,13 +54,49 @@ def test_min_snr_of_a_flow_is_remarked(make_run: MakeRun) -> None:
 def test_sizes_are_multiples_of_what_the_family_needs(make_run: MakeRun) -> None:
     order = order_of(make_run(resolution=61, validation_resolution=7 * 8 + 7))
     assert {sample.placement.target for sample in order.samples} == {Size(64, 64)}
-    assert order.validation_edge == 56
+    assert order.validation_sizes == (Size(56, 56),)
 
 
 @pytest.mark.parametrize("options", [{"resolution": 61}, {"resolution": 0.25, "resolution_type": "area"}])
 def test_validation_pictures_have_the_size_of_training(make_run: MakeRun, options: dict[str, Any]) -> None:
     order = order_of(make_run(**options, dataset={"upscale": True}))
-    assert order.validation_edge == order.samples[0].placement.target.width
+    assert order.validation_sizes == (order.samples[0].placement.target,)
+
+
+@pytest.mark.parametrize(
+    ("written", "sizes"),
+    [
+        ("128x64, 64X96", (Size(128, 64), Size(64, 96))),
+        ("64,64x64,66x65", (Size(64, 64),)),
+        ("100x3,72", (Size(96, 8), Size(72, 72))),
+        ("", (Size(64, 64),)),
+    ],
+)
+def test_validation_pictures_have_every_size_that_is_asked_for(
+    make_run: MakeRun, written: str, sizes: tuple[Size, ...]
+) -> None:
+    assert order_of(make_run(validation_resolution=written)).validation_sizes == sizes
+
+
+def test_prompts_of_a_file_are_read(make_run: MakeRun, tmp_path: Path) -> None:
+    library = tmp_path / "library.json"
+    library.write_text('{"b": "second", "a": "third"}')
+    config = order_of(make_run(validation_prompt="first", user_prompt_library=str(library))).config
+    assert config.validation_prompts == ("first", "second", "third")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "cannot be read as JSON"), ("{", "cannot be read as JSON"), ('["a cat"]', "no object of prompts by name")],
+)
+def test_file_of_prompts_that_is_none_is_refused(
+    make_run: MakeRun, tmp_path: Path, content: str | None, message: str
+) -> None:
+    library = tmp_path / "library.json"
+    if content is not None:
+        library.write_text(content)
+    with pytest.raises(TrainingError, match=f"user_prompt_library names {library}.*{message}"):
+        order_of(make_run(user_prompt_library=str(library)))
 
 
 def test_every_size_of_a_dataset_is_a_bucket(make_run: MakeRun, pictures: Path) -> None:

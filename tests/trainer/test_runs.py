@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from trainer.wire import (
     CheckpointRemoved,
     CheckpointSaved,
     Ended,
+    Logged,
     PhaseChanged,
     Planned,
     SaveCheckpoint,
@@ -82,7 +84,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 
 
 def test_run_tells_its_story_in_order(uninterrupted: RunDirectory) -> None:
-    facts = [message for message in uninterrupted.messages() if not isinstance(message, PhaseChanged)]
+    facts = [message for message in uninterrupted.messages() if not isinstance(message, (PhaseChanged, Logged))]
     image = ValidationImageSaved
     checkpoint = CheckpointSaved
     step = StepDone
@@ -123,10 +125,14 @@ def test_every_step_is_told_with_its_measures(uninterrupted: RunDirectory) -> No
     steps = uninterrupted.of(StepDone)
     assert [step.step for step in steps] == list(range(1, 9))
     assert [step.epoch for step in steps] == [1] * 8
-    assert all(
-        set(step.metrics) == {"loss", "learning_rate", "grad_norm", "step_seconds", "images_per_second"}
-        for step in steps
-    )
+    costs = {"step_seconds", "data_seconds", "forward_backward_seconds", "optimizer_seconds", "images_per_second"}
+    for step in steps:
+        by_timestep = {name: value for name, value in step.metrics.items() if name.startswith("loss/t")}
+        assert set(step.metrics) == {"loss", "learning_rate", "grad_norm", "peak_memory_gb", *costs, *by_timestep}
+        assert 1 <= len(by_timestep) <= 2
+        assert min(by_timestep.values()) <= step.metrics["loss"] * 1.000001
+        spent = [step.metrics[name] for name in costs if name.endswith("_seconds") and name != "step_seconds"]
+        assert sum(spent) == pytest.approx(step.metrics["step_seconds"])
     rates = [step.metrics["learning_rate"] for step in steps]
     assert rates[0] == 1e-3
     assert rates == sorted(rates, reverse=True)
@@ -247,8 +253,11 @@ def test_requests_are_done_after_the_current_step(tmp_path: Path) -> None:
     run.wait_for(lambda run: bool(run.of(CheckpointSaved)), process)
     append_line(run.path / REQUESTS_FILE, Validate(at=2))
     run.wait_for(lambda run: len(run.of(ValidationImageSaved)) == 4, process)
-    append_line(run.path / REQUESTS_FILE, Stop(at=3, save=False))
+    asked_at = time.time()
+    append_line(run.path / REQUESTS_FILE, Stop(at=asked_at, save=False))
     finish(process)
+    # The step that was being made, and one more when it had already looked.
+    assert sum(step.at > asked_at for step in run.of(StepDone)) <= 2
     (checkpoint,) = run.of(CheckpointSaved)
     ended = run.ended()
     assert (ended.outcome, ended.resume_step) == ("stopped", checkpoint.step)

@@ -11,13 +11,24 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DiffusionPipeline,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
 from PIL import Image
 from safetensors.torch import load_file
 
 from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
+from domain.families.registry import FAMILIES as KNOWN_FAMILIES
+from domain.families.samplers import samplers_of
 from tests.trainer.recipes import RECIPES, Fixed
 from tests.trainer.runs import RunDirectory, write_run
 from tests.trainer.small_families import DRAWING, SMALL, save_small
@@ -27,7 +38,7 @@ from trainer.data.epochs import Bucket, EpochOrder
 from trainer.data.pictures import read_picture
 from trainer.data.sources.local import LocalFolder
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel
+from trainer.families.family import BaseModel, Drawing
 from trainer.families.pipelines import explained
 from trainer.families.registry import FAMILIES
 from trainer.objective import draw_noise
@@ -117,6 +128,28 @@ class Small:
         )
 
 
+def by_hand(sampler: str, own: Any) -> Any:
+    """The scheduler that a person would give the pipeline in place of its own."""
+    if sampler == "flow_unipc":
+        return UniPCMultistepScheduler.from_config(
+            own.config,
+            use_flow_sigmas=True,
+            prediction_type="flow_prediction",
+            flow_shift=own.config.get("shift", 1.0),
+        )
+    kinds = {
+        "ddim": DDIMScheduler,
+        "ddpm": DDPMScheduler,
+        "euler": EulerDiscreteScheduler,
+        "euler-a": EulerAncestralDiscreteScheduler,
+        "unipc": UniPCMultistepScheduler,
+        "dpm++": DPMSolverMultistepScheduler,
+        "flow_match_euler": FlowMatchEulerDiscreteScheduler,
+        "flow_matching": FlowMatchEulerDiscreteScheduler,
+    }
+    return kinds[sampler].from_config(own.config)
+
+
 @pytest.fixture(scope="module", params=SMALL)
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -163,6 +196,33 @@ def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
     with torch.no_grad():
         drawn = SMALL[small.name].draw(pipeline, num_tokens=small.options["tokenizer_max_length"], **options)
     assert Image.open(run.path / image.path).tobytes() == drawn.images[0].tobytes()
+
+
+def test_every_sampler_of_a_family_draws_what_diffusers_makes(small: Small) -> None:
+    """Of the base model, in a size that is not square."""
+    config = TrainingConfig(model_family=small.name.partition("-")[0], **small.options)
+    base = BaseModel(source=str(small.model), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    family, pipeline = FAMILIES[config.model_family].load(base), small.pipeline()
+    own = pipeline.scheduler
+    for sampler in samplers_of(KNOWN_FAMILIES[config.model_family], None):
+        drawing = Drawing(
+            prompt=config.validation_prompts[0],
+            negative_prompt=config.validation_negative_prompt,
+            seed=7,
+            width=128,
+            height=64,
+            num_inference_steps=3,
+            guidance=config.validation_guidance,
+            guidance_real=config.validation_guidance_real,
+            sampler=sampler,
+        )
+        pipeline.scheduler = by_hand(sampler, own)
+        told = {"num_inference_steps": 3, "width": 128, "height": 64, "generator": torch.Generator().manual_seed(7)}
+        with torch.no_grad():
+            ours = family.draw(drawing)
+            drawn = SMALL[small.name].draw(pipeline, num_tokens=small.options["tokenizer_max_length"], **told)
+        assert ours.width == 2 * ours.height  # HiDream's pipeline makes it larger
+        assert ours.tobytes() == drawn.images[0].tobytes(), sampler
 
 
 def test_training_changes_the_picture(run: RunDirectory) -> None:
@@ -217,6 +277,14 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
     (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder_4": [None, None]}))
     with pytest.raises(TrainingError, match=LLAMA_REPOSITORY):
         loaded("hidream", folder)
+
+
+def test_wan22_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    folder = save_small("wan", tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"expand_timesteps": True}))
+    with pytest.raises(TrainingError, match=r"is a Wan 2\.2, which this version cannot train yet"):
+        loaded("wan", folder)
 
 
 def test_missing_package_is_named() -> None:

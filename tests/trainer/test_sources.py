@@ -1,5 +1,6 @@
 """Which files of a folder are pictures, and which captions they get."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,24 @@ from PIL import Image
 
 from domain.config.buckets import Geometry, Size
 from domain.config.dataset import DatasetConfig
-from trainer.data.captions import captions_of
-from trainer.data.samples import read_samples
+from domain.config.training import TrainingConfig
+from trainer.data.captions import captions_of, read_caption_rules
+from trainer.data.samples import Found, read_samples
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
 
 SQUARE = Geometry(resolution=64, alignment=8)
+CONFIG = TrainingConfig(model_family="sd1x")
 
 
 def dataset_at(folder: Path, **options: Any) -> DatasetConfig:
     return DatasetConfig(id="ink", instance_data_dir=str(folder), **options)
+
+
+def found_in(dataset: DatasetConfig, *, geometry: Geometry = SQUARE, number: int = 0) -> Found:
+    captions = read_caption_rules(dataset, CONFIG)
+    return read_samples(dataset, number=number, geometry=geometry, captions=captions, seed=1)
 
 
 def picture_at(path: Path) -> Picture:
@@ -47,13 +55,17 @@ def test_pictures_are_found_in_all_folders_in_the_order_of_their_names(tmp_path:
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"nowhere.*does not exist"):
-        read_samples(dataset_at(tmp_path / "nowhere"), number=0, geometry=SQUARE, seed=1)
+        found_in(dataset_at(tmp_path / "nowhere"))
 
 
 def test_folder_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(TrainingError, match="has no pictures"):
-        read_samples(dataset_at(tmp_path), number=0, geometry=SQUARE, seed=1)
+        found_in(dataset_at(tmp_path))
+
+
+def captions_at(path: Path, **options: Any) -> tuple[str, ...]:
+    return captions_of(picture_at(path), read_caption_rules(dataset_at(path.parent, **options), CONFIG))
 
 
 def test_excluded_pictures_are_not_trained_on(tmp_path: Path) -> None:
@@ -61,42 +73,164 @@ def test_excluded_pictures_are_not_trained_on(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "deep/c.png"):
         Image.new("RGB", (64, 64)).save(tmp_path / name)
     dataset = dataset_at(tmp_path, excluded_images=["a.png", "deep/c.png", "gone.png"])
-    found = read_samples(dataset, number=0, geometry=SQUARE, seed=1)
+    found = found_in(dataset)
     assert ([sample.picture.name for sample in found.samples], found.left_out) == (["b.png"], ())
     everything = dataset_at(tmp_path, excluded_images=["a.png", "b.png", "deep/c.png"])
     with pytest.raises(TrainingError, match="all 3 pictures of dataset 'ink' are in excluded_images"):
-        read_samples(everything, number=0, geometry=SQUARE, seed=1)
+        found_in(everything)
+
+
+def test_limit_draws_the_same_pictures_whatever_else_comes(tmp_path: Path) -> None:
+    for number in range(40):
+        Image.new("RGB", (64, 64)).save(tmp_path / f"{number:02}.png")
+
+    def drawn(name: str = "ink") -> set[str]:
+        dataset = DatasetConfig(id=name, instance_data_dir=str(tmp_path), max_num_samples=10)
+        return {sample.picture.name for sample in found_in(dataset).samples}
+
+    before = drawn()
+    assert len(before) == 10
+    assert before != drawn("other")
+    (tmp_path / max(before)).unlink()
+    (tmp_path / min({f"{number:02}.png" for number in range(40)} - before)).unlink()
+    assert len(drawn() & before) == 9
 
 
 def test_every_line_of_the_text_file_is_a_caption(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffa cat\r\n\r\n  a café  \n".encode())
-    assert captions_of(picture_at(tmp_path / "a.png"), dataset_at(tmp_path)) == ("a cat", "a café")
+    assert captions_at(tmp_path / "a.png") == ("a cat", "a café")
+
+
+def test_whole_text_file_can_be_one_caption(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat\n\non a mat\n")
+    assert captions_at(tmp_path / "a.png", disable_multiline_split=True) == ("a cat\n\non a mat",)
 
 
 def test_text_file_in_another_encoding_is_read_as_well_as_can_be(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("a café".encode("latin-1"))
-    assert captions_of(picture_at(tmp_path / "a.png"), dataset_at(tmp_path)) == ("a caf\ufffd",)
+    assert captions_at(tmp_path / "a.png") == ("a caf\ufffd",)
 
 
 def test_picture_without_a_text_file_has_no_caption(tmp_path: Path) -> None:
-    assert captions_of(picture_at(tmp_path / "a.png"), dataset_at(tmp_path)) == ()
+    assert captions_at(tmp_path / "a.png") == ()
 
 
 def test_empty_text_file_is_no_caption(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(" \n")
-    assert captions_of(picture_at(tmp_path / "a.png"), dataset_at(tmp_path)) == ()
+    assert captions_at(tmp_path / "a.png") == ()
+
+
+def test_files_beside_a_picture_count_in_this_order(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.png,by the table\n")
+    assert captions_at(tmp_path / "a.png") == ()  # a.png is not there, so the table's row means nothing
+    (tmp_path / "a.png").touch()
+    assert captions_at(tmp_path / "a.png") == ("by the table",)
+    (tmp_path / "a.json").write_text('{"width": 3, "caption": ["by JSON", "and more"]}')
+    assert captions_at(tmp_path / "a.png") == ("by JSON", "and more")
+    (tmp_path / "a.caption").write_text("by .caption")
+    assert captions_at(tmp_path / "a.png") == ("by .caption",)
+    (tmp_path / "a.txt").write_text("by .txt")
+    assert captions_at(tmp_path / "a.png") == ("by .txt",)
+
+
+@pytest.mark.parametrize("written", ["[1]", "{", '{"text": 5}', "[" * 100_000])
+def test_json_that_is_no_caption_is_passed_over(tmp_path: Path, written: str) -> None:
+    (tmp_path / "a.json").write_text(written)
+    assert captions_at(tmp_path / "a.png") == ()
 
 
 def test_file_name_is_a_caption(tmp_path: Path) -> None:
-    dataset = dataset_at(tmp_path, caption_strategy="filename")
-    assert captions_of(picture_at(tmp_path / "a_red__cat-face.png"), dataset) == ("a red cat-face",)
+    assert captions_at(tmp_path / "a_red__cat-face.png", caption_strategy="filename") == ("a red cat-face",)
+
+
+def test_filters_are_read_from_a_file(tmp_path: Path) -> None:
+    filters = tmp_path / "filters"
+    filters.write_text("\ufeffugly\n\ns/dog/cat/\n")
+    (tmp_path / "a.txt").write_text("an ugly dog")
+    assert captions_at(tmp_path / "a.png", caption_filter_list=str(filters)) == ("an cat",)
+    filters.write_text("(?")
+    with pytest.raises(
+        TrainingError, match=r"dataset 'ink': caption_filter_list has '\(\?', which cannot be understood"
+    ):
+        captions_at(tmp_path / "a.png", caption_filter_list=str(filters))
+    with pytest.raises(TrainingError, match=r"caption_filter_list is /nowhere, which cannot be read \(No such file"):
+        captions_at(tmp_path / "a.png", caption_filter_list="/nowhere")
 
 
 def test_instance_prompt_is_the_caption_of_all(tmp_path: Path) -> None:
-    dataset = dataset_at(tmp_path, caption_strategy="instanceprompt", instance_prompt="a photo of zorp")
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
-    found = read_samples(dataset, number=0, geometry=SQUARE, seed=1)
-    assert [sample.captions for sample in found.samples] == [("a photo of zorp",)]
+    options = {"caption_strategy": "instanceprompt", "instance_prompt": "zorp", "caption_dropout_probability": 0.5}
+    found = found_in(dataset_at(tmp_path, **options))
+    assert [(sample.captions, sample.caption_dropout) for sample in found.samples] == [(("zorp",), 0.5)]
+
+
+# ---- tables among the pictures
+
+
+def pictures_at(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64)).save(folder / name)
+
+
+def captions_by_name(found: Found) -> dict[str, tuple[str, ...]]:
+    return {sample.picture.name: sample.captions for sample in found.samples}
+
+
+def test_table_among_the_pictures_has_their_captions(tmp_path: Path) -> None:
+    pictures_at(tmp_path, "a.png", "deep/caf\u00e9.png", "deep/b.png", "c.png")
+    outer = [
+        {"file_name": "a.png", "text": "a cat"},
+        {"file_name": "./deep/b.png", "text": "by the outer table"},
+        {"file_name": "c.png", "text": ["one", "two"]},
+    ]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, outer)) + "\n\n")
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.png,not read beside the other\n")
+    inner = 'file_name,caption\n"cafe\u0301.png","black, no sugar"\nb.png,by the inner table\n'
+    (tmp_path / "deep" / "metadata.csv").write_text(inner)
+    found = found_in(dataset_at(tmp_path))
+    assert captions_by_name(found) == {
+        "a.png": ("a cat",),
+        "c.png": ("one", "two"),
+        "deep/b.png": ("by the inner table",),
+        "deep/caf\u00e9.png": ("black, no sugar",),
+    }
+    assert found.left_out == ()
+
+
+def test_rows_that_name_no_picture_of_the_folder_are_named(tmp_path: Path) -> None:
+    pictures_at(tmp_path, "in/a.png", "b.png")
+    rows = ["../b.png", str(tmp_path / "b.png"), "c.png", "", "x/../../b.png"]
+    table = tmp_path / "in" / "metadata.jsonl"
+    table.write_text("\n".join(json.dumps({"file_name": name, "text": "mine"}) for name in rows))
+    found = found_in(dataset_at(tmp_path))
+    assert captions_by_name(found) == {"b.png": ("",), "in/a.png": ("",)}
+    assert [each.split(": ", 1)[1] for each in found.left_out] == [
+        "'../b.png' is no place in its folder",
+        f"'{tmp_path}/b.png' is no place in its folder",
+        "'c.png' is not there",
+        "'' is no place in its folder",
+        "'x/../../b.png' is no place in its folder",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "reason"),
+    [
+        ("metadata.jsonl", '{"file_name": "a.png"}\n{', r"row 2 of .*metadata\.jsonl is no JSON: "),
+        ("metadata.jsonl", "[]", r"row 1 of .*metadata\.jsonl is no JSON object"),
+        (
+            "metadata.csv",
+            'file_name,text\na.png,"never closed',
+            r"metadata\.csv is no table with commas that can be read",
+        ),
+    ],
+)
+def test_broken_table_is_named(tmp_path: Path, name: str, written: str, reason: str) -> None:
+    pictures_at(tmp_path, "a.png")
+    (tmp_path / name).write_text(written)
+    with pytest.raises(TrainingError, match=reason):
+        found_in(dataset_at(tmp_path))
 
 
 # ---- sizes and cuts
@@ -107,7 +241,7 @@ def test_pictures_are_placed_and_what_is_left_out_is_named(tmp_path: Path) -> No
     for name, size in sizes.items():
         Image.new("RGB", size).save(tmp_path / name)
     (tmp_path / "broken.png").write_bytes(b"nonsense")
-    found = read_samples(dataset_at(tmp_path), number=3, geometry=SQUARE, seed=1)
+    found = found_in(dataset_at(tmp_path), number=3)
     assert [sample.picture.name for sample in found.samples] == ["a.png", "b.png", "z.png"]
     assert {(sample.placement.target, sample.dataset) for sample in found.samples} == {(Size(64, 64), 3)}
     assert [message.removeprefix(f"{tmp_path}/").split(",")[0] for message in found.left_out[1:]] == [
@@ -121,22 +255,16 @@ def test_random_cuts_follow_the_name_and_not_the_order(tmp_path: Path) -> None:
     geometry = Geometry(resolution=64, alignment=8, crop_style="random")
     for name in ("b.png", "c.png"):
         Image.new("RGB", (1000, 64)).save(tmp_path / name)
-    before = {
-        s.picture.name: s.placement
-        for s in read_samples(dataset_at(tmp_path), number=0, geometry=geometry, seed=1).samples
-    }
+    before = {s.picture.name: s.placement for s in found_in(dataset_at(tmp_path), geometry=geometry).samples}
     assert len(set(before.values())) == 2
     Image.new("RGB", (1000, 64)).save(tmp_path / "a.png")
-    after = {
-        s.picture.name: s.placement
-        for s in read_samples(dataset_at(tmp_path), number=0, geometry=geometry, seed=1).samples
-    }
+    after = {s.picture.name: s.placement for s in found_in(dataset_at(tmp_path), geometry=geometry).samples}
     assert before.items() < after.items()
 
 
 def test_folder_with_nothing_to_use_says_why(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(
-        TrainingError, match=r"none of the 1 pictures of dataset 'ink' .* can be used; .*a\.png is 8×8, too small"
+        TrainingError, match=r"none of the 1 pictures of dataset 'ink' can be used; .*a\.png is 8×8, too small"
     ):
-        read_samples(dataset_at(tmp_path), number=0, geometry=SQUARE, seed=1)
+        found_in(dataset_at(tmp_path))

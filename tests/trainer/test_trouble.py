@@ -12,6 +12,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory
+from trainer.checkpoints import Checkpoint, Checkpoints, Facts
+from trainer.state import OPTIMIZER_FILE
 from trainer.wire import (
     JOURNAL_FILE,
     REQUESTS_FILE,
@@ -211,13 +213,109 @@ def test_resume_may_change_length_and_learning_rate(make_run: MakeRun, train_her
     run = make_run(max_train_steps=4, learning_rate=5e-4, resume=True)
     assert train_here(run) == 0
     assert [step.metrics["learning_rate"] for step in run.of(StepDone)] == [1e-3, 1e-3, 5e-4, 5e-4]
+    assert run.warnings() == [
+        "since checkpoint-2, learning_rate was changed from 0.001 to 0.0005",
+        "since checkpoint-2, the length in steps was changed from 2 to 4",
+    ]
 
 
-def test_resume_with_another_effective_batch_is_told(make_run: MakeRun, train_here: TrainHere) -> None:
+def test_resume_with_another_effective_batch_is_refused_unless_it_is_meant(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert train_here(make_run()) == 0
     run = make_run(max_train_steps=3, train_batch_size=4, resume=True)
+    status = train_here(run)
+    expected = "the effective batch was 2 and is 4 now, so the run would not go on as it would have"
+    assert_failed(run, status, capfd.readouterr().err, expected)
+    assert "i_know_what_i_am_doing" in (run.ended().reason or "")
+    assert run.ended().resume_step == 2
+    assert train_here(make_run(max_train_steps=3, train_batch_size=4, resume=True, i_know_what_i_am_doing=True)) == 0
+    assert "since checkpoint-2, the effective batch was changed from 2 to 4" in run.warnings()
+
+
+def test_resume_from_a_named_checkpoint_trains_what_came_after_again(make_run: MakeRun, train_here: TrainHere) -> None:
+    options = {"max_train_steps": 3, "checkpoint_step_interval": 1, "checkpoints_total_limit": 9}
+    run = make_run(**options)
     assert train_here(run) == 0
-    assert "the effective batch was 2 and is 4 now" in run.warnings()[0]
+    before = run.losses()
+    num_messages = len(run.messages())
+    assert train_here(make_run(**options, resume=True, resume_from_checkpoint="checkpoint-1")) == 0
+    again = run.messages()[num_messages:]
+    assert [message.step for message in again if isinstance(message, CheckpointRemoved)] == [2, 3]
+    assert {message.step: message.metrics["loss"] for message in again if isinstance(message, StepDone)} == {
+        step: before[step] for step in (2, 3)
+    }
+    assert {path.name for path in run.path.glob("checkpoint-*")} == {
+        *(f"checkpoint-{step}" for step in (1, 2, 3)),
+        *(f"checkpoint-{step}.aside" for step in (2, 3)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("is_resume", "written", "expected"),
+    [
+        (True, "checkpoint-7", "which this run does not have; set it to latest or to one of: checkpoint-2"),
+        (True, "checkpoint-x", "which this run does not have"),
+        (False, "checkpoint-2", "but a new run has no checkpoint yet"),
+    ],
+)
+def test_resume_from_what_is_not_there_is_refused(
+    make_run: MakeRun,
+    train_here: TrainHere,
+    capfd: pytest.CaptureFixture[str],
+    is_resume: bool,
+    written: str,
+    expected: str,
+) -> None:
+    if is_resume:
+        assert train_here(make_run()) == 0
+        capfd.readouterr()
+    run = make_run(max_train_steps=3, resume=is_resume, resume_from_checkpoint=written)
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, expected)
+
+
+def test_checkpoints_by_epochs_and_rolling_ones(make_run: MakeRun, pictures: Path, train_here: TrainHere) -> None:
+    """Two steps are an epoch."""
+    run = make_run(
+        folder=pictures,
+        max_train_steps=7,
+        checkpoint_step_interval=100,
+        checkpoint_epoch_interval=2,
+        checkpointing_rolling_steps=3,
+        learning_rate=1e-5,
+    )
+    assert train_here(run) == 0
+    assert [saved.step for saved in run.of(CheckpointSaved)] == [3, 4, 6, 7]
+    best = [line.message for line in run.of(Logged) if "is the best so far: mean loss" in line.message]
+    assert best[0].startswith("checkpoint-3 is the best so far")
+    kept = {int(path.name.partition("-")[2]) for path in run.path.glob("checkpoint-*")}
+    assert kept == {4, 6, 7} | {int(best[-1].split()[0].partition("-")[2])}
+
+
+def test_full_disk_leaves_the_checkpoint_before_and_says_so(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The optimizer's file of the second checkpoint leads to a device that is always full."""
+    run = make_run(max_train_steps=3, checkpoint_step_interval=1)
+
+    class FullDisk(Checkpoints):
+        def save(self, facts: Facts, write: Callable[[Path], None]) -> Checkpoint:
+            def fill(folder: Path) -> None:
+                if facts.step == 2:
+                    (folder / OPTIMIZER_FILE).symlink_to("/dev/full")
+                write(folder)
+
+            return super().save(facts, fill)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("trainer.preparation.Checkpoints", FullDisk)
+        status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "the disk is full; free some space")
+    assert run.ended().resume_step == 1
+    assert Checkpoints(run.path, limit=1).steps() == [1]
+    assert train_here(make_run(max_train_steps=3, checkpoint_step_interval=1, resume=True)) == 0
+    assert run.of(Planned)[1].resumed_from_step == 1
 
 
 # ---- the way a run goes -----------------------------------------------------------------------------------------------

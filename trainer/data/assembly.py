@@ -78,7 +78,10 @@ class Assembly:
         )
         epochs = EpochOrder(buckets_of(samples, order.datasets), order.config)
         loader = Loader(
-            [Shown(cut=cut, captions=sample.captions) for sample, cut in zip(samples, cuts, strict=True)],
+            [
+                Shown(cut=cut, captions=sample.captions, caption_dropout=sample.caption_dropout)
+                for sample, cut in zip(samples, cuts, strict=True)
+            ],
             epochs,
             Encodings(encoder, cache),
             config=order.config,

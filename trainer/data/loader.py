@@ -19,10 +19,11 @@ from trainer.randomness import seed_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A cut of a picture, and the captions that it may be shown with."""
+    """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any."""
 
     cut: Cut
     captions: tuple[str, ...]
+    caption_dropout: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,6 @@ class Loader:
 
     def _caption(self, sample: Shown, *, step: int, position: int) -> str:
         draw = random.Random(seed_for("caption", self._config.seed, step, position))
-        if draw.random() < self._config.caption_dropout_probability:
+        if draw.random() < sample.caption_dropout:
             return NO_CAPTION
         return draw.choice(sample.captions)

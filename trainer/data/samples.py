@@ -3,23 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.config.buckets import Geometry, LeftOut, Placement, picture_seed, place
+from domain.config.buckets import Geometry, LeftOut, Placement, chosen_names, picture_seed, place
+from domain.config.captions import CaptionRules
 from domain.config.dataset import PICTURE_ENDINGS, DatasetConfig
 from trainer.data.captions import NO_CAPTION, captions_of
 from trainer.data.pictures import UnreadablePicture, size_of
 from trainer.data.sources.registry import source_of
-from trainer.data.sources.source import Picture
+from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One picture with the captions it may be shown with, and its size and cut. dataset: its place."""
+    """One picture with the captions it may be shown with, and its size and cut. dataset: its place.
+
+    caption_dropout: how often it is shown without any. mask: where the loss counts, see trainer/data/masks.py.
+    """
 
     picture: Picture
     captions: tuple[str, ...]
+    caption_dropout: float
     placement: Placement
     dataset: int
+    mask: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +36,55 @@ class Found:
     left_out: tuple[str, ...]
 
 
-def read_samples(dataset: DatasetConfig, *, number: int, geometry: Geometry, seed: int) -> Found:
+def read_samples(
+    dataset: DatasetConfig, *, number: int, geometry: Geometry, captions: CaptionRules, seed: int
+) -> Found:
     """number: the dataset's place. Raises TrainingError when its source is missing or holds nothing to train on."""
     source = source_of(dataset)
-    pictures = list(source.pictures())
-    if not pictures:
-        endings = ", ".join(sorted(PICTURE_ENDINGS))
-        raise TrainingError(
-            f"the folder {dataset.instance_data_dir} of dataset {dataset.id!r} has no pictures ({endings}); "
-            "put some there"
-        )
     excluded = frozenset(dataset.excluded_images or ())
-    if all(picture.name in excluded for picture in pictures):
-        raise TrainingError(
-            f"all {len(pictures)} pictures of dataset {dataset.id!r} are in excluded_images; take some out of it"
-        )
     samples, left_out = [], []
-    for picture in pictures:
+    num_excluded = 0
+    for picture in source.pictures():
         if picture.name in excluded:
+            num_excluded += 1
             continue
         placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
         if isinstance(placed, Placement):
-            captions = captions_of(picture, dataset) or (NO_CAPTION,)
-            samples.append(Sample(picture=picture, captions=captions, placement=placed, dataset=number))
+            samples.append(
+                Sample(
+                    picture=picture,
+                    captions=captions_of(picture, captions) or (NO_CAPTION,),
+                    caption_dropout=captions.dropout,
+                    placement=placed,
+                    dataset=number,
+                )
+            )
         else:
             left_out.append(placed)
     if not samples:
-        raise TrainingError(nothing_left(dataset, left_out))
+        if num_excluded and not left_out:
+            raise TrainingError(
+                f"all {num_excluded} pictures of dataset {dataset.id!r} are in excluded_images; take some out of it"
+            )
+        raise TrainingError(nothing_left(dataset, left_out) if left_out else _nothing_found(dataset, source))
+    left_out += source.left_out()
+    if dataset.max_num_samples is not None:
+        names = (sample.picture.name for sample in samples)
+        chosen = chosen_names(names, dataset=dataset.id, limit=dataset.max_num_samples)
+        samples = [sample for sample in samples if sample.picture.name in chosen]
     return Found(tuple(samples), tuple(left_out))
 
 
+def _nothing_found(dataset: DatasetConfig, source: Source) -> str:
+    reasons = source.left_out()
+    if reasons:
+        return f"dataset {dataset.id!r} has no pictures: {len(reasons)} are left out; first: {reasons[0]}"
+    endings = ", ".join(sorted(PICTURE_ENDINGS))
+    return f"{source} of dataset {dataset.id!r} has no pictures ({endings}); put some there"
+
+
 def nothing_left(dataset: DatasetConfig, left_out: Sequence[str]) -> str:
-    return (
-        f"none of the {len(left_out)} pictures of dataset {dataset.id!r} in {dataset.instance_data_dir} "
-        f"can be used; first: {left_out[0]}"
-    )
+    return f"none of the {len(left_out)} pictures of dataset {dataset.id!r} can be used; first: {left_out[0]}"
 
 
 def _place(picture: Picture, geometry: Geometry, *, seed: int) -> Placement | str:

@@ -38,19 +38,22 @@ class BaseModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """One validation image to make; edge in pixels.
+    """One validation image to make; width and height in pixels.
 
-    guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
+    sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
     1 is none.
     """
 
     prompt: str
     negative_prompt: str
     seed: int
-    edge: int
+    width: int
+    height: int
     num_inference_steps: int
     guidance: float
     guidance_real: float
+    guidance_rescale: float = 0.0
+    sampler: str | None = None
 
     @property
     def guidance_by_second_pass(self) -> float:
@@ -96,7 +99,7 @@ class ModelFamily(ABC):
 
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
-        """A picture by the family's diffusers pipeline and the base model's own scheduler, from a seed on the CPU."""
+        """A picture by the family's diffusers pipeline, from a seed on the CPU."""
 
     @abstractmethod
     def save_adapter(self, folder: Path) -> Path:

@@ -15,6 +15,7 @@ from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, digest_of
+from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
 from trainer.objective import PredictionType
 
@@ -79,15 +80,27 @@ def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
 
 def draw_without_negative(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
     """The same by a pipeline that takes no negative prompt, or not as text."""
-    image: Image.Image = pipeline(
-        prompt=drawing.prompt,
-        height=drawing.edge,
-        width=drawing.edge,
-        num_inference_steps=drawing.num_inference_steps,
-        generator=torch.Generator("cpu").manual_seed(drawing.seed),
-        **options,
-    ).images[0]
+    image: Image.Image = _drawn(pipeline, drawing, **options).images[0]
     return image
+
+
+def draw_frame(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
+    """The only frame of the video that a video pipeline makes of a drawing."""
+    options |= {"negative_prompt": drawing.negative_prompt, "num_frames": 1, "output_type": "pil"}
+    frame: Image.Image = _drawn(pipeline, drawing, **options).frames[0][0]
+    return frame
+
+
+def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
+    with sampled_by(pipeline, drawing.sampler):
+        return pipeline(
+            prompt=drawing.prompt,
+            height=drawing.height,
+            width=drawing.width,
+            num_inference_steps=drawing.num_inference_steps,
+            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            **options,
+        )
 
 
 def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:

@@ -12,6 +12,7 @@ from trainer.families.hidream import HiDream
 from trainer.families.kolors import Kolors
 from trainer.families.krea2 import Krea2
 from trainer.families.longcat_image import LongCatImage
+from trainer.families.ltxvideo import LTXVideo
 from trainer.families.lumina2 import Lumina2
 from trainer.families.pixart import PixArtSigma
 from trainer.families.qwen_image import QwenImage
@@ -19,7 +20,9 @@ from trainer.families.sana import Sana
 from trainer.families.sd3 import StableDiffusion3
 from trainer.families.sdxl import StableDiffusionXL
 from trainer.families.stable_diffusion import StableDiffusion
+from trainer.families.wan import Wan
 from trainer.families.z_image import ZImage
+from trainer.families.z_image_omni import ZImageOmni
 
 FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "sdxl": StableDiffusionXL,
@@ -38,7 +41,10 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "cosmos": Cosmos,
     "sd1x": StableDiffusion,
     "sd2x": StableDiffusion,
+    "wan": Wan,
+    "ltxvideo": LTXVideo,
     "ernie": Ernie,
     "krea2": Krea2,
     "longcat_image": LongCatImage,
+    "z_image_omni": ZImageOmni,
 }

@@ -79,6 +79,7 @@ class StableDiffusionXL(ModelFamily):
             self._pipeline,
             drawing,
             guidance_scale=drawing.guidance,
+            guidance_rescale=drawing.guidance_rescale,
         )
 
     def save_adapter(self, folder: Path) -> Path:

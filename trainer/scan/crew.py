@@ -18,6 +18,10 @@ from types import TracebackType
 
 from PIL import Image
 
+from domain.config.captions import CaptionRules
+from domain.config.dataset import DatasetConfig
+from domain.config.parts.captions import CaptionOptions
+from trainer.data.captions import read_caption_rules
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
@@ -126,15 +130,24 @@ def _work(connection: Connection, order: Order) -> None:
     except TrainingError as error:
         connection.send(str(error))
         return
+    rules = _rules_of(order.dataset)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the scan has ended
         connection.send(READY)
         while True:
             task: Task = connection.recv()
             signal.setitimer(signal.ITIMER_REAL, order.limits.seconds)
             picture = Picture(source=source, name=task.name, version=task.version)
-            found = look(picture, order.dataset, task, allowed=order.allowed)
+            found = look(picture, rules, task, allowed=order.allowed)
             signal.setitimer(signal.ITIMER_REAL, 0)
             connection.send(found)
+
+
+def _rules_of(dataset: DatasetConfig) -> CaptionRules | None:
+    """With the defaults of an environment, for a scan belongs to none."""
+    try:
+        return read_caption_rules(dataset, CaptionOptions())
+    except TrainingError:
+        return None
 
 
 def _limit_memory(num_bytes: int) -> None:

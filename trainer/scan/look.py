@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from domain.config.dataset import DatasetConfig
+from domain.config.captions import CaptionRules
 from trainer.data.captions import captions_of
 from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
 from trainer.data.sources.source import Picture
@@ -76,7 +76,8 @@ class Findings:
     captions: tuple[str, ...] | None = None
 
 
-def look(picture: Picture, dataset: DatasetConfig, task: Task, *, allowed: Sequence[Path]) -> Findings:
+def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: Sequence[Path]) -> Findings:
+    """rules: None where the dataset's own cannot be."""
     found = Findings(task=task)
     path = picture.source.file_of(picture.name)
     if task.wants_picture:
@@ -85,7 +86,7 @@ def look(picture: Picture, dataset: DatasetConfig, task: Task, *, allowed: Seque
         else:
             found = _look_at_picture(picture, found)
     if task.wants_captions and (path is None or not _leads_outside(path.with_suffix(".txt"), allowed)):
-        found = replace(found, captions=_captions(picture, dataset))
+        found = replace(found, captions=_captions(picture, rules))
     return found
 
 
@@ -154,10 +155,12 @@ def _num_frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1)) if image.format in ANIMATIONS else 1
 
 
-def _captions(picture: Picture, dataset: DatasetConfig) -> tuple[str, ...] | None:
+def _captions(picture: Picture, rules: CaptionRules | None) -> tuple[str, ...] | None:
     """None when nobody can read them. Those beyond all reason are left out."""
+    if rules is None:
+        return None
     try:
-        captions = captions_of(picture, dataset)[:MAX_CAPTIONS]
+        captions = captions_of(picture, rules)[:MAX_CAPTIONS]
     except (TrainingError, OSError, MemoryError):
         return None
     kept, num_characters = [], 0

@@ -7,7 +7,9 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
+from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
 from domain.config.dataset import DatasetConfig
+from domain.config.parts.captions import CaptionOptions
 from domain.config.parts.dataset_captions import DatasetCaptionOptions
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture
@@ -57,10 +59,12 @@ def _caption_options(dataset: DatasetConfig) -> str:
 
 def _beside(picture: Picture, dataset: DatasetConfig, options: str) -> str | None:
     """Changes whenever the captions may have; None when that cannot be told without reading them."""
-    match dataset.caption_strategy:
+    match dataset.caption_strategy or CaptionOptions().caption_strategy:
         case "textfile":
-            version = picture.source.version_beside(picture.name, ".txt")
-            return None if version is None else f"{options}:{version}"
+            endings = (*TEXT_ENDINGS, JSON_ENDING)
+            versions = [picture.source.version_beside(picture.name, ending) for ending in endings]
+            versions.append(picture.source.version_of_captions())
+            return None if None in versions else ":".join([options, *filter(None, versions)])
         case "filename" | "instanceprompt":
             return options
         case _:

@@ -6,6 +6,8 @@ from domain.config.options import Group, Part, option
 
 CaptionStrategy = Literal["filename", "textfile", "instanceprompt", "parquet", "csv", "huggingface", "webshart"]
 
+USABLE_STRATEGIES = ("textfile", "filename", "instanceprompt", "parquet", "csv", "huggingface", "webshart")
+
 
 class CaptionOptions(Part):
     group = Group("captions", "Captions", "Texts of training pictures, and what is read of them.")
@@ -14,30 +16,28 @@ class CaptionOptions(Part):
         "textfile",
         label="Captions of datasets",
         advanced=True,
-        later=True,
+        usable=USABLE_STRATEGIES,
         spellings={"instance_prompt": "instanceprompt"},
         help="Where captions come from for datasets that do not say so themselves.",
     )
-    instance_prompt: str | None = option(
+    instance_prompt: str | tuple[str, ...] | None = option(
         None,
         label="Instance prompt",
+        kind="text",
         advanced=True,
-        later=True,
         aliases=["instanceprompt"],
-        help="One caption for all pictures, for datasets that have none of their own.",
+        help="One caption for all pictures, for datasets that have no instance prompt of their own.",
     )
     prepend_instance_prompt: bool = option(
         False,
         label="Before each caption",
         advanced=True,
-        later=True,
         help="Put the instance prompt before each caption.",
     )
     only_instance_prompt: bool = option(
         False,
         label="Nothing else",
         advanced=True,
-        later=True,
         help="Use the instance prompt instead of captions, even where there are some.",
     )
     caption_dropout_probability: float = option(
@@ -51,7 +51,6 @@ class CaptionOptions(Part):
         False,
         label="Whole files",
         advanced=True,
-        later=True,
         help="Take a text file as one caption. Off: each of its lines is one, and a picture is shown with any of them.",
     )
     tokenizer_max_length: int | None = option(

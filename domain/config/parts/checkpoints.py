@@ -20,7 +20,6 @@ class CheckpointOptions(Part):
         None,
         label="Checkpoint after epochs",
         advanced=True,
-        later=True,
         ge=1,
         unit="epochs",
         help="Also save whenever this many epochs are done.",
@@ -30,13 +29,12 @@ class CheckpointOptions(Part):
         label="Checkpoints kept",
         ge=1,
         aliases=["save_total_limit"],
-        help="Older checkpoints are removed when there are more.",
+        help="Older checkpoints are removed when there are more. Pinned ones do not count, and the best stays.",
     )
     checkpointing_rolling_steps: int = option(
         0,
         label="Rolling checkpoint every",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
         help="Further checkpoints that are soon replaced by the next one, so that little is lost. 0: none.",
@@ -45,7 +43,6 @@ class CheckpointOptions(Part):
         1,
         label="Rolling checkpoints kept",
         advanced=True,
-        later=True,
         ge=1,
         help="How many of them there are at most.",
     )
@@ -60,8 +57,13 @@ class CheckpointOptions(Part):
         None,
         label="Go on from",
         advanced=True,
-        later=True,
-        help="latest, or the name of a checkpoint, to go on from when a run is started. Here runs are resumed by themselves.",
+        help="latest, or the name of a checkpoint such as checkpoint-500, to go on from when a run is resumed. Empty: latest.",
+    )
+    i_know_what_i_am_doing: bool = option(
+        False,
+        label="Resume with another batch",
+        advanced=True,
+        help="Let a run go on with another number of processes, batch size or accumulation than before. It goes on, but not as it would have without the interruption.",
     )
     delete_invalid_checkpoints: bool = option(
         False,

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from domain.config.options import Group, Part, option
 
 SourceType = Literal["local", "aws", "csv", "huggingface", "webshart", "memory"]
@@ -18,8 +20,59 @@ DatasetType = Literal[
     "video",
     "audio",
 ]
+USABLE_SOURCES = ("local", "aws", "csv", "huggingface", "webshart")
+BUCKET_SCHEME = "s3://"
 EMBED_TYPES = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds", "distillation_cache"})
 """Entries that say where encodings are kept, not what is trained on. Here each run keeps its own."""
+
+
+class PictureTable(BaseModel):
+    """A table with a row for each picture of a folder: .parquet, .jsonl or .csv.
+
+    filename_column: which names the pictures from the folder on, without their endings unless
+    identifier_includes_extension is set. width_column, height_column: sizes of the upright pictures.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(min_length=1)
+    filename_column: str = Field(min_length=1)
+    caption_column: str | tuple[str, ...] | None = None
+    fallback_caption_column: str | None = None
+    width_column: str | None = None
+    height_column: str | None = None
+    identifier_includes_extension: bool = False
+    bbox_column: str | None = None
+
+
+class HubFilter(BaseModel):
+    """Which rows are trained on: those of a collection, with values that reach the thresholds, of at least that size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    collection: str | tuple[str, ...] | None = None
+    quality_thresholds: dict[str, float] | None = None
+    quality_column: str = "quality_assessment"
+    min_width: int | None = None
+    min_height: int | None = None
+
+
+class HubSettings(BaseModel):
+    """Of a dataset on the Hub. What only steers how the existing tool downloads is kept, and does nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    caption_column: str | tuple[str, ...] | None = None
+    fallback_caption_column: str | None = None
+    description_column: str | None = None
+    width_column: str | None = None
+    height_column: str | None = None
+    filter_func: HubFilter | None = None
+    cache_dir: str | None = None
+    streaming: bool = False
+    num_proc: int | None = None
+    auto_load: bool | None = None
+    composite_image_config: dict[str, Any] | None = None
 
 
 class SourceOptions(Part):
@@ -27,9 +80,18 @@ class SourceOptions(Part):
 
     id: str = option(label="Name", min_length=1, help="Unique name of the dataset.")
     type: SourceType = option(
-        "local", label="Where", usable=["local"], help="local: a folder on the machine that trains."
+        "local",
+        label="Where",
+        usable=USABLE_SOURCES,
+        help="local: a folder on the machine that trains. aws: a bucket that speaks S3. csv: addresses in a table. huggingface: a dataset "
+        "of the Hub, or a copy of one. webshart: .tar archives, as WebDataset has them.",
     )
-    dataset_type: DatasetType = option("image", label="Kind", usable=["image"], help="What the dataset holds.")
+    dataset_type: DatasetType = option(
+        "image",
+        label="Kind",
+        usable=["image", "eval", *sorted(EMBED_TYPES)],
+        help="What the dataset holds; eval: pictures that are not trained on, only measured. Those of embeds say where another tool keeps encodings, and are left out.",
+    )
     instance_data_dir: str = option(
         "",
         label="Folder",
@@ -48,7 +110,6 @@ class SourceOptions(Part):
         False,
         label="Left out",
         advanced=True,
-        later=True,
         aliases=["disable"],
         help="Keep the dataset, but do not train on it.",
     )
@@ -56,91 +117,95 @@ class SourceOptions(Part):
         "discovery",
         label="List of pictures",
         advanced=True,
-        later=True,
+        usable=["discovery", "json", "parquet", "csv", "huggingface", "webshart"],
         help="How the pictures and their sizes are found: by looking, or from a table that has them.",
     )
-    parquet: dict[str, Any] | None = option(
-        None, label="Table", advanced=True, later=True, help="The file with one row for each picture, and its columns."
+    parquet: PictureTable | None = option(
+        None,
+        label="Table of pictures",
+        kind="json",
+        advanced=True,
+        requires={"type": "local"},
+        paths_within=["path"],
+        help="A .parquet, .jsonl or .csv with a row for each picture of the folder, as a JSON object: path, "
+        "filename_column, and caption_column, fallback_caption_column, width_column, height_column and "
+        "identifier_includes_extension where they are needed.",
     )
-    aws_bucket_name: str | None = option(
-        None, label="Bucket", later=True, requires={"type": "aws"}, help="Name of the S3 bucket."
-    )
+    aws_bucket_name: str | None = option(None, label="Bucket", requires={"type": "aws"}, help="Name of the S3 bucket.")
     aws_endpoint_url: str | None = option(
-        None, label="Address", later=True, requires={"type": "aws"}, help="Of the S3 service that keeps the bucket."
+        None,
+        label="Address",
+        requires={"type": ["aws", "webshart"]},
+        help="Of the S3 service that keeps the bucket, such as https://s3.example.org. Empty: Amazon's own.",
     )
     aws_region_name: str | None = option(
-        None, label="Region", advanced=True, later=True, requires={"type": "aws"}, help="Where the bucket lies."
+        None, label="Region", advanced=True, requires={"type": ["aws", "webshart"]}, help="Where the bucket lies."
     )
     aws_data_prefix: str = option(
-        "", label="Folder in it", later=True, requires={"type": "aws"}, help="Only what begins so is used."
+        "", label="Folder in it", requires={"type": "aws"}, help="Only what is in this folder of the bucket is used."
     )
     aws_access_key_id: str | None = option(
         None,
         label="Key id",
-        later=True,
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Names a stored secret as {secret:NAME}; the key itself does not belong here.",
     )
     aws_secret_access_key: str | None = option(
         None,
         label="Secret key",
-        later=True,
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Names a stored secret as {secret:NAME}; the key itself does not belong here.",
     )
     aws_session_token: str | None = option(
         None,
         label="Session token",
         advanced=True,
-        later=True,
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="Names a stored secret as {secret:NAME}; the token itself does not belong here.",
     )
     aws_max_pool_connections: int = option(
         128,
         label="Connections",
         advanced=True,
-        later=True,
         ge=1,
-        requires={"type": "aws"},
+        requires={"type": ["aws", "webshart"]},
         help="How many are open to the bucket at once.",
     )
     csv_file: str | None = option(
         None,
         label="Table",
         kind="path",
-        later=True,
         requires={"type": "csv"},
-        help="Has a picture's address in each row.",
+        help="A .csv, .jsonl or .parquet with a picture's address in each row, or its path from the table on.",
     )
     csv_cache_dir: str | None = option(
         None,
         label="Downloads",
         kind="path",
-        later=True,
         requires={"type": "csv"},
-        help="Where the pictures of the table are kept.",
+        help="The folder in which downloaded pictures are kept, also for other runs.",
     )
     csv_url_column: str = option(
-        "url", label="Address column", later=True, requires={"type": "csv"}, help="Which column has the addresses."
+        "url", label="Address column", requires={"type": "csv"}, help="Which column has the addresses."
     )
     csv_caption_column: str | None = option(
-        None, label="Caption column", later=True, requires={"type": "csv"}, help="Which column has the captions."
+        None, label="Caption column", requires={"type": "csv"}, help="Which column has the captions."
     )
     shorten_filenames: bool = option(
         False, label="Short names", advanced=True, later=True, help="Give downloaded pictures short names."
     )
     dataset_name: str | None = option(
-        None, label="Dataset", later=True, requires={"type": "huggingface"}, help="Its name on the Hugging Face Hub."
+        None,
+        label="Dataset",
+        kind="path",
+        requires={"type": "huggingface"},
+        help="owner/name on the Hugging Face Hub, or the folder of a copy: saved to disk, or with .parquet files.",
     )
-    split: str = option(
-        "train", label="Split", later=True, requires={"type": "huggingface"}, help="Which part of it is used."
-    )
+    split: str = option("train", label="Split", requires={"type": "huggingface"}, help="Which part of it is used.")
     revision: str | None = option(
         None,
         label="Revision",
         advanced=True,
-        later=True,
         requires={"type": "huggingface"},
         help="Branch, tag or commit of the dataset.",
     )
@@ -148,12 +213,11 @@ class SourceOptions(Part):
         None,
         label="Configuration",
         advanced=True,
-        later=True,
         requires={"type": "huggingface"},
         help="Which of the dataset's configurations is used.",
     )
     image_column: str = option(
-        "image", label="Picture column", later=True, requires={"type": "huggingface"}, help="Which column has pictures."
+        "image", label="Picture column", requires={"type": "huggingface"}, help="Which column has pictures."
     )
     video_column: str = option(
         "video",
@@ -163,14 +227,29 @@ class SourceOptions(Part):
         requires={"type": "huggingface"},
         help="Which column has videos.",
     )
-    caption_column: str | list[str] | None = option(
-        None, label="Caption column", kind="json", later=True, help="Which column, or columns, have captions."
+    caption_column: str | tuple[str, ...] | None = option(
+        None,
+        label="Captions in",
+        kind="json",
+        requires={"type": "huggingface"},
+        help="Which column, or columns, have captions; with dots a field in a column.",
     )
-    huggingface: dict[str, Any] | None = option(
-        None, label="Further settings", advanced=True, later=True, help="Of a dataset on the Hub, as a JSON object."
+    huggingface: HubSettings | None = option(
+        None,
+        label="Further settings",
+        kind="json",
+        advanced=True,
+        requires={"type": "huggingface"},
+        paths_within=["cache_dir"],
+        help="Of a dataset on the Hub, as a JSON object: fallback_caption_column, width_column, height_column and "
+        "filter_func with collection, quality_thresholds, min_width and min_height.",
     )
     source: str | None = option(
-        None, label="Shards", later=True, requires={"type": "webshart"}, help="Where the archives of pictures are."
+        None,
+        label="Archives",
+        kind="path",
+        requires={"type": "webshart"},
+        help="A folder of .tar archives, one of them, a pattern such as /data/part-*.tar, or s3://bucket/folder.",
     )
     metadata: str | None = option(
         None, label="Index", advanced=True, later=True, requires={"type": "webshart"}, help="Of the archives."

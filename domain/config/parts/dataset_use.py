@@ -26,7 +26,6 @@ class UseOptions(Part):
         None,
         label="At most",
         advanced=True,
-        later=True,
         ge=1,
         unit="pictures",
         help="Train on that many of the pictures, always the same ones.",
@@ -69,6 +68,7 @@ class UseOptions(Part):
         kind="json",
         advanced=True,
         later=True,
+        decisive=True,
         help="The datasets that hold a conditioning picture of the same name for each picture.",
     )
     conditioning_type: Literal["controlnet", "mask", "reference_strict", "reference_loose"] | None = option(
@@ -117,8 +117,8 @@ class DatasetCacheOptions(Part):
         label="Cache",
         kind="path",
         advanced=True,
-        later=True,
-        help="Where downloads or encodings are kept; here all runs share one cache.",
+        requires={"type": "huggingface"},
+        help="Where a dataset of the Hub is downloaded to. Empty: where its library keeps them. Encodings have one cache.",
     )
     cache_dir_vae: str | None = option(
         None,

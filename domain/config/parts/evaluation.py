@@ -28,45 +28,44 @@ class EvaluationOptions(Part):
         None,
         label="Held-out dataset",
         advanced=True,
-        later=True,
         help="The dataset that the loss is measured on. Empty: all datasets of kind eval.",
     )
     eval_dataset_pooling: bool = option(
         False,
         label="One number for all",
         advanced=True,
-        later=True,
-        help="Average over the held-out datasets instead of a loss for each.",
+        help="Tell the average over all held-out pictures alone, without a loss for each dataset.",
     )
     eval_loss_disable: bool = option(
-        False, label="No held-out loss", advanced=True, later=True, help="Do not measure a loss on held-out pictures."
+        False, label="No held-out loss", advanced=True, help="Do not measure a loss on held-out pictures."
     )
     eval_steps_interval: int | None = option(
         None,
         label="Measure every",
         advanced=True,
-        later=True,
         ge=1,
         unit="steps",
-        help="Steps between two measurements.",
+        help="Steps between two measurements. With neither steps nor epochs: for every checkpoint. There is always one at the end.",
     )
     eval_epoch_interval: float | None = option(
         None,
         label="Measure after epochs",
         advanced=True,
-        later=True,
         gt=0,
         unit="epochs",
         help="Also measure whenever this much of the data was seen; 0.5 is twice an epoch.",
     )
     num_eval_images: int = option(
-        4, label="Pictures measured", advanced=True, later=True, ge=1, help="Held-out pictures in each measurement."
+        4,
+        label="Pictures measured",
+        advanced=True,
+        ge=1,
+        help="Held-out pictures of each dataset that are measured, always the same ones.",
     )
     eval_timesteps: int = option(
         28,
         label="Timesteps measured",
         advanced=True,
-        later=True,
         ge=1,
         le=1000,
         help="At how many fixed timesteps the loss of each is measured.",

@@ -22,6 +22,8 @@ ModelFamily = Literal[
     "cosmos",
     "sd1x",
     "sd2x",
+    "wan",
+    "ltxvideo",
     "deepfloyd",
     "ernie",
     "ideogram",

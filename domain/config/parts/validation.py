@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from domain.config.options import Group, Part, option
+from domain.families.samplers import DIFFUSION_SAMPLERS, FLOW_SAMPLERS
 
 Sampler = Literal[
     "ddim",
@@ -42,7 +43,6 @@ class ValidationOptions(Part):
         False,
         label="Built-in prompts",
         advanced=True,
-        later=True,
         help="Also draw a set of prompts that comes with the trainer.",
     )
     validation_negative_prompt: str = option(
@@ -58,13 +58,12 @@ class ValidationOptions(Part):
         ge=1,
         unit="steps",
         aliases=["validation_steps"],
-        help="Steps between validations. There is always one before the first step and one after the last.",
+        help="Steps between validations. There is always one after the last step.",
     )
     validation_epoch_interval: int | None = option(
         None,
         label="Validate after epochs",
         advanced=True,
-        later=True,
         ge=1,
         unit="epochs",
         help="Also validate whenever this many epochs are done.",
@@ -73,30 +72,26 @@ class ValidationOptions(Part):
         None,
         label="Not before step",
         advanced=True,
-        later=True,
         ge=0,
-        help="No validation before this step.",
+        help="No validation before this step, but for pictures of the base model.",
     )
     validate_after_epoch: int | None = option(
         None,
         label="Not before epoch",
         advanced=True,
-        later=True,
         ge=0,
-        help="No validation before this epoch.",
+        help="No validation before this epoch, but for pictures of the base model.",
     )
     validation_on_startup: bool = option(
         False,
-        label="Validate when resuming",
+        label="Validate at every start",
         advanced=True,
-        later=True,
-        help="Make a set of pictures before the first step, also when a run is resumed.",
+        help="Make a set of pictures before the first step of every start, also when a run is resumed.",
     )
     disable_benchmark: bool = option(
         False,
         label="No pictures of the base model",
         advanced=True,
-        later=True,
         help="Skip the pictures of the untrained model, which the later ones are compared with.",
     )
     validation_num_inference_steps: int = option(
@@ -135,7 +130,6 @@ class ValidationOptions(Part):
         0.0,
         label="Rescale guidance",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         families=["sdxl", "sd1x", "sd2x"],
@@ -182,8 +176,8 @@ class ValidationOptions(Part):
         None,
         label="Sampler",
         advanced=True,
-        later=True,
-        help="How validation pictures are denoised. Empty: as the base model says.",
+        usable=[*DIFFUSION_SAMPLERS, *FLOW_SAMPLERS],
+        help="How validation pictures are denoised: those that begin with flow are for flow matching, the others for diffusion. Empty: as the base model says.",
     )
     validation_resolution: int | str | None = option(
         None,
@@ -222,13 +216,12 @@ class ValidationOptions(Part):
         help="Leave out the picture made from an empty prompt.",
     )
     validation_image_format: Literal["png", "webp", "jpeg"] = option(
-        "png", label="File format", advanced=True, later=True, help="png keeps every pixel; the others are smaller."
+        "png", label="File format", advanced=True, help="png keeps every pixel; the others are smaller."
     )
     validation_image_quality: int = option(
         90,
         label="Quality",
         advanced=True,
-        later=True,
         ge=1,
         le=100,
         requires={"validation_image_format": ["webp", "jpeg"]},

@@ -2,11 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from domain.config.dataset import is_picture
+from trainer.data.sources.metadata import Metadata, is_metadata, read_metadata
 from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
 
@@ -17,13 +18,18 @@ class LocalFolder(Source):
     def __init__(self, folder: Path, *, dataset: str) -> None:
         self._folder = folder
         self._dataset = dataset
+        self._metadata: Metadata | None = None
+        self._tables: list[str] | None = None
+
+    def __str__(self) -> str:
+        return f"the folder {self._folder}"
 
     def pictures(self) -> Iterator[Picture]:
         if not self._folder.is_dir():
             raise TrainingError(
                 f"the folder {self._folder} of dataset {self._dataset!r} does not exist; correct its instance_data_dir"
             )
-        for name in sorted(self._names()):
+        for name in sorted(name for name in self._names() if is_picture(PurePosixPath(name).name)):
             yield self.picture(name)
 
     def picture(self, name: str) -> Picture:
@@ -42,17 +48,38 @@ class LocalFolder(Source):
     def version_beside(self, name: str, ending: str) -> str | None:
         return self._version(str(PurePosixPath(name).with_suffix(ending)))
 
+    def version_of_captions(self) -> str | None:
+        if self._tables is None:
+            self._tables = sorted(name for name in self._names() if is_metadata(name))
+        return ",".join(f"{name}:{self._version(name)}" for name in self._tables)
+
     def file_of(self, name: str) -> Path | None:
         return self._folder / name
 
+    def captions_of(self, name: str) -> tuple[str, ...]:
+        if self._metadata is None:
+            self._metadata = self._read_metadata()
+        return self._metadata.of(name)
+
+    def left_out(self) -> Sequence[str]:
+        return self._metadata.left_out if self._metadata is not None else ()
+
     def place_of(self, name: str) -> str:
         return str(self._folder / name)
+
+    def _read_metadata(self) -> Metadata:
+        names = list(self._names())
+        return read_metadata(
+            self,
+            tables=[name for name in names if is_metadata(name)],
+            pictures=[name for name in names if is_picture(PurePosixPath(name).name)],
+        )
 
     def _names(self) -> Iterator[str]:
         for parent, folders, files in os.walk(self._folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             within = PurePosixPath(Path(parent).relative_to(self._folder).as_posix())
-            yield from ((within / name).as_posix() for name in files if is_picture(name))
+            yield from ((within / name).as_posix() for name in files)
 
     def _version(self, name: str) -> str:
         try:

@@ -13,7 +13,6 @@ import { Time } from '../app/Time'
 import { EnvironmentDocument } from '../graphql/generated/documents'
 import { useLoaded } from '../graphql/useLoaded'
 import { useStartTraining } from '../run/useStartTraining'
-import { useMay } from '../user/viewer'
 import { ConfigEditor } from './editor/ConfigEditor'
 import { useDraft, type Environment } from './editor/useDraft'
 import { useLeaveGuard } from './editor/useLeaveGuard'
@@ -50,14 +49,13 @@ interface EnvironmentViewProps {
 }
 
 function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentViewProps) {
-  const may = useMay()
   const [, navigate] = useLocation()
   const draft = useDraft(queried, onRefresh)
   const training = useStartTraining()
   const { environment } = draft
   const { id, name, version, family, modelType, updatedAt, isTemplate, folder, fileProblem } = environment
   const numEdits = Object.keys(draft.edits).length
-  const isReadOnly = !may('config.edit.own', 'config.edit.all')
+  const isReadOnly = !environment.mayEdit
   const guard = useLeaveGuard(numEdits > 0, routes.environment(id))
   useNewest(environment, onRefresh)
 
@@ -73,7 +71,7 @@ function EnvironmentView({ environment: queried, tab, onRefresh }: EnvironmentVi
         title={name}
         actions={
           <Group gap={8}>
-            {may('job.submit') && (
+            {environment.mayStart && (
               <Button
                 leftSection={<Play />}
                 loading={training.isBusy}

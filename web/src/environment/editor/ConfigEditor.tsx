@@ -15,7 +15,7 @@ import { ConflictDialog } from './ConflictDialog'
 import { DATASETS, problemsOf } from './edits'
 import { JsonPanel } from './JsonPanel'
 import { effectiveOf, fallbackIn, groupId, OptionForm, type Filters } from './OptionForm'
-import { groupOptions, type ConfigOption, type Extent } from './options'
+import { groupOptions, type ConfigGroup, type ConfigOption, type Extent } from './options'
 import { inputId, rowId } from './OptionRow'
 import { OtherKeys } from './OtherKeys'
 import { refusalOf } from './refusals'
@@ -49,8 +49,14 @@ export function ConfigEditor({ draft, isReadOnly }: ConfigEditorProps) {
     <LoadedView query={families} rows={8}>
       {({ modelFamilies }) => (
         <LoadedView query={options} rows={8}>
-          {({ configOptions }) => (
-            <Editor families={modelFamilies} options={configOptions} draft={draft} isReadOnly={isReadOnly} />
+          {({ configOptions, configGroups }) => (
+            <Editor
+              families={modelFamilies}
+              options={configOptions}
+              described={configGroups}
+              draft={draft}
+              isReadOnly={isReadOnly}
+            />
           )}
         </LoadedView>
       )}
@@ -61,16 +67,17 @@ export function ConfigEditor({ draft, isReadOnly }: ConfigEditorProps) {
 interface EditorProps extends ConfigEditorProps {
   families: readonly Family[]
   options: readonly ConfigOption[]
+  described: readonly ConfigGroup[]
 }
 
-function Editor({ families, options, draft, isReadOnly }: EditorProps) {
+function Editor({ families, options, described, draft, isReadOnly }: EditorProps) {
   const [filters, setFilters] = useState<Filters>({ extent: 'basic', search: '' })
   const [hasJson, setHasJson] = useState(false)
   const [isSettling, setIsSettling] = useState(false)
   const [wanted, setWanted] = useState<{ key: string } | null>(null)
   const settle = useCallback(() => setIsSettling(true), [])
   const isWide = useMediaQuery('(min-width: 1200px)', true, { getInitialValueInEffect: false })
-  const groups = useMemo(() => groupOptions(options), [options])
+  const groups = useMemo(() => groupOptions(described, options), [described, options])
   const byKey = useMemo(() => new Map(options.map((option) => [option.key, option])), [options])
   const labelOf = (key: string) => (key === DATASETS ? words.datasets : (byKey.get(key)?.label ?? key))
   const family = families.find(({ key }) => key === draft.draft[FAMILY])

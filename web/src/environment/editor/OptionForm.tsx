@@ -9,6 +9,7 @@ import { refusalOf } from './refusals'
 import type { Draft, Environment } from './useDraft'
 import { isRecord } from './values'
 import { Text } from '@mantine/core'
+import classes from './OptionForm.module.css'
 
 const words = messages.editor
 const NOTHING: readonly string[] = []
@@ -70,6 +71,11 @@ export function OptionForm({ groups, draft, filters, advice, isReadOnly, onSettl
         aside={<GroupCount numShown={group.options.length} group={group} all={groups} />}
         isFlush
       >
+        {group.help !== '' && (
+          <Text fz="sm" c="dimmed" className={classes.about ?? ''}>
+            {group.help}
+          </Text>
+        )}
         {group.options.map((option) => {
           const { key } = option
           const unmet = unmetRequirements(option, valueOf)

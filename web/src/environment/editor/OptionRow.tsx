@@ -103,11 +103,21 @@ export const OptionRow = memo(function OptionRow(props: OptionRowProps) {
   )
 })
 
-/** The numbers that it may be. */
-function Range({ option: { minimum, maximum } }: { option: ConfigOption }) {
-  if (minimum === null && maximum === null) return null
-  const [from, to] = [minimum, maximum].map((bound) => (bound === null ? null : formatNumber(bound)))
-  return <span>{words.range(from ?? null, to ?? null)}</span>
+/** The numbers that it may be, and what they count. */
+function Range({ option }: { option: ConfigOption }) {
+  const said = [describeBounds(option), option.unit].filter((each) => each !== null)
+  return said.length === 0 ? null : <span>{said.join(' ')}</span>
+}
+
+function describeBounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: ConfigOption): string | null {
+  const from = minimum === null ? null : formatNumber(minimum)
+  const to = maximum === null ? null : formatNumber(maximum)
+  if (from !== null && to !== null && !exclusiveMinimum && !exclusiveMaximum) return words.range(from, to)
+  const ends = [
+    from === null ? null : exclusiveMinimum ? words.above(from) : words.from(from),
+    to === null ? null : exclusiveMaximum ? words.below(to) : words.upTo(to),
+  ].filter((each) => each !== null)
+  return ends.length === 0 ? null : ends.join(', ')
 }
 
 interface StateProps {

@@ -1,10 +1,12 @@
 import { CloseButton, Text } from '@mantine/core'
+import { toSentence } from '../../app/format'
 import { messages } from '../../app/messages'
 import { Panel } from '../../app/Panel'
 import { formatValue } from '../configRows'
 import { DATASETS } from './edits'
 import type { ConfigOption } from './options'
 import type { Draft } from './useDraft'
+import { isSame } from './values'
 import classes from './OtherKeys.module.css'
 
 const words = messages.editor
@@ -15,9 +17,15 @@ interface OtherKeysProps {
   isReadOnly: boolean
 }
 
-/** What the configuration says beyond the options that there are, as files of other tools do: kept, and not used. */
+/**
+ * What the configuration says that does nothing, as files of other tools do: kept, and exported again. Of what is not
+ * saved yet nobody has said why.
+ */
 export function OtherKeys({ draft, known, isReadOnly }: OtherKeysProps) {
-  const others = Object.entries(draft.draft).filter(([key]) => key !== DATASETS && !known.has(key))
+  const reasons = new Map(draft.environment.unusedOptions.map(({ key, reason }) => [key, reason]))
+  const others = Object.entries(draft.draft).filter(
+    ([key, value]) => key !== DATASETS && (!known.has(key) || (reasons.has(key) && isSame(value, draft.saved[key]))),
+  )
   if (others.length === 0) return null
   return (
     <Panel title={words.otherKeys}>
@@ -30,6 +38,7 @@ export function OtherKeys({ draft, known, isReadOnly }: OtherKeysProps) {
             <code>
               {key}: {formatValue(value)}
             </code>
+            {reasons.has(key) && <small>{toSentence(reasons.get(key) ?? '')}</small>}
             {!isReadOnly && (
               <CloseButton
                 size="sm"

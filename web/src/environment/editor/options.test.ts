@@ -11,15 +11,19 @@ const OPTION: ConfigOption = {
   choices: [],
   minimum: 0,
   maximum: null,
+  exclusiveMinimum: false,
+  exclusiveMaximum: false,
+  unit: null,
   advanced: true,
   requires: { lr_scheduler: 'polynomial' },
 }
 
-it('groups options in the order they come in', () => {
-  const groups = groupOptions([OPTION, { ...OPTION, group: 'data' }, OPTION])
+it('groups options in the order of the groups', () => {
+  const described = ['optimizer', 'memory', 'data'].map((key) => ({ key, label: key.toUpperCase(), help: '' }))
+  const groups = groupOptions(described, [{ ...OPTION, group: 'data' }, OPTION, OPTION])
   expect(groups.map(({ key, label, options }) => [key, label, options.length])).toEqual([
-    ['optimizer', 'Optimizer', 2],
-    ['data', 'Data', 1],
+    ['optimizer', 'OPTIMIZER', 2],
+    ['data', 'DATA', 1],
   ])
 })
 

@@ -1,12 +1,11 @@
-import { formatName } from '../../app/format'
 import type { ConfigOptionsQuery } from '../../graphql/generated/documents'
 import { isSame } from './values'
 
 export type ConfigOption = ConfigOptionsQuery['configOptions'][number]
 
-export interface OptionGroup {
-  key: string
-  label: string
+export type ConfigGroup = ConfigOptionsQuery['configGroups'][number]
+
+export interface OptionGroup extends ConfigGroup {
   options: ConfigOption[]
 }
 
@@ -19,15 +18,11 @@ export interface Requirement {
   wanted: unknown[]
 }
 
-/** The groups in the order of their first options. */
-export function groupOptions(options: readonly ConfigOption[]): OptionGroup[] {
-  const groups = new Map<string, OptionGroup>()
-  for (const option of options) {
-    const group = groups.get(option.group) ?? { key: option.group, label: formatName(option.group, {}), options: [] }
-    group.options.push(option)
-    groups.set(option.group, group)
-  }
-  return [...groups.values()]
+/** The groups in their own order, without those that are empty. */
+export function groupOptions(groups: readonly ConfigGroup[], options: readonly ConfigOption[]): OptionGroup[] {
+  return groups
+    .map((group) => ({ ...group, options: options.filter((option) => option.group === group.key) }))
+    .filter((group) => group.options.length > 0)
 }
 
 /** Every word of the search is somewhere in what the option says of itself. */

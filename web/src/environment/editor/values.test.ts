@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { formatNumber, fromText, isSame, parseNumber, toText } from './values'
 
-const OPTION = { type: 'number', default: 1 as unknown, choices: [], minimum: 0 as number | null, maximum: 1 }
+const OPTION = {
+  type: 'number',
+  default: 1 as unknown,
+  choices: [],
+  minimum: 0 as number | null,
+  maximum: 1,
+  exclusiveMinimum: false,
+  exclusiveMaximum: false,
+}
 
 describe('parseNumber', () => {
   it.each([
@@ -38,6 +46,8 @@ describe('fromText', () => {
   it('says the bounds', () => {
     expect(fromText(OPTION, '-1').problem).toBe('At least 0.')
     expect(fromText(OPTION, '1.5').problem).toBe('At most 1.')
+    expect(fromText({ ...OPTION, exclusiveMinimum: true }, '0').problem).toBe('More than 0.')
+    expect(fromText({ ...OPTION, exclusiveMaximum: true }, '1').problem).toBe('Less than 1.')
   })
   it('wants whole numbers where they are', () => {
     const integer = { ...OPTION, type: 'integer', minimum: null, maximum: null }

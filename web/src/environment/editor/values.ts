@@ -13,7 +13,10 @@ export interface Entry {
   problem?: string
 }
 
-type Typed = Pick<ConfigOption, 'type' | 'default' | 'choices' | 'minimum' | 'maximum'>
+type Typed = Pick<
+  ConfigOption,
+  'type' | 'default' | 'choices' | 'minimum' | 'maximum' | 'exclusiveMinimum' | 'exclusiveMaximum'
+>
 
 /** The value as one would type it. */
 export function toText(type: string, value: unknown): string {
@@ -44,9 +47,16 @@ function readNumber(option: Typed, text: string): Entry {
   const value = parseNumber(text)
   if (value === null) return { problem: words.number }
   if (option.type === 'integer' && !Number.isSafeInteger(value)) return { problem: words.integer }
-  if (option.minimum !== null && value < option.minimum) return { problem: words.minimum(formatNumber(option.minimum)) }
-  if (option.maximum !== null && value > option.maximum) return { problem: words.maximum(formatNumber(option.maximum)) }
-  return { value }
+  const problem = outOfBounds(option, value)
+  return problem === null ? { value } : { problem }
+}
+
+function outOfBounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Typed, value: number): string | null {
+  if (minimum !== null && exclusiveMinimum && value <= minimum) return words.exclusiveMinimum(formatNumber(minimum))
+  if (maximum !== null && exclusiveMaximum && value >= maximum) return words.exclusiveMaximum(formatNumber(maximum))
+  if (minimum !== null && value < minimum) return words.minimum(formatNumber(minimum))
+  if (maximum !== null && value > maximum) return words.maximum(formatNumber(maximum))
+  return null
 }
 
 function readJson(text: string): Entry {

@@ -1,0 +1,96 @@
+"""LTX-Video: a flow-matching video transformer that reads captions with T5, trained on pictures as videos of one frame."""
+
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Self
+
+import torch
+from diffusers import LTXPipeline
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from trainer.adapters import load_transformer_lora, save_transformer_lora
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+FRAME_RATE: int = signature(LTXPipeline.__call__).parameters["frame_rate"].default
+"""Frames per second that the pipeline takes unless it is called otherwise; positions in time are in seconds."""
+
+
+class LTXVideo(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: LTXPipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = FlowSchedule(
+            pipeline.scheduler.config, config=base.config, patch=pipeline.transformer_spatial_patch_size
+        )
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        return cls(load_pipeline(LTXPipeline, base, parts=PARTS), base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens, width), padding included; prompt_mask: (tokens,)."""
+        embeds, mask, *_ = self._pipeline.encode_prompt(
+            list(captions),
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+        )
+        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+
+    @torch.no_grad()
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, 1, height/32, width/32), in fp32."""
+        vae = self._pipeline.vae
+        latents = vae.encode(pixels.to(self._device, vae.dtype).unsqueeze(2)).latent_dist.mode().float()
+        normalised: Tensor = LTXPipeline._normalize_latents(
+            latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
+        )
+        return normalised
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        pipeline = self._pipeline
+        patches = (pipeline.transformer_spatial_patch_size, pipeline.transformer_temporal_patch_size)
+        spatial = pipeline.vae_spatial_compression_ratio
+        frames, height, width = noisy.shape[2:]
+        prediction = self.denoiser(
+            hidden_states=LTXPipeline._pack_latents(noisy.to(self._dtype), *patches),
+            encoder_hidden_states=conditions["prompt_embeds"],
+            timestep=timesteps * pipeline.scheduler.config.num_train_timesteps,
+            encoder_attention_mask=conditions["prompt_mask"],
+            num_frames=frames,
+            height=height,
+            width=width,
+            rope_interpolation_scale=(pipeline.vae_temporal_compression_ratio / FRAME_RATE, spatial, spatial),
+            return_dict=False,
+        )[0]
+        unpacked: Tensor = LTXPipeline._unpack_latents(prediction, frames, height, width, *patches)
+        return unpacked
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        return draw_frame(
+            self._pipeline,
+            drawing,
+            guidance_scale=drawing.guidance_by_second_pass,
+            max_sequence_length=self._num_tokens,
+        )
+
+    def save_adapter(self, folder: Path) -> Path:
+        return save_transformer_lora(LTXPipeline, self.denoiser, folder)
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)

@@ -1,0 +1,83 @@
+"""Wan 2.1: a flow-matching video transformer that reads captions with UMT5, trained on pictures as videos of one frame."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from diffusers import WanPipeline
+from PIL import Image
+from torch import Tensor
+
+from domain.config.checks import num_tokens
+from trainer.adapters import load_transformer_lora, save_transformer_lora
+from trainer.errors import TrainingError
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.latents import encode_frame
+from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
+from trainer.objective import FlowSchedule
+
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+
+
+class Wan(ModelFamily):
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, pipeline: WanPipeline, base: BaseModel) -> None:
+        self._pipeline = pipeline
+        self._device = base.device
+        self._dtype = base.dtype
+        self._num_tokens = num_tokens(base.config)
+        self.denoiser = pipeline.transformer
+        self.schedule = FlowSchedule(
+            pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size[-1]
+        )
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
+        self.latents_identity = digest_of(pipeline.vae)
+
+    @classmethod
+    def load(cls, base: BaseModel) -> Self:
+        pipeline = load_pipeline(WanPipeline, base, parts=PARTS)
+        if pipeline.transformer_2 is not None or pipeline.config.expand_timesteps:
+            raise TrainingError(
+                f"the base model {base.source} is a Wan 2.2, which this version cannot train yet; choose one of Wan 2.1"
+            )
+        return cls(pipeline, base)
+
+    @torch.no_grad()
+    def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
+        """prompt_embeds: (tokens, width), zeros where the caption is padded."""
+        embeds, _ = self._pipeline.encode_prompt(
+            list(captions),
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+        )
+        return [{"prompt_embeds": each} for each in embeds]
+
+    def encode_pictures(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, 1, height/8, width/8)."""
+        return encode_frame(self._pipeline.vae, pixels).unsqueeze(2)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        prediction: Tensor = self.denoiser(
+            hidden_states=noisy.to(self._dtype),
+            timestep=timesteps * self._pipeline.scheduler.config.num_train_timesteps,
+            encoder_hidden_states=conditions["prompt_embeds"],
+            return_dict=False,
+        )[0]
+        return prediction
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        return draw_frame(
+            self._pipeline,
+            drawing,
+            guidance_scale=drawing.guidance_by_second_pass,
+            max_sequence_length=self._num_tokens,
+        )
+
+    def save_adapter(self, folder: Path) -> Path:
+        return save_transformer_lora(WanPipeline, self.denoiser, folder)
+
+    def load_adapter(self, folder: Path) -> None:
+        load_transformer_lora(self.denoiser, folder)
