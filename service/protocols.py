@@ -28,6 +28,7 @@ def bounded_http(*, request_seconds: float, trusted_proxies: Sequence[str]) -> t
             super().__init__(*arguments, **options)
             self._counted_as: str | None = None
             self._deadline: asyncio.TimerHandle | None = None
+            self._is_websocket = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -47,10 +48,13 @@ def bounded_http(*, request_seconds: float, trusted_proxies: Sequence[str]) -> t
         def handle_websocket_upgrade(self, event: Any) -> None:
             """From here on it is a websocket, and those are counted by service.live.sockets."""
             self._forget()
+            self._is_websocket = True
             super().handle_websocket_upgrade(event)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
+            if self._is_websocket:
+                return
             if self._is_in_request():
                 self._clear_deadline()
             elif self._deadline is None and not self.transport.is_closing():

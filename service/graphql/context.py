@@ -19,13 +19,17 @@ from service.access.freshness import Freshness
 from service.access.throttle import Throttle
 from service.access.viewer import Credential, Viewer, view
 from service.graphql.errors import NotSignedIn, UserError, user_errors
-from service.mirror.files import Place, find_places
+from service.mirror.files import Place, find_folder_problems, find_places
 from service.parts import Parts, read_with
-from service.read_models.environment import EnvironmentRow, find_environments
+from service.read_models.dataset import DatasetRow, find_each_dataset
+from service.read_models.environment import EnvironmentRow, find_default_environment, find_environments
 from service.read_models.policy import LevelRow, find_levels
 from service.read_models.user import UserRow, find_users
 
 Found = TypeVar("Found")
+
+MAX_BATCH = 1000
+"""Of things that a query names by their ids: no database takes any number of them."""
 
 VIEW_SECONDS = 2.0
 """How long a subscription goes on at most after its key was revoked or its user lost a right."""
@@ -47,7 +51,10 @@ class Context:
     connection_params: dict[str, Any] | None = None
     users: "DataLoader[UUID, UserRow | None]" = field(init=False)
     environments: "DataLoader[UUID, EnvironmentRow | None]" = field(init=False)
+    default_environment: "DataLoader[None, EnvironmentRow | None]" = field(init=False)
     environment_files: "DataLoader[UUID, Place | None]" = field(init=False)
+    folder_problems: "DataLoader[str, str | None]" = field(init=False)
+    datasets: "DataLoader[UUID, DatasetRow | None]" = field(init=False)
     progress: "DataLoader[UUID, telemetry.Progress]" = field(init=False)
     levels: "DataLoader[str, LevelRow | None]" = field(init=False)
 
@@ -55,7 +62,10 @@ class Context:
         """A websocket lives long, so what is loaded is shared by one batch and not kept."""
         self.users = DataLoader(self._loading(find_users), cache=False)
         self.environments = DataLoader(self._loading(find_environments), cache=False)
+        self.default_environment = DataLoader(self._loading(_default_for_each), cache=False)
         self.environment_files = DataLoader(self._loading(find_places), cache=False)
+        self.folder_problems = DataLoader(self._loading(find_folder_problems), cache=False)
+        self.datasets = DataLoader(self._loading(find_each_dataset), cache=False, max_batch_size=MAX_BATCH)
         self.progress = DataLoader(self._loading(telemetry.read_progresses), cache=False)
         self.levels = DataLoader(self._loading(find_levels), cache=False)
 
@@ -73,6 +83,10 @@ class Context:
     @property
     def address(self) -> str:
         return self.connection.client.host if self.connection.client else ""
+
+
+def _default_for_each(session: Session, keys: Sequence[None]) -> list[EnvironmentRow | None]:
+    return [find_default_environment(session)] * len(keys)
 
 
 Info = StrawberryInfo[Context, None]

@@ -34,15 +34,13 @@ from service.graphql.rules import Does, Lists, Makes, Needs, Shows, check_name, 
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.graphql.user import User, load_person
 from service.idempotency import run_once
-from service.mirror.files import find_folder_problem, list_folder_problems
+from service.mirror.files import list_folder_problems
 from service.mirror.loose_files import environment_name
-from service.read_models.dataset import find_datasets
 from service.read_models.environment import (
     EVERY_ENVIRONMENT,
     EnvironmentRow,
     changes_after,
     environments_wanting_defaults,
-    find_default_environment,
     find_environment,
     find_environment_named,
     last_versions,
@@ -77,7 +75,7 @@ class Environment(Node):
     async def effective_config(self, info: Info) -> JSON:
         default = None
         if wants_defaults(self.row.config) and not is_default_environment(self.row.name):
-            default = await read(info, find_default_environment)
+            default = await info.context.default_environment.load(None)
         return cast(JSON, sourced_config(self.row.config, default.config if default else None))
 
     @strawberry.field(description="What of its configuration is kept but does nothing in this version, by key.")
@@ -97,7 +95,7 @@ class Environment(Node):
         files = await info.context.environment_files.load(self.row.id)
         if files is not None:
             return files.problem
-        return await read(info, lambda session: find_folder_problem(session, self.row.name))
+        return await info.context.folder_problems.load(self.row.name)
 
     @strawberry.field(
         description="Who made it; null for the service itself, the command line and what was made of files."
@@ -121,8 +119,8 @@ class Environment(Node):
 
     @strawberry.field(description="What it trains on, in order.", extensions=[Shows(ResourceKind.DATASET)])
     async def datasets(self, info: Info) -> list[Dataset]:
-        rows = await read(info, lambda session: find_datasets(session, self.row.dataset_ids))
-        return [Dataset.of(row) for row in rows]
+        rows = await info.context.datasets.load_many(self.row.dataset_ids)
+        return [Dataset.of(row) for row in rows if row is not None]
 
     @strawberry.field(description="All its versions, newest first.")
     async def versions(self, info: Info, first: int, after: Cursor | None = None) -> Connection[EnvironmentVersion]:

@@ -150,8 +150,11 @@ def list_folder_problems(session: Session) -> list[tuple[str, str]]:
     return [(row.folder, row.problem) for row in rows]
 
 
-def find_folder_problem(session: Session, folder: str) -> str | None:
-    return session.scalar(select(folder_problems.c.problem).where(folder_problems.c.folder == folder))
+def find_folder_problems(session: Session, folders: Sequence[str]) -> list[str | None]:
+    """In the order asked for, with None for those without."""
+    rows = session.execute(select(folder_problems).where(folder_problems.c.folder.in_(folders)))
+    by_folder = {row.folder: str(row.problem) for row in rows}
+    return [by_folder.get(folder) for folder in folders]
 
 
 def find_places(session: Session, ids: Sequence[UUID]) -> list[Place | None]:

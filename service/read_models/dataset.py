@@ -93,9 +93,14 @@ def find_dataset_named(session: Session, name: str) -> DatasetRow | None:
 
 def find_datasets(session: Session, ids: Sequence[UUID]) -> list[DatasetRow]:
     """Those that exist, in the order asked for."""
-    rows = session.execute(select(datasets).where(datasets.c.id.in_(ids))).all()
+    return [row for row in find_each_dataset(session, ids) if row is not None]
+
+
+def find_each_dataset(session: Session, ids: Sequence[UUID]) -> list[DatasetRow | None]:
+    """In the order asked for, with None for those that do not exist."""
+    rows = session.execute(select(datasets).where(datasets.c.id.in_(set(ids))))
     by_id = {row.id: _make(row) for row in rows}
-    return [by_id[dataset_id] for dataset_id in ids if dataset_id in by_id]
+    return [by_id.get(dataset_id) for dataset_id in ids]
 
 
 def list_datasets(session: Session, rights: Rights, *, first: int, after: int | None) -> Page[DatasetRow]:

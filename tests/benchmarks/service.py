@@ -40,6 +40,13 @@ STEP_SECONDS = 0.02
 IDLE_SECONDS = 3.0
 NUM_ENVIRONMENTS = 1000
 NUM_QUERIES = 15
+CONFIG = {
+    **{"learning_rate": 1e-4, "train_batch_size": 2, "max_train_steps": 3000, "checkpoint_step_interval": 300},
+    **{"validation_prompt": "a cat on a mat", "lora_rank": 16, "resolution": 1024, "merge_environment_config": True},
+    "user_prompt_library": {f"prompt {number}": "a cat on a mat, seen from above" for number in range(10)},
+}
+EVERYTHING = "id config effectiveConfig unusedOptions { key } folder mayEdit owner { id } datasets { id name } "
+"""What leads to other things, as the page of one environment shows it."""
 
 
 def main() -> None:
@@ -134,7 +141,7 @@ def measure_environments() -> list[tuple[str, float]]:
         application.create_environment(
             actor,
             name=f"environment-{number}",
-            config={"model_family": ("sd1x", "sdxl", "flux")[number % 3], "seed": number},
+            config={**CONFIG, "model_family": ("sd1x", "sdxl", "flux")[number % 3], "seed": number},
             new_datasets={f"dataset-{number}": {"instance_data_dir": "/d"}},
             tags=[f"tag-{number % 10}"],
         )
@@ -142,6 +149,10 @@ def measure_environments() -> list[tuple[str, float]]:
     measured = [
         ("query of nothing", lambda: script.ask("{ __typename }")),
         ("list environments", lambda: script.ask("{ environments" + list_.format("") + " }")),
+        (
+            "list with everything",
+            lambda: script.ask("{ environments" + list_.format("").replace("id ", EVERYTHING, 1) + " }"),
+        ),
         (
             "search environments",
             lambda: script.ask("{ environments" + list_.format(', filter: {search: "99 flux"}') + " }"),

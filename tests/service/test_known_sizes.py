@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from threading import Barrier
 
 from PIL import Image
 
-from domain.config.buckets import Geometry
+from domain.config.buckets import Geometry, Placement, Size, picture_seed, place
 from domain.config.captions import CaptionRules
 from domain.config.checks import check_dataset
 from service.database import Database
@@ -60,3 +61,36 @@ def test_what_is_no_file_or_no_picture_is_unreadable(database: Database, tmp_pat
     (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"no picture")
     found = look(database, tmp_path)
     assert (found.num_images, found.num_unreadable, found.buckets.total()) == (4, 3, 1)
+
+
+def test_pictures_of_one_size_come_to_different_places_when_those_are_drawn(database: Database, tmp_path: Path) -> None:
+    save(tmp_path, [f"{number}.png" for number in range(40)], edge=512)
+    dataset = check_dataset({"id": "pictures", "instance_data_dir": f"{tmp_path}/"})
+    drawn = Geometry(resolution=256, crop=True, crop_aspect="random", crop_aspects=((1.0, 1.0), (2.0, 1.0)))
+    found = look_at(
+        database, dataset, drawn, captions=CaptionRules(strategy="textfile"), seed=1, until=time.monotonic() + 60
+    )
+    expected = Counter(
+        placed.target
+        for number in range(40)
+        if isinstance(
+            placed := place(drawn, Size(512, 512), seed=picture_seed(1, dataset="pictures", name=f"{number}.png")),
+            Placement,
+        )
+    )
+    assert found.buckets == expected
+    assert len(expected) == 2
+
+
+def test_pictures_are_named_from_their_folder_and_links_to_folders_are_not_followed(
+    database: Database, tmp_path: Path
+) -> None:
+    root = tmp_path / "pictures"
+    for folder in ("a/b", ".hidden"):
+        (root / folder).mkdir(parents=True)
+        save(root / folder, ["small.png"], edge=8)
+    (root / "a/loop").symlink_to(root)
+    (root / "a/b/small.txt").write_text("a picture")
+    found = look(database, root)
+    assert (found.num_images, found.num_uncaptioned) == (1, 0)
+    assert found.left_out == ["a/b/small.png is 8×8, too small for 64×64 without enlarging it"]

@@ -337,6 +337,14 @@ def drip(opened: socket.socket) -> None:
         time.sleep(0.1)
 
 
+def test_websocket_outlives_the_time_for_a_request(hasty: Server) -> None:
+    url = f"{hasty.url.replace('http', 'ws')}/graphql"
+    with connect(url, subprotocols=[PROTOCOL], proxy=None) as opened:
+        time.sleep(2)
+        assert opened.ping().wait(5)
+        assert opened.close_code is None
+
+
 def test_connections_of_one_address_are_counted(hasty: Server) -> None:
     with ExitStack() as held:
         for _ in range(MAX_OF_ADDRESS):

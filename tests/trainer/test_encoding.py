@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,9 +41,11 @@ def noisy_picture(number: int, *, size: tuple[int, int] = (64, 64)) -> Image.Ima
 @pytest.mark.parametrize("name", ["sdxl", "qwen_image", "sana"])
 def test_latents_do_not_depend_on_what_is_encoded_with_them(name: str, tmp_path: Path) -> None:
     options = {"tokenizer_max_length": 24} | SMALL[name].options
-    config = TrainingConfig(model_family=name, **options)
+    config = TrainingConfig.model_validate({"model_family": name, **options})
     source = str(save_small(name, tmp_path))
-    family = FAMILIES[name].load(BaseModel(source=source, config=config, device=CPU, dtype=torch.float32))
+    family = FAMILIES[config.model_family].load(
+        BaseModel(source=source, config=config, device=CPU, dtype=torch.float32)
+    )
     encoder = Encoder(family, batch_size=3, device=CPU)
     pictures = [noisy_picture(number) for number in range(7)]
     together = [each["latents"] for start in (0, 3, 6) for each in encoder.encode_pictures(pictures[start : start + 3])]
@@ -164,7 +167,7 @@ def many(tmp_path: Path) -> Path:
 
 
 def test_processes_share_the_work_and_make_what_one_makes(tmp_path: Path, many: Path, train_here: TrainHere) -> None:
-    options = {"folder": many, "max_train_steps": 1, "train_batch_size": 1}
+    options: dict[str, Any] = {"folder": many, "max_train_steps": 1, "train_batch_size": 1}
     alone = write_run(tmp_path / "alone", **options)
     assert train_here(alone) == 0
     together = write_run(tmp_path / "together", num_processes=2, **options)

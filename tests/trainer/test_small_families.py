@@ -200,7 +200,7 @@ def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
 
 def test_every_sampler_of_a_family_draws_what_diffusers_makes(small: Small) -> None:
     """Of the base model, in a size that is not square."""
-    config = TrainingConfig(model_family=small.name.partition("-")[0], **small.options)
+    config = TrainingConfig.model_validate({"model_family": small.name.partition("-")[0], **small.options})
     base = BaseModel(source=str(small.model), config=config, device=torch.device("cpu"), dtype=torch.float32)
     family, pipeline = FAMILIES[config.model_family].load(base), small.pipeline()
     own = pipeline.scheduler

@@ -83,7 +83,7 @@ def test_import_makes_an_environment_with_its_datasets(importer: Importer) -> No
     assert (name, config, datasets) == ("cats", {"model_family": "sd1x", "lora_rank": 8}, ["pictures"])
 
 
-LISTED = [
+LISTED: list[dict[str, Any]] = [
     {"id": "text", "type": "local", "dataset_type": "text_embeds", "default": True, "cache_dir": "cache/text"},
     {"id": "pictures", "type": "local", "instance_data_dir": "/data/cats", "text_embeds": "text", "colour": "blue"},
 ]
