@@ -1,16 +1,16 @@
-"""The .txt files beside the pictures of a local dataset, read and written within its folder and nowhere else."""
+"""The text files beside the pictures of a local dataset, read and written within its folder and nowhere else."""
 
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from domain.config.captions import JSON_ENDING, METADATA_FILES, TEXT_ENDINGS
 from domain.errors import InvalidInput
 
-ENDING = ".txt"
 MAX_BYTES = 1 << 20
 
 
@@ -27,18 +27,28 @@ class Sidecars:
         """None for a dataset whose captions are not in such files."""
         folder = config.get("instance_data_dir")
         is_local = str(config.get("type", "local")) == "local"
-        if not is_local or not folder or config.get("caption_strategy", "textfile") != "textfile":
+        if not is_local or not folder or (config.get("caption_strategy") or "textfile") != "textfile":
             return None
         return cls(Path(folder), is_one_caption=bool(config.get("disable_multiline_split")))
 
     def path_of(self, name: str) -> Path | None:
-        """None where following links leads out of the folder."""
+        """The one that counts, or is to be written; None where following links leads out of the folder."""
         try:
-            path = (self._folder / name).with_suffix(ENDING)
+            path = self._folder / name
             parent = Path(os.path.realpath(path.parent))
         except ValueError:
             return None
-        return parent / path.name if parent.is_relative_to(self._folder) else None
+        if not parent.is_relative_to(self._folder):
+            return None
+        beside = [parent / path.with_suffix(ending).name for ending in TEXT_ENDINGS]
+        return next((each for each in beside if os.path.lexists(each)), beside[0])
+
+    def other_file_of(self, name: str) -> str | None:
+        """What has the captions of a picture without a text file: JSON beside it, or a table of its folder or one above."""
+        picture = PurePosixPath(name)
+        beside = [str(picture.with_suffix(JSON_ENDING))]
+        tables = [str(folder / table) for folder in picture.parents for table in METADATA_FILES]
+        return next((each for each in (*beside, *tables) if (self._folder / each).is_file()), None)
 
     def read(self, path: Path) -> bytes | None:
         """None when there is no file. Raises InvalidInput for one that is no caption, or lies elsewhere."""

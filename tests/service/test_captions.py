@@ -194,6 +194,24 @@ def test_bulk_edit_is_rehearsed_done_recorded_and_undone(ships: Ships) -> None:
     )
 
 
+def test_captions_in_other_files_are_shown_and_only_set_one_by_one(ships: Ships) -> None:
+    (ships.folder / "0.txt").rename(ships.folder / "0.caption")
+    (ships.folder / "1.txt").unlink()
+    (ships.folder / "1.json").write_text('{"caption": "from JSON"}')
+    scan(ships.script, ships.id)
+    assert ships.captions() == ["a ship, red", "from JSON", "harbour", ""]
+    done = ships.edit(operation={"suffix": "!"})
+    assert done["skipped"] == [
+        {"path": "1.png", "reason": "its captions are in 1.json; change them there, or set its caption"}
+    ]
+    assert (ships.folder / "0.caption").read_text() == "a ship, red!\n"
+    assert not (ships.folder / "0.txt").exists()
+    second = ships.image_ids()[1]
+    assert ships.set({"imageId": second, "caption": "mine", "expected": "from JSON"})["errors"] == []
+    assert ships.captions() == ["a ship, red!", "mine", "harbour!", "!"]
+    assert (ships.folder / "1.txt").read_text() == "mine\n"
+
+
 @pytest.mark.parametrize("operation", [{}, {"prefix": "a", "suffix": "b"}, {"prefix": ""}])
 def test_edit_that_is_not_one_operation_is_refused(ships: Ships, operation: dict[str, Any]) -> None:
     assert [error["code"] for error in ships.edit(operation=operation)["errors"]] == ["INVALID_INPUT"]
