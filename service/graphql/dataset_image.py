@@ -98,7 +98,7 @@ class DatasetImage:
         if isinstance(placed, LeftOut):
             return None
         try:
-            made = await make_preview(info.context.parts, self.dataset, self.picture, placed)
+            made = await make_preview(info.context.parts, self.dataset, self.picture, placed, placer.config)
         except (CannotMake, Overloaded) as error:
             raise InvalidInput(f"{self.path!r} cannot be shown as training sees it: {error}") from error
         if made is None:

@@ -15,7 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.buckets import Placement
+from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import is_secret_key
+from domain.config.training import TrainingConfig
 from domain.config.variables import resolve_variables
 from service.parts import Parts
 from service.read_models.dataset import DatasetRow
@@ -92,7 +94,9 @@ class Preview:
     captions: tuple[str, ...]
 
 
-async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, placement: Placement) -> Preview | None:
+async def make_preview(
+    parts: Parts, dataset: DatasetRow, row: PictureRow, placement: Placement, training: TrainingConfig
+) -> Preview | None:
     """None for what may not be shown. Raises CannotMake, Overloaded."""
     config = resolve_variables(dataset.config, parts.settings.config_variables)
     local = await asyncio.to_thread(local_file, parts, config, row.name)
@@ -101,7 +105,9 @@ async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, place
     version = local[1] if local else row.version
     out = made_file(parts, dataset.id, told=(row.key, version, placement))
     request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
-    answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
+    options = training.model_dump(mode="json", include=set(CaptionOptions.model_fields))
+    asked = {"do": "preview", "placement": asdict(placement), "caption_options": options}
+    answer = await parts.pictures.make(request | asked)
     await asyncio.to_thread(prune, parts.settings.thumbnails, out)
     captions = tuple(answer["captions"]) if _may_show_captions(parts, config, row.name) else ()
     return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", captions)

@@ -61,6 +61,7 @@ def views(script: Script, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def environment(script: Script, views: str) -> str:
     config = {"model_family": "sd1x", "resolution": 128, "resolution_type": "pixel", "seed": 7}
+    config |= {"instance_prompt": "ink", "prepend_instance_prompt": True}
     given = {"name": "views", "config": config, "datasetIds": [views]}
     made: str = script.ask(NEW_ENVIRONMENT, input=given)["createEnvironment"]["environment"]["id"]
     return made
@@ -86,7 +87,7 @@ def test_preview_is_what_the_trainer_reads(
     assert preview["region"] == {"x": left, "y": top, "width": right - left, "height": bottom - top}
     assert (preview["width"], preview["height"]) == placed.target == (128, 128)
     assert (preview["intermediary"]["width"], preview["intermediary"]["height"]) == placed.intermediary
-    assert preview["captions"] == (["seen through"] if name == "clear.png" else [])
+    assert preview["captions"] == (["ink seen through"] if name == "clear.png" else ["ink"])
 
 
 def test_picture_that_is_left_out_has_no_preview(script: Script, views: str, environment: str) -> None:
