@@ -84,7 +84,7 @@ async def make(parts: Parts, dataset: DatasetRow, row: PictureRow, version: str,
     if not out.is_file():
         request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
         await parts.pictures.make(request | {"do": kind, "edge": THUMBNAIL_EDGE})
-        await asyncio.to_thread(prune, parts.settings.thumbnails, out)
+        await asyncio.to_thread(_prune_now_and_then, parts.settings.thumbnails, out)
     return out
 
 
@@ -108,7 +108,7 @@ async def make_preview(
     options = training.model_dump(mode="json", include=set(CaptionOptions.model_fields))
     asked = {"do": "preview", "placement": asdict(placement), "caption_options": options}
     answer = await parts.pictures.make(request | asked)
-    await asyncio.to_thread(prune, parts.settings.thumbnails, out)
+    await asyncio.to_thread(_prune_now_and_then, parts.settings.thumbnails, out)
     captions = tuple(answer["captions"]) if _may_show_captions(parts, config, row.name) else ()
     return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", captions)
 
@@ -178,15 +178,19 @@ def _is_open(parts: Parts, path: Path, folder: str) -> bool:
     return is_inside and (next(own, None) is None or path.is_relative_to(os.path.realpath(settings.datasets)))
 
 
-def prune(folder: Path, newest: Path) -> None:
-    """Now and then, when the cache has grown too large, remove half of it, the oldest first."""
-    if int(newest.name[:4], 16) % PRUNE_EVERY:
-        return
+def _prune_now_and_then(folder: Path, newest: Path) -> None:
+    """Looking at all of the cache each time would cost more than making it."""
+    if int(newest.name[:4], 16) % PRUNE_EVERY == 0:
+        prune(folder, max_bytes=MAX_CACHE_BYTES)
+
+
+def prune(folder: Path, *, max_bytes: int) -> None:
+    """When the cache has grown too large, remove half of it, the oldest first."""
     files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*/*/*"))
-    excess = sum(size for _, size, _ in files) - MAX_CACHE_BYTES
+    excess = sum(size for _, size, _ in files) - max_bytes
     if excess <= 0:
         return
-    excess += MAX_CACHE_BYTES // 2
+    excess += max_bytes // 2
     for _, size, path in files:
         if excess <= 0:
             return
