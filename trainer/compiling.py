@@ -10,14 +10,18 @@ SMALL_BLOCKS = frozenset({"ResnetBlock2D"})
 
 
 def compile_denoiser(denoiser: nn.Module, config: TrainingConfig) -> None:
-    """In place: names of weights stay. Nothing happens until the first forward pass; dynamo_backend no is none of it."""
-    if config.dynamo_backend == "no":
+    """In place: names of weights stay. Nothing happens until the first forward pass.
+
+    The backend cudagraphs and the mode reduce-overhead are ours: trainer.passes records whole steps, where torch.compile would
+    record each compiled part by itself.
+    """
+    if config.dynamo_backend in ("no", "cudagraphs"):
         return
     torch._dynamo.config.recompile_limit = 64  # each aspect bucket is a shape of its own
     for module in _parts(denoiser) if config.dynamo_use_regional_compilation else (denoiser,):
         module.compile(
             backend=config.dynamo_backend,
-            mode=config.dynamo_mode or None,
+            mode=None if config.dynamo_mode in ("", "reduce-overhead") else config.dynamo_mode,
             fullgraph=config.dynamo_fullgraph,
             dynamic=True if config.dynamo_dynamic else None,
         )

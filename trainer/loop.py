@@ -9,14 +9,14 @@ from statistics import fmean
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
 from trainer.data.loader import Batch
 from trainer.inbox import Wish
 from trainer.journal import log, phase
 from trainer.meter import Laps, Reading, StepLosses
-from trainer.objective import draw_noise, weighted_mse
+from trainer.objective import draw_noise
+from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
@@ -37,9 +37,10 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         for micro_step in range(config.gradient_accumulation_steps):
             batch = run.loader.batch(step, micro_step=micro_step)
             laps.end("data")
+            drawn = draw(run, batch, micro_step=micro_step)
             with _gradients_shared(run, micro_step):
-                losses, times = losses_of(run, batch, micro_step=micro_step)
-                accelerator.backward(losses.mean())
+                losses = run.passes(drawn)
+            times = run.family.schedule.times(drawn.timesteps)
             measured.add(losses, times, num_passes=config.gradient_accumulation_steps)
             laps.end("forward_backward")
 
@@ -47,7 +48,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         learning_rate: float = run.optimizer.param_groups[0]["lr"]
         run.optimizer.step()
         run.lr_schedule.step()
-        run.optimizer.zero_grad()
+        run.optimizer.zero_grad(set_to_none=not wants_graph(config))
         laps.end("optimizer")
         step += 1
 
@@ -86,8 +87,8 @@ def train(run: Training) -> Literal["finished", "stopped"]:
     return "finished"
 
 
-def losses_of(run: Training, batch: Batch, *, micro_step: int) -> tuple[Tensor, Tensor]:
-    """The loss of each sample of one forward pass, and how noisy it was, from 0 to 1; both (batch,)."""
+def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
+    """What one forward pass is shown, and what it should say."""
     seed, schedule, device = run.config.seed, run.family.schedule, batch.latents.device
     torch.manual_seed(seed_for("dropout", seed, batch.step, micro_step, run.accelerator.process_index))
     noise = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
@@ -95,11 +96,13 @@ def losses_of(run: Training, batch: Batch, *, micro_step: int) -> tuple[Tensor, 
     conditions = run.family.conditions(
         batch.text_embeds, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
     )
-    noisy = schedule.add_noise(batch.latents, noise, timesteps)
-    prediction = run.predictor(noisy, timesteps, conditions)
-    target = schedule.target(batch.latents, noise, timesteps)
-    weights = schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma)
-    return weighted_mse(prediction, target, weights), schedule.times(timesteps)
+    return Drawn(
+        noisy=schedule.add_noise(batch.latents, noise, timesteps),
+        timesteps=timesteps,
+        conditions=conditions,
+        target=schedule.target(batch.latents, noise, timesteps),
+        weights=schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma),
+    )
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:

@@ -29,6 +29,7 @@ from trainer.journal import Journal, log, phase
 from trainer.meter import Meter
 from trainer.optim import make_lr_schedule, make_optimizer
 from trainer.order import Order
+from trainer.passes import Passes, make_passes
 from trainer.state import load_state
 from trainer.validation import Validation
 from trainer.wire import CheckpointRemoved, Planned, Started
@@ -45,6 +46,7 @@ class Training:
     dtype: torch.dtype
     family: ModelFamily
     predictor: nn.Module
+    passes: Passes
     parameters: list[nn.Parameter]
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
@@ -125,6 +127,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         dtype=dtype,
         family=family,
         predictor=predictor,
+        passes=make_passes(predictor, accelerator, parameters, config=config, journal=journal),
         parameters=parameters,
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,

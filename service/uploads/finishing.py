@@ -11,9 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.config.dataset import PICTURE_ENDINGS
 from domain.errors import Refusal
+from service.access.viewer import rights_of
 from service.browsing.names import number_in, split_ending
-from service.browsing.reach import TO_BE_READ, Folder, opened
+from service.browsing.reach import TO_BE_READ, Folder, may_name, opened
 from service.database import Database
+from service.read_models.user import find_user
 from service.settings import Settings
 from service.uploads.kinds import CAPTION_ENDINGS, Unfit, check_content, ending_of
 from service.uploads.part_files import FULL, NoSpace, PartFiles
@@ -131,8 +133,21 @@ class Finishing:
                 raise Interrupted
 
         with self._parts.path(row.id).open("rb") as archive, opened(_folder(row)) as place:
-            unpacking = Unpacking(row.id, place, max_bytes=self._settings.max_upload_bytes, tell=tell)
+            unpacking = Unpacking(
+                row.id,
+                place,
+                max_bytes=self._settings.max_upload_bytes,
+                may_place=self._open_paths(row),
+                tell=tell,
+            )
             return unpacking.run(archive)
+
+    def _open_paths(self, row: UploadRow) -> Callable[[tuple[str, ...]], bool]:
+        """By the rules as they are now, which may keep somebody from a folder in the folder."""
+        with self._database.reading() as session:
+            user = find_user(session, row.user_id)
+            rights = rights_of(session, user) if user is not None else None
+        return lambda path: rights is not None and may_name(rights, row.folder.joinpath(*path))
 
 
 def _folder(row: UploadRow) -> Folder:

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from domain.access import Actor, Rights
 from domain.application import AlongNew, SimpleTuner
-from domain.errors import InvalidInput, TooManyTries
+from domain.errors import InvalidInput, NotAllowed, TooManyTries
 from service.browsing.names import checked_name
-from service.browsing.reach import find_writable_folder, opened
+from service.browsing.reach import find_writable_folder, may_name, opened
 from service.database import Database
 from service.settings import Settings
 from service.uploads.finishing import Finishing
@@ -96,6 +96,8 @@ class Reception:
         name = checked_name(offer.filename, key="filename")
         check_offered(name, offer.size_bytes, extract=offer.extract, max_bytes=self._settings.max_upload_bytes)
         folder = find_writable_folder(self._settings, rights, offer.path)
+        if not may_name(rights, folder.path / name):
+            raise NotAllowed(f"filename is {name!r:.200}, which a rule keeps from you", path=("filename",))
         with opened(folder) as place:
             room_there = room_in(place)
         if offer.size_bytes > room_there:

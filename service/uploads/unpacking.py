@@ -43,12 +43,22 @@ class Interrupted(Exception):
 
 
 class Unpacking:
-    """place: a descriptor of the folder. tell: is given how much is done, and raises Interrupted to end it."""
+    """place: a descriptor of the folder. may_place: whether a path below it is open to who sent the archive. tell: is
+    given how much is done, and raises Interrupted to end it."""
 
-    def __init__(self, upload_id: UUID, place: int, *, max_bytes: int, tell: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        upload_id: UUID,
+        place: int,
+        *,
+        max_bytes: int,
+        may_place: Callable[[tuple[str, ...]], bool],
+        tell: Callable[[float], None],
+    ) -> None:
         self._staging_name = staging_name(upload_id)
         self._place = place
         self._max_bytes = max_bytes
+        self._may_place = may_place
         self._tell = tell
 
     def run(self, archive: BinaryIO) -> Report:
@@ -85,6 +95,8 @@ class Unpacking:
         self, archive: zipfile.ZipFile, member: Member, staging: int, file: str, progress: float
     ) -> str | None:
         """Why it is not taken; then nothing is left of it. Raises Unfit when the whole archive is damaged."""
+        if not self._may_place(member.path):
+            return "would go where a rule keeps you from"
         written = os.open(file, WRITE, 0o666, dir_fd=staging)
         with os.fdopen(written, "w+b") as target:
             try:

@@ -26,7 +26,8 @@ from service.uploads.kinds import Unfit
 from service.uploads.records import MAX_NAMED, Report
 from service.uploads.unpacking import Unpacking, remove_staging
 from tests.service.conftest import Server, set_up
-from tests.service.uploading import PATIENCE_SECONDS, Tus, killed_at, picture
+from tests.service.people import CONSOLE, Household
+from tests.service.uploading import BEGIN, PATIENCE_SECONDS, Tus, killed_at, picture
 
 GB = 1 << 30
 UPLOAD_ID = UUID(int=5)
@@ -62,7 +63,8 @@ def unpack(
     place = os.open(folder, os.O_RDONLY)
     try:
         with saved(file, folder.parent / f"{folder.name}.zip") as archive:
-            report = Unpacking(UPLOAD_ID, place, max_bytes=max_bytes, tell=tell).run(archive)
+            unpacking = Unpacking(UPLOAD_ID, place, max_bytes=max_bytes, may_place=lambda _: True, tell=tell)
+            report = unpacking.run(archive)
     finally:
         os.close(place)
         if clear:
@@ -341,6 +343,28 @@ def test_archive_is_refused_as_a_whole(tmp_path: Path, make: Callable[[], io.Byt
     with pytest.raises(Unfit, match=said):
         unpack(make(), tmp_path / "folder", max_bytes=limit)
     assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_rules_about_paths_count_inside_an_archive_as_well(server: Server) -> None:
+    admin, household = set_up(server), Household(server)
+    folder = server.workspace / "datasets/ruled"
+    folder.mkdir(parents=True)
+    household.application.change_policy(
+        lambda policy: policy.create_level(CONSOLE, name="narrow", description="", permissions=["config.*"])
+    )
+    create = "mutation ($input: CreateAccessRuleInput!) { createAccessRule(input: $input) { errors { message } } }"
+    for pattern, action, priority in ((f"{folder.resolve()}*", "ALLOW", 0), ("*/private*", "DENY", 1)):
+        rule = {"name": action, "level": "narrow", "kind": "PATH", "pattern": pattern, "action": action}
+        made = admin.ask(create, input=rule | {"priority": priority})
+        assert made["createAccessRule"]["errors"] == []
+    tus = Tus(household.new_person("nora", ["narrow"]).session, folder)
+    content = packed({"private/a.txt": b"a", "open/b.txt": b"b"}).getvalue()
+    report = tus.send("both.zip", content, extract=True)["report"]
+    assert report["added"] == ["open/b.txt"]
+    assert report["skipped"] == [{"name": "private/a.txt", "reason": "would go where a rule keeps you from"}]
+    assert tree(folder) == {"open/b.txt": b"b"}
+    answer = tus.script.post(BEGIN, input={"path": str(folder), "filename": "private.txt", "sizeBytes": 1}).json()
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
 # ---- kills

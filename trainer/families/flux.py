@@ -33,6 +33,7 @@ class Flux(ModelFamily):
         self._dtype = base.dtype
         self._config = base.config
         self._num_tokens = num_tokens(base.config)
+        self._ids: dict[tuple[int, int], Tensor] = {}
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(
             pipeline.scheduler.config,
@@ -82,12 +83,19 @@ class Flux(ModelFamily):
             pooled_projections=conditions["pooled"],
             encoder_hidden_states=embeds,
             txt_ids=torch.zeros(embeds.shape[1], 3, device=self._device, dtype=self._dtype),
-            img_ids=FluxPipeline._prepare_latent_image_ids(batch, height // 2, width // 2, self._device, self._dtype),
+            img_ids=self._positions(height // 2, width // 2),
             return_dict=False,
         )[0]
         scale = self._pipeline.vae_scale_factor
         unpacked: Tensor = FluxPipeline._unpack_latents(prediction, height * scale, width * scale, scale)
         return unpacked
+
+    def _positions(self, height: int, width: int) -> Tensor:
+        """Of the packed latents: (height × width, 3). Made on the CPU and kept, for a copy to the device in each step waits for it."""
+        if (height, width) not in self._ids:
+            ids = FluxPipeline._prepare_latent_image_ids(1, height, width, self._device, self._dtype)
+            self._ids[height, width] = ids
+        return self._ids[height, width]
 
     def draw(self, drawing: Drawing) -> Image.Image:
         return draw_with(
