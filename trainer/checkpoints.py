@@ -71,7 +71,11 @@ class Checkpoints:
         return self._run_dir / f"checkpoint-{step}"
 
     def facts(self, step: int) -> Facts:
-        written = json.loads((self.folder(step) / STATE_FILE).read_text())
+        """Only the step, where the file is damaged: that must not end a run that is saving another checkpoint."""
+        try:
+            written = json.loads((self.folder(step) / STATE_FILE).read_text())
+        except (OSError, ValueError):
+            return Facts(step=step)
         known = {each.name for each in fields(Facts)}
         return Facts(**{name: value for name, value in written.items() if name in known})
 

@@ -55,7 +55,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         run.meter.keep(
             Reading(
                 step=step,
-                epoch=(step - 1) // run.steps_per_epoch + 1,
+                epoch=run.epochs.epoch_of(step - 1) + 1,
                 at=time.time(),
                 learning_rate=learning_rate,
                 measured=measured.packed(grad_norm),

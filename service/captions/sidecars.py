@@ -27,7 +27,7 @@ class Sidecars:
         """None for a dataset whose captions are not in such files."""
         folder = config.get("instance_data_dir")
         is_local = str(config.get("type", "local")) == "local"
-        if not is_local or not folder or config.get("caption_strategy", "textfile") != "textfile":
+        if not is_local or not folder or (config.get("caption_strategy") or "textfile") != "textfile":
             return None
         return cls(Path(folder), is_one_caption=bool(config.get("disable_multiline_split")))
 

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.buckets import Placement
+from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
 from domain.config.secrets import is_secret_key
 from domain.config.variables import resolve_variables
 from service.parts import Parts
@@ -158,8 +159,8 @@ def _may_show_captions(parts: Parts, config: dict[str, Any], name: str) -> bool:
     folder = config.get("instance_data_dir")
     if not is_local(config) or not folder:
         return True
-    sidecar = (Path(folder) / name).with_suffix(".txt")
-    return not sidecar.is_symlink() or _is_open(parts, Path(os.path.realpath(sidecar)), folder)
+    beside = [(Path(folder) / name).with_suffix(ending) for ending in (*TEXT_ENDINGS, JSON_ENDING)]
+    return all(not each.is_symlink() or _is_open(parts, Path(os.path.realpath(each)), folder) for each in beside)
 
 
 def _is_open(parts: Parts, path: Path, folder: str) -> bool:

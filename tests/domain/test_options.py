@@ -21,12 +21,14 @@ READERS = {
         "domain/config/buckets.py",
         "domain/config/captions.py",
         "domain/config/checks.py",
+        "domain/config/mixing.py",
     ),
     DatasetConfig: (
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
         "domain/config/captions.py",
+        "domain/config/mixing.py",
         "domain/config/rules.py",
     ),
 }

@@ -181,6 +181,22 @@ def test_trouble_is_named(
     assert found["ok"] is (expected[0] != "ERROR")
 
 
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        ({"probability": 0}, [("INFO", "DATASET_NOT_DRAWN"), ("ERROR", "NO_DATASET")]),
+        ({"start_epoch": 2}, [("ERROR", "NO_DATASET_IN_STEP")]),
+        ({"end_step": 20}, []),
+        ({"end_step": 19}, [("ERROR", "NO_DATASET_IN_STEP")]),
+    ],
+)
+def test_steps_in_which_nothing_is_trained_on_are_refused(
+    script: Script, make: Make, tmp_path: Path, dataset: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    assert codes(look(script, make(folder, datasets=dataset, max_train_steps=20))) == expected
+
+
 def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert codes(look(script, make(tmp_path / "empty", tmp_path / "gone"))) == [

@@ -118,6 +118,8 @@ def fill_with_oddities(folder: Path) -> None:
     picture.save(outside / "secret.png")
     (outside / "secret.txt").write_text("a secret")
     (folder / "thin.txt").symlink_to(outside / "secret.txt")
+    (outside / "secret.json").write_text('{"caption": "a secret"}')
+    (folder / "linked.json").symlink_to(outside / "secret.json")
     (folder / "escaped.png").symlink_to(outside / "secret.png")
     (folder / "folder.png").mkdir()
 
@@ -158,7 +160,7 @@ def test_oddities_are_noted_as_what_they_are(scanned: Scanned, headers_first: bo
     digests = scanned.noted("digest")
     assert digests["plain.png"] == digests["linked.png"] == digests["not-\udcff-text.png"] != digests["thin.png"]
     assert scanned.noted("captions")["plain.png"] == ['["one", "two"]']
-    assert scanned.noted("captions")["thin.png"] == [None]
+    assert scanned.noted("captions")["thin.png"] == scanned.noted("captions")["linked.png"] == [None]
     assert scanned.noted("captions")["escaped.png"] == ["[]"]
     assert scanned.query("SELECT state, num_done, num_total, error FROM scan") == [("finished", 21, 21, None)]
 

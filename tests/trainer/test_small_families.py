@@ -25,6 +25,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
 from domain.families.registry import FAMILIES as KNOWN_FAMILIES
@@ -107,7 +108,8 @@ class Small:
         """What the first step of a run sees."""
         config = TrainingConfig(model_family="sdxl", train_batch_size=2, seed=SEED)
         bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
-        shown = [sorted(SIZES)[sample] for sample in EpochOrder([bucket], config).samples_at(0)]
+        order = EpochOrder([bucket], config, datasets=[DatasetConfig(id="ink", instance_data_dir="/ink")])
+        shown = [sorted(SIZES)[sample] for sample in order.samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
         source = LocalFolder(self.pictures, dataset="ink")
         pixels = [
@@ -130,10 +132,14 @@ class Small:
 
 def by_hand(sampler: str, own: Any) -> Any:
     """The scheduler that a person would give the pipeline in place of its own."""
-    shift = own.config.get("shift") or own.config.get("flow_shift") or 1.0
+    # Noise levels are shifted as by its own; schedulers call that differently.
+    shift = own.config.get("shift", own.config.get("flow_shift"))
     if sampler == "flow_unipc":
         return UniPCMultistepScheduler.from_config(
-            own.config, use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=shift
+            own.config,
+            use_flow_sigmas=True,
+            prediction_type="flow_prediction",
+            flow_shift=shift or 1.0,
         )
     kinds = {
         "ddim": DDIMScheduler,

@@ -5,7 +5,7 @@ Everything here may be killed at any moment by what it reads; it runs in the pro
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from domain.config.captions import CaptionRules
+from domain.config.captions import JSON_ENDING, TEXT_ENDINGS, CaptionRules
 from trainer.data.captions import captions_of
 from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
 from trainer.data.sources.source import Picture
@@ -85,9 +85,13 @@ def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: S
             found = replace(found, fault=Fault.OUTSIDE, message=LEADS_OUTSIDE)
         else:
             found = _look_at_picture(picture, found)
-    if task.wants_captions and (path is None or not _leads_outside(path.with_suffix(".txt"), allowed)):
+    if task.wants_captions and (path is None or not any(_leads_outside(each, allowed) for each in _beside(path))):
         found = replace(found, captions=_captions(picture, rules))
     return found
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    return (path.with_suffix(ending) for ending in (*TEXT_ENDINGS, JSON_ENDING))
 
 
 def _leads_outside(path: Path, allowed: Sequence[Path]) -> bool:
