@@ -32,6 +32,7 @@ class Order:
     folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
 
     run_dir: Path
+    name: str
     cache: Path
     config: TrainingConfig
     datasets: tuple[DatasetConfig, ...]
@@ -103,6 +104,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     held_out = tuple(read_held_out([dataset for dataset in given if dataset.is_held_out], config, family))
     return Order(
         run_dir=run_dir,
+        name=spec.name,
         cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
         config=config,
         datasets=datasets,

@@ -4,14 +4,12 @@ import os
 import time
 from dataclasses import dataclass
 
-import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
-from trainer.adapters import add_lora, trained_parameters
 from trainer.checkpoints import Checkpoints
 from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
@@ -30,23 +28,31 @@ from trainer.order import Order
 from trainer.passes import Passes, make_passes
 from trainer.resuming import find_start, tell_of_changes
 from trainer.state import load_state
+from trainer.trained.average import Average
+from trainer.trained.full_rank import FullRank
+from trainer.trained.lora import Lora
+from trainer.trained.lycoris import Lycoris
+from trainer.trained.painter import Painter
+from trainer.trained.trained import Trained
 from trainer.validation import Validation
 from trainer.wire import Planned, Started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A run that is ready for its first step. start_step: how many steps the checkpoint it goes on from had made."""
+    """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
+    start_step: how many steps the checkpoint it goes on from had made."""
 
     order: Order
     journal: Journal
     inbox: Inbox
     accelerator: Accelerator
-    dtype: torch.dtype
     family: ModelFamily
+    trained: Trained
+    average: Average | None
+    painter: Painter
     predictor: nn.Module
     passes: Passes
-    parameters: list[nn.Parameter]
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
     loader: Loader
@@ -87,24 +93,31 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         rolling_limit=config.checkpoints_rolling_total_limit,
     )
     start_step = find_start(order, checkpoints, accelerator, journal=journal)
-    dtype = dtype_of(accelerator)
     with phase(journal, "load_model"):
-        family = _load_family(order, device=accelerator.device, dtype=dtype)
+        base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
+        family = FAMILIES[config.model_family].load(base)
+        trained = _what_trains(family, base)
+        if config.gradient_checkpointing:
+            family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(family, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
     pictures = list(encode_held_out(held_out, family, device=accelerator.device, journal=journal)) if held_out else []
     total_steps = epochs.total_steps
-    parameters = trained_parameters(family.denoiser)
     if start_step > 0:
         tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
-    optimizer = make_optimizer(config, parameters)
+    optimizer = make_optimizer(config, trained.parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
-        family.load_adapter(checkpoints.folder(start_step))
-    family.denoiser.train()
+        trained.load(checkpoints.folder(start_step))
+    average = None
+    if config.use_ema and accelerator.is_main_process:
+        average = Average(trained, config, device=accelerator.device)
+        if start_step > 0:
+            average.load(checkpoints.folder(start_step))
+    trained.modules.train()
     compile_denoiser(family.denoiser, config)
-    predictor, prepared_optimizer = accelerator.prepare(Predictor(family), optimizer)
+    predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
     if start_step > 0:
         load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)
     journal.append(
@@ -114,7 +127,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             steps_per_epoch=epochs.steps_per_epoch,
             num_images=data.num_images,
             effective_batch_size=config.effective_batch_size,
-            num_trainable_parameters=sum(each.numel() for each in parameters),
+            num_trainable_parameters=sum(each.numel() for each in trained.parameters),
             resumed_from_step=start_step or None,
         )
     )
@@ -123,11 +136,12 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         journal=journal,
         inbox=inbox,
         accelerator=accelerator,
-        dtype=dtype,
         family=family,
+        trained=trained,
+        average=average,
+        painter=Painter(family, trained, average, config),
         predictor=predictor,
-        passes=make_passes(predictor, accelerator, parameters, config=config, journal=journal),
-        parameters=parameters,
+        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,
@@ -166,17 +180,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     )
 
 
-def _load_family(order: Order, *, device: torch.device, dtype: torch.dtype) -> ModelFamily:
-    config = order.config
-    family = FAMILIES[config.model_family].load(
-        BaseModel(
-            source=order.base_model,
-            config=config,
-            device=device,
-            dtype=dtype,
-        )
-    )
-    add_lora(family.denoiser, config, default_targets=family.lora_targets)
-    if config.gradient_checkpointing:
-        family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    return family
+def _what_trains(family: ModelFamily, base: BaseModel) -> Trained:
+    if base.config.model_type == "full":
+        return FullRank.of(family, base)
+    return Lycoris.beside(family, base) if base.config.lora_type == "lycoris" else Lora.beside(family, base)

@@ -255,6 +255,19 @@ RULES = (
         lambda _: "use_dora is on but lora_type is lycoris, which does not know it; switch use_dora off",
     ),
     Rule(
+        ("lora_format", "use_dora", "use_rslora"),
+        lambda config: (
+            config.lora_format == "comfyui"
+            and config.model_type == "lora"
+            and config.lora_type == "standard"
+            and (config.use_dora or config.use_rslora)
+        ),
+        lambda config: (
+            f"lora_format is comfyui but {'use_dora' if config.use_dora else 'use_rslora'} is on, which diffusers does not "
+            "find in such files again; set lora_format to diffusers"
+        ),
+    ),
+    Rule(
         ("init_lora_step", "init_lora"),
         lambda config: config.init_lora_step is not None and not config.init_lora,
         lambda _: (

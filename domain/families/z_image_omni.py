@@ -21,5 +21,5 @@ Z_IMAGE_OMNI = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

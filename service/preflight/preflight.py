@@ -38,7 +38,13 @@ from service.preflight.remarks import (
     problems_of_plan,
     remarks_on,
 )
-from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
+from service.preflight.weights import (
+    Download,
+    find_download,
+    has_token_of_machine,
+    problems_of_adapter,
+    problems_of_weights,
+)
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
 from service.secrets.listing import has_hub_token
@@ -113,6 +119,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
+        *problems_of_adapter(config.init_lora),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, config, rows, parts)

@@ -73,7 +73,12 @@ def test_every_option_is_described(model: type[TrainingConfig] | type[DatasetCon
 
 def test_paths_are_known() -> None:
     offered = {option.key for option in offered_options(TrainingConfig)}
-    assert path_options(TrainingConfig) & offered == {"pretrained_model_name_or_path", "user_prompt_library"}
+    assert path_options(TrainingConfig) & offered == {
+        "pretrained_model_name_or_path",
+        "init_lora",
+        "lycoris_config",
+        "user_prompt_library",
+    }
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
         "instance_data_dir",
         "caption_filter_list",

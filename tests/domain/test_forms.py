@@ -91,17 +91,17 @@ def test_option_with_a_variable_has_its_default_while_checking() -> None:
 
 
 def test_frozen_configuration_keeps_variables_and_leaves_out_what_is_not_acted_on() -> None:
-    written = {"model_family": "sd1x", "lora_rank": "{env:RANK}", "use_ema": True, "crepa_enabled": True}
+    written = {"model_family": "sd1x", "lora_rank": "{env:RANK}", "ramtorch": True, "crepa_enabled": True}
     kept = frozen(check_training(written), written)
     assert kept["lora_rank"] == "{env:RANK}"
     assert kept["lora_alpha"] is None
-    assert not {"use_ema", "crepa_enabled"} & kept.keys()
+    assert not {"ramtorch", "crepa_enabled"} & kept.keys()
 
 
 def test_what_a_run_does_without_is_said_with_the_reason() -> None:
     written = {
         "model_family": "flux",
-        "use_ema": True,
+        "ramtorch": True,
         "snr_gamma": 5,
         "crepa_enabled": True,
         "mine": 1,
@@ -110,8 +110,8 @@ def test_what_a_run_does_without_is_said_with_the_reason() -> None:
     assert [(each.key, each.value) for each in unused_options(written)] == [
         ("crepa_enabled", True),
         ("mine", 1),
+        ("ramtorch", True),
         ("snr_gamma", 5),
-        ("use_ema", True),
     ]
     assert unused_options({"mine": 1}) == (Unused("mine", 1, "there is no option of this name"),)
 

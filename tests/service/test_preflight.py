@@ -165,11 +165,12 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"model_family": "stable_cascade", "mixed_precision": "no"}, ("ERROR", "INVALID_CONFIG")),
         ({"pretrained_model_name_or_path": "/nowhere"}, ("ERROR", "BASE_MODEL_MISSING")),
         ({"pretrained_model_name_or_path": str(ROOT)}, ("ERROR", "BASE_MODEL_INCOMPLETE")),
+        ({"init_lora": "/nowhere/x.safetensors"}, ("ERROR", "ADAPTER_MISSING")),
         ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
         ({"validation_step_interval": 500}, ("INFO", "NO_VALIDATION_BETWEEN")),
-        ({"use_ema": True}, ("INFO", "UNUSED_OPTIONS")),
+        ({"ramtorch": True}, ("INFO", "UNUSED_OPTIONS")),
         ({"seed": "{env:NOT_OPEN}"}, ("ERROR", "INVALID_CONFIG")),
     ],
 )

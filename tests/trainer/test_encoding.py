@@ -42,7 +42,7 @@ def noisy_picture(number: int, *, size: tuple[int, int] = (64, 64)) -> Image.Ima
 
 @pytest.mark.parametrize("name", ["sdxl", "qwen_image", "sana"])
 def test_latents_do_not_depend_on_what_is_encoded_with_them(name: str, tmp_path: Path) -> None:
-    options = {"tokenizer_max_length": 24} | SMALL[name].options
+    options: dict[str, Any] = {"tokenizer_max_length": 24} | SMALL[name].options
     config = TrainingConfig.model_validate({"model_family": name, **options})
     source = str(save_small(name, tmp_path))
     family = FAMILIES[config.model_family].load(
@@ -192,7 +192,7 @@ def test_run_that_is_killed_while_it_encodes_goes_on_as_if_it_had_not_been(
     folder.mkdir()
     for number in range(60):
         noisy_picture(number).save(folder / f"{number:02}.png")
-    options = {"folder": folder, "max_train_steps": 3, "train_batch_size": 4}
+    options: dict[str, Any] = {"folder": folder, "max_train_steps": 3, "train_batch_size": 4}
     killed = write_run(tmp_path / "killed", **options)
     process = killed.start()
     killed.wait_for(

@@ -312,6 +312,6 @@ def test_two_scans_of_one_folder_do_not_meet(scanned: Scanned) -> None:
     assert first.returncode == 0
 
 
-def test_scan_loads_no_torch() -> None:
-    script = "import sys, trainer.scan.__main__, trainer.scan.crew; sys.exit('torch' in sys.modules)"
+def test_scan_and_preview_load_no_torch() -> None:
+    script = "import sys, trainer.scan.__main__, trainer.scan.crew, trainer.preview; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

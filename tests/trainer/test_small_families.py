@@ -80,22 +80,25 @@ class Small:
             picture.save(self.pictures / f"{name}.png")
             (self.pictures / f"{name}.txt").write_text(CAPTIONS[name])
 
-    def train(self, name: str, *, resume: bool = False) -> RunDirectory:
-        run = write_run(
+    def train(self, name: str, *, resume: bool = False, **options: Any) -> RunDirectory:
+        run = self.write(name, resume=resume, **options)
+        assert main([str(run.path)]) == 0, run.ended()
+        return run
+
+    def write(self, name: str, *, resume: bool = False, **options: Any) -> RunDirectory:
+        return write_run(
             self.folder / name,
             folder=self.pictures,
             resume=resume,
             model_family=self.name.partition("-")[0],
             pretrained_model_name_or_path=str(self.model),
-            **self.options,
+            **self.options | options,
         )
-        assert main([str(run.path)]) == 0, run.ended()
-        return run
 
-    def pipeline(self, weights: Path | None = None) -> Any:
+    def pipeline(self, weights: Path | None = None, *, model: Path | None = None, **parts: Any) -> Any:
         """As diffusers loads it, and frozen, because torch's RMS norm rounds otherwise where weights may want gradients."""
         without = dict.fromkeys(SMALL[self.name].without)
-        pipeline = DiffusionPipeline.from_pretrained(self.model, **without)
+        pipeline = DiffusionPipeline.from_pretrained(model or self.model, **without | parts)
         pipeline.set_progress_bar_config(disable=True)
         if weights is not None:
             SMALL[self.name].load(pipeline, weights)
@@ -133,13 +136,10 @@ class Small:
 def by_hand(sampler: str, own: Any) -> Any:
     """The scheduler that a person would give the pipeline in place of its own."""
     # Noise levels are shifted as by its own; schedulers call that differently.
-    shift = own.config.get("shift", own.config.get("flow_shift"))
+    shift = own.config.get("shift") or own.config.get("flow_shift") or 1.0
     if sampler == "flow_unipc":
         return UniPCMultistepScheduler.from_config(
-            own.config,
-            use_flow_sigmas=True,
-            prediction_type="flow_prediction",
-            flow_shift=shift or 1.0,
+            own.config, use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=shift
         )
     kinds = {
         "ddim": DDIMScheduler,

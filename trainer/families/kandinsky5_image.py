@@ -1,7 +1,6 @@
 """Kandinsky 5 Image: a flow-matching transformer that reads captions with Qwen2.5-VL, and CLIP for the whole of them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.pipelines import (
     cut_captions_at_positions,
@@ -81,12 +79,6 @@ class Kandinsky5Image(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(Kandinsky5T2IPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)
 
     def _encode(self, caption: str) -> TextEmbeds:
         embeds, pooled, _ = self._pipeline.encode_prompt(

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 from diffusers import LongCatImagePipeline
-from diffusers.loaders import FluxLoraLoaderMixin
 from diffusers.pipelines.longcat_image.pipeline_longcat_image import prepare_pos_ids
 from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -82,10 +79,3 @@ class LongCatImage(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             enable_prompt_rewrite=False,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        """As for other transformers; diffusers loads it by the transformer's load_lora_adapter."""
-        return save_transformer_lora(FluxLoraLoaderMixin, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

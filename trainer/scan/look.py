@@ -22,7 +22,7 @@ from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
 
 MAX_IN_MEMORY = 64 << 20
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 DIGEST_SIZE = 16
 MAX_CAPTIONS = 1000
 MAX_CAPTION_CHARACTERS = 100_000
@@ -124,17 +124,18 @@ def _take_in(opened: BinaryIO, found: Findings) -> tuple[Findings, BinaryIO]:
         num_bytes = opened.seek(0, SEEK_END)
         opened.seek(0)
         return replace(found, num_bytes=num_bytes), opened
-    content = opened.read(MAX_IN_MEMORY)
-    digest = blake2b(content, digest_size=DIGEST_SIZE)
-    num_bytes = len(content)
+    digest, num_bytes, pieces = blake2b(digest_size=DIGEST_SIZE), 0, list[bytes]()
     while chunk := opened.read(CHUNK):
         digest.update(chunk)
         num_bytes += len(chunk)
-    file: BinaryIO = BytesIO(content)
-    if num_bytes > len(content):
-        opened.seek(0)
-        file = opened
-    return replace(found, num_bytes=num_bytes, digest=digest.digest()), file
+        pieces.append(chunk)
+        if num_bytes > MAX_IN_MEMORY:
+            pieces.clear()
+    found = replace(found, num_bytes=num_bytes, digest=digest.digest())
+    if num_bytes <= MAX_IN_MEMORY:
+        return found, BytesIO(b"".join(pieces))
+    opened.seek(0)
+    return found, opened
 
 
 def _describe(image: Image.Image, found: Findings) -> Findings:
