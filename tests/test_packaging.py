@@ -16,8 +16,8 @@ PACKAGES = ("domain", "service", "trainer")
 OURS = {*PACKAGES, "client", "tests"}
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-LOADED_BY_OTHERS = {"transformers"}
-"""diffusers loads text encoders and tokenizers with it, and does not declare it."""
+LOADED_BY_OTHERS = {"transformers", "sentencepiece"}
+"""diffusers loads text encoders and tokenizers with them, and does not declare them."""
 PART_OF = {"pydantic_core": "pydantic"}
 MAY_IMPORT = {
     "domain": {"domain", "eventsourcing", "pydantic", "pydantic_core"},

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
+from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
 from trainer.inbox import Wish
 from trainer.journal import log, phase
@@ -20,6 +20,7 @@ from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
+from trainer.trained.metadata import describe_weights
 from trainer.wire import CheckpointRemoved, CheckpointSaved, WeightsSaved
 
 
@@ -44,18 +45,20 @@ def train(run: Training) -> Literal["finished", "stopped"]:
             measured.add(losses, times, num_passes=config.gradient_accumulation_steps)
             laps.end("forward_backward")
 
-        grad_norm = accelerator.clip_grad_norm_(run.parameters, config.max_grad_norm or math.inf)
+        grad_norm = accelerator.clip_grad_norm_(run.trained.parameters, config.max_grad_norm or math.inf)
         learning_rate: float = run.optimizer.param_groups[0]["lr"]
         run.optimizer.step()
         run.lr_schedule.step()
         run.optimizer.zero_grad(set_to_none=not wants_graph(config))
         laps.end("optimizer")
         step += 1
+        if run.average is not None:
+            run.average.update(step)
 
         run.meter.keep(
             Reading(
                 step=step,
-                epoch=(step - 1) // run.steps_per_epoch + 1,
+                epoch=run.epochs.epoch_of(step - 1) + 1,
                 at=time.time(),
                 learning_rate=learning_rate,
                 measured=measured.packed(grad_norm),
@@ -107,7 +110,7 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        run.validation.run(run.family, step=step, dtype=run.dtype)
+        run.validation.run(run.painter, step=step)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 
@@ -142,7 +145,7 @@ def save_checkpoint(
             is_rolling=is_rolling,
         )
         with phase(run.journal, "save"):
-            checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder))
+            checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder, step=step))
         run.journal.append(
             CheckpointSaved(at=time.time(), step=step, path=checkpoint.path.name, size_bytes=checkpoint.size_bytes)
         )
@@ -158,16 +161,26 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    written = run.family.save_adapter(run_dir / PARTIAL_WEIGHTS)
-    sync(written)
-    path = written.replace(run_dir / written.name)
-    written.parent.rmdir()
-    sync(run_dir)
-    run.journal.append(WeightsSaved(at=time.time(), step=step, path=path.name, size_bytes=path.stat().st_size))
+    path = keep_weights(run_dir, lambda folder: _write_weights(run, folder, step=step))
+    run.journal.append(
+        WeightsSaved(
+            at=time.time(), step=step, path=path.relative_to(run_dir).as_posix(), size_bytes=path.stat().st_size
+        )
+    )
 
 
-def _write_checkpoint(run: Training, folder: Path) -> None:
-    run.family.save_adapter(folder)
+def _write_weights(run: Training, folder: Path, *, step: int) -> Path:
+    about = describe_weights(run.order, step=step)
+    if run.average is not None:
+        run.average.save(folder, about)
+    return run.trained.export(folder, about)
+
+
+def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
+    about = describe_weights(run.order, step=step)
+    run.trained.save(folder, about)
+    if run.average is not None:
+        run.average.save(folder, about)
     save_state(folder, optimizer=run.optimizer, accelerator=run.accelerator)
 
 
