@@ -1,5 +1,6 @@
 import type { RunState } from '../graphql/generated/documents'
 import { accountWords } from './messages.accounts.en'
+import { datasetWords } from './messages.datasets.en'
 import { environmentWords } from './messages.environments.en'
 
 const states: Record<RunState, string> = {
@@ -33,6 +34,7 @@ const metrics: Record<string, string> = {
 
 export const en = {
   ...accountWords,
+  ...datasetWords,
   ...environmentWords,
   locale: 'en',
   product: 'SimpleTuner',
@@ -62,6 +64,7 @@ export const en = {
     navigation: 'Main',
     runs: 'Runs',
     environments: 'Environments',
+    datasets: 'Datasets',
     account: 'Account',
     users: 'Users',
     access: 'Access',
