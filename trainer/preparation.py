@@ -26,8 +26,9 @@ from trainer.families.registry import FAMILIES
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
+from trainer.lr_schedule import make_lr_schedule
 from trainer.meter import Meter
-from trainer.optim import make_lr_schedule, make_optimizer
+from trainer.optim import make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
 from trainer.state import load_state

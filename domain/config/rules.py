@@ -157,6 +157,14 @@ RULES = (
         lambda _: "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train",
     ),
     Rule(
+        ("lr_end", "learning_rate", "lr_scheduler"),
+        lambda config: config.lr_scheduler in ("polynomial", "sine") and config.lr_end >= config.scaled_learning_rate,
+        lambda config: (
+            f"lr_end is {config.lr_end:g} but the learning rate is {config.scaled_learning_rate:g}, and the "
+            f"{config.lr_scheduler} schedule goes down; set lr_end below it, or lr_scheduler to constant"
+        ),
+    ),
+    Rule(
         ("base_model_precision", "model_type"),
         lambda config: config.model_type == "full" and config.base_model_precision != "no_change",
         lambda config: (
