@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
 from trainer.data.loader import Batch
@@ -16,6 +17,7 @@ from trainer.inbox import Wish
 from trainer.journal import log, phase
 from trainer.meter import Laps, Reading, StepLosses
 from trainer.objective import draw_noise
+from trainer.optim import learning_rate_of, weights_for_inference
 from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
@@ -44,8 +46,8 @@ def train(run: Training) -> Literal["finished", "stopped"]:
             measured.add(losses, times, num_passes=config.gradient_accumulation_steps)
             laps.end("forward_backward")
 
-        grad_norm = accelerator.clip_grad_norm_(run.parameters, config.max_grad_norm or math.inf)
-        learning_rate: float = run.optimizer.param_groups[0]["lr"]
+        grad_norm = clip_gradients(run)
+        learning_rate = learning_rate_of(run.optimizer)
         run.optimizer.step()
         run.lr_schedule.step()
         run.optimizer.zero_grad(set_to_none=not wants_graph(config))
@@ -105,9 +107,20 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     )
 
 
+def clip_gradients(run: Training) -> Tensor:
+    """Returns the norm that they had before."""
+    limit = run.config.max_grad_norm or math.inf
+    is_by_value = run.config.grad_clip_method == "value"
+    norm: Tensor = run.accelerator.clip_grad_norm_(run.parameters, math.inf if is_by_value else limit)
+    if is_by_value:
+        torch.nn.utils.clip_grad_value_(run.parameters, limit)
+    return norm
+
+
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        run.validation.run(run.family, step=step, dtype=run.dtype)
+        with weights_for_inference(run.optimizer, run.parameters):
+            run.validation.run(run.family, step=step, dtype=run.dtype)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 
@@ -118,7 +131,8 @@ def evaluate_if(run: Training, *, is_wanted: bool) -> dict[str, float]:
         return {}
     losses = {}
     if run.accelerator.is_main_process:
-        losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
+        with weights_for_inference(run.optimizer, run.parameters):
+            losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
     run.accelerator.wait_for_everyone()
     return losses
 
@@ -158,7 +172,8 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    written = run.family.save_adapter(run_dir / PARTIAL_WEIGHTS)
+    with weights_for_inference(run.optimizer, run.parameters):
+        written = run.family.save_adapter(run_dir / PARTIAL_WEIGHTS)
     sync(written)
     path = written.replace(run_dir / written.name)
     written.parent.rmdir()
@@ -167,8 +182,9 @@ def save_weights(run: Training, step: int) -> None:
 
 
 def _write_checkpoint(run: Training, folder: Path) -> None:
-    run.family.save_adapter(folder)
-    save_state(folder, optimizer=run.optimizer, accelerator=run.accelerator)
+    with weights_for_inference(run.optimizer, run.parameters):
+        run.family.save_adapter(folder)
+    save_state(folder, optimizer=run.optimizer, parameters=run.parameters, accelerator=run.accelerator)
 
 
 def _score(facts: Facts) -> str:

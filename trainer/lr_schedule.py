@@ -3,17 +3,25 @@
 import math
 from collections.abc import Callable
 
-from diffusers.optimization import get_polynomial_decay_schedule_with_warmup, get_scheduler
+from diffusers.optimization import (
+    get_constant_schedule_with_warmup,
+    get_polynomial_decay_schedule_with_warmup,
+    get_scheduler,
+)
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
+from trainer.optim import is_schedule_free
 
 
 def make_lr_schedule(
     config: TrainingConfig, optimizer: Optimizer, *, total_steps: int, start_step: int = 0
 ) -> LambdaLR:
-    """The schedule as it stands after start_step steps; total_steps: of the whole run, with the warm-up."""
+    """The schedule as it stands after start_step steps; total_steps: of the whole run, with the warm-up.
+
+    Schedule-free optimizers have the warm-up alone.
+    """
     schedule = _made(config, optimizer, total_steps=total_steps)
     schedule.last_epoch = start_step
     for group, base, factor in zip(optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
@@ -23,6 +31,8 @@ def make_lr_schedule(
 
 def _made(config: TrainingConfig, optimizer: Optimizer, *, total_steps: int) -> LambdaLR:
     num_warmup_steps = config.lr_warmup_steps
+    if is_schedule_free(optimizer):
+        return get_constant_schedule_with_warmup(optimizer, num_warmup_steps)  # type: ignore[no-any-return]
     if config.lr_scheduler == "sine":
         lowest = config.lr_end / config.scaled_learning_rate
         return LambdaLR(optimizer, _sine(num_warmup_steps, total_steps, config.lr_num_cycles, lowest=lowest))

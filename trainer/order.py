@@ -22,6 +22,8 @@ from trainer.wire import RunSpec
 CACHE_FOLDER = "cache"
 """In the run directory, for a run that is given no cache to share."""
 
+LOW_FOR_PRODIGY = 0.1
+
 MAX_NAMED = 50
 """How many pictures that are left out are named one by one."""
 
@@ -54,6 +56,11 @@ class Order:
         family = FAMILIES[self.config.model_family]
         if self.config.snr_gamma is not None and family.objective == "flow_matching":
             yield f"snr_gamma counts for diffusion only, and {family.name} is trained by flow matching"
+        if self.config.optimizer == "prodigy" and self.config.scaled_learning_rate < LOW_FOR_PRODIGY:
+            yield (
+                f"optimizer is prodigy and learning_rate is {self.config.learning_rate:g}: it multiplies the one that "
+                "prodigy finds by itself; 1 is usual"
+            )
         for dataset, geometry in zip(self.datasets, self.geometries, strict=True):
             if geometry.resolution_type != "area" and geometry.edge != geometry.resolution:
                 yield (

@@ -28,7 +28,7 @@ from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
 from trainer.lr_schedule import make_lr_schedule
 from trainer.meter import Meter
-from trainer.optim import make_optimizer
+from trainer.optim import check_optimizer, hold_for_optimizer, make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
 from trainer.state import load_state
@@ -81,6 +81,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             device="cpu" if accelerator.device.type == "cpu" else str(accelerator.device),
         )
     )
+    check_optimizer(config, accelerator.device)
     for remark in order.remarks():
         log(journal, "warning", remark)
     checkpoints = Checkpoints(
@@ -100,6 +101,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     parameters = trained_parameters(family.denoiser)
     if start_step > 0:
         _tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
+    hold_for_optimizer(config, parameters, dtype)
     optimizer = make_optimizer(config, parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
@@ -108,7 +110,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family), optimizer)
     if start_step > 0:
-        load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)
+        load_state(
+            checkpoints.folder(start_step),
+            optimizer=prepared_optimizer,
+            parameters=parameters,
+            accelerator=accelerator,
+        )
+    prepared_optimizer.train()
     journal.append(
         Planned(
             at=time.time(),

@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from domain.config.captions import caption_rules_of, filters_of, read_filters
 from domain.config.dataset import DatasetConfig
+from domain.config.optimizer_settings import read_settings
 from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
@@ -146,6 +147,14 @@ def _timestep_draws(config: TrainingConfig) -> list[str]:
     return [key for key, is_on in in_use.items() if is_on]
 
 
+def _misread_settings(config: TrainingConfig) -> str | None:
+    try:
+        read_settings(config.optimizer_config)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _spoken(keys: list[str]) -> str:
     return f"{', '.join(keys[:-1])} and {keys[-1]}"
 
@@ -155,6 +164,11 @@ RULES = (
         ("max_train_steps", "num_train_epochs"),
         lambda config: config.max_train_steps == 0 and config.num_train_epochs == 0,
         lambda _: "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train",
+    ),
+    Rule(
+        ("optimizer_config",),
+        lambda config: _misread_settings(config) is not None,
+        lambda config: _misread_settings(config) or "",
     ),
     Rule(
         ("lr_end", "learning_rate", "lr_scheduler"),

@@ -35,6 +35,7 @@ from service.preflight.remarks import (
     problems_of_folder,
     problems_of_plan,
     remarks_on,
+    remarks_on_devices,
 )
 from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
 from service.read_models.dataset import DatasetRow, find_datasets
@@ -110,6 +111,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             has_token=has_token,
         ),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
+        *remarks_on_devices(config, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, config, rows, parts)
     findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]

@@ -111,14 +111,14 @@ def problems(written: dict[str, object]) -> list[Problem]:
 
 
 def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
-    assert problems({"lora_type": "lycoris", "lycoris_config": {"algo": "lokr"}, "optimizer": "prodigy"}) == [
+    assert problems({"lora_init_type": "pissa", "optimizer": "sdnq-came"}) == [
         Problem(
-            "lora_type is lycoris, which this version cannot do yet; set it to standard, "
+            "lora_init_type is pissa, which this version cannot do yet; set it to default or gaussian, "
             "or keep the configuration for a later one",
-            ("config", "lora_type"),
+            ("config", "lora_init_type"),
         ),
         Problem(
-            "optimizer is prodigy, which this version cannot do yet; set it to torch-adamw, "
+            "optimizer is sdnq-came, which this version cannot do yet; set it to torch-adamw or one of 39 others, "
             "or keep the configuration for a later one",
             ("config", "optimizer"),
         ),

@@ -169,6 +169,7 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
         ({"validation_step_interval": 500}, ("INFO", "NO_VALIDATION_BETWEEN")),
+        ({"optimizer": "bnb-adamw8bit"}, ("WARNING", "OPTIMIZER_NEEDS_GPU")),
         ({"use_ema": True}, ("INFO", "UNUSED_OPTIONS")),
         ({"seed": "{env:NOT_OPEN}"}, ("ERROR", "INVALID_CONFIG")),
     ],
