@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from domain.families.registry import FAMILIES
 from service.read_models.training_run import RequestRow
 from trainer import wire
 
@@ -20,6 +22,13 @@ class JournalPart:
 
 def run_folder(runs: Path, run_id: UUID) -> Path:
     return runs / str(run_id)
+
+
+def weights_in_checkpoint(config: Mapping[str, Any]) -> str:
+    """The path, in a checkpoint of a run with this configuration, of the weights that are worth downloading."""
+    if config.get("model_type") == "full":
+        return f"{FAMILIES[config['model_family']].denoiser_folder}/diffusion_pytorch_model.safetensors"
+    return "pytorch_lora_weights.safetensors"
 
 
 def journal_size(run_dir: Path) -> int:

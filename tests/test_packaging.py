@@ -16,8 +16,8 @@ PACKAGES = ("domain", "service", "trainer")
 OURS = {*PACKAGES, "client", "tests"}
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-LOADED_BY_OTHERS = {"transformers"}
-"""diffusers loads text encoders and tokenizers with it, and does not declare it."""
+LOADED_BY_OTHERS = {"transformers", "sentencepiece"}
+"""diffusers loads text encoders and tokenizers with them, and does not declare them."""
 LOADED_BY_NAME = {"prodigyopt", "pytorch-optimizer", "schedulefree", "torch-optimi"}
 """trainer/optim.py has a table of them, and loads the one that is chosen."""
 PART_OF = {"pydantic_core": "pydantic"}

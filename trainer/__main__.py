@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -86,7 +86,8 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, 
     from trainer.preparation import prepare  # noqa: PLC0415
 
     training = prepare(order, journal=journal, inbox=inbox)
-    outcome = train(training)
+    with closing(training.loader):
+        outcome = train(training)
     training.accelerator.end_training()
     return outcome, training
 

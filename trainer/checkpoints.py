@@ -71,7 +71,11 @@ class Checkpoints:
         return self._run_dir / f"checkpoint-{step}"
 
     def facts(self, step: int) -> Facts:
-        written = json.loads((self.folder(step) / STATE_FILE).read_text())
+        """Only the step, where the file is damaged: that must not end a run that is saving another checkpoint."""
+        try:
+            written = json.loads((self.folder(step) / STATE_FILE).read_text())
+        except (OSError, ValueError):
+            return Facts(step=step)
         known = {each.name for each in fields(Facts)}
         return Facts(**{name: value for name, value in written.items() if name in known})
 
@@ -116,7 +120,7 @@ class Checkpoints:
         try:
             write(partial)
             (partial / STATE_FILE).write_text(json.dumps(asdict(facts), indent=2))
-            size_bytes = sum(file.stat().st_size for file in partial.iterdir())
+            size_bytes = sum(file.stat().st_size for file in _files_in(partial))
             _mark_complete(partial)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -164,11 +168,35 @@ def sync(path: Path) -> None:
         os.close(opened)
 
 
+def keep_weights(run_dir: Path, write: Callable[[Path], Path]) -> Path:
+    """Put what `write` writes into the folder it is given into the run's directory, in the place of what is there; returns
+    the path of the file that it returns."""
+    partial = run_dir / PARTIAL_WEIGHTS
+    partial.mkdir()
+    main_file = run_dir / write(partial).relative_to(partial)
+    for path in _files_in(partial):
+        sync(path)
+        sync(path.parent)
+    for entry in partial.iterdir():
+        kept = run_dir / entry.name
+        if kept.is_dir():
+            shutil.rmtree(kept)
+        entry.rename(kept)
+    partial.rmdir()
+    sync(run_dir)
+    return main_file
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def _mark_complete(folder: Path) -> None:
     digests = {}
-    for path in sorted(folder.iterdir()):
-        digests[path.name] = _digest_of(path)
+    for path in _files_in(folder):
+        digests[path.relative_to(folder).as_posix()] = _digest_of(path)
         sync(path)
+        sync(path.parent)
     mark = folder / COMPLETION_MARK
     mark.write_text(json.dumps(digests, indent=2))
     sync(mark)

@@ -83,11 +83,11 @@ class Wishes:
 
 class Predictor(nn.Module):
     """The denoiser's forward pass as a module of its own, so that data parallelism and mixed precision wrap it and
-    leave the denoiser as diffusers made it."""
+    leave the denoiser as diffusers made it. trained: the modules that have weights to train."""
 
-    def __init__(self, family: ModelFamily) -> None:
+    def __init__(self, family: ModelFamily, trained: nn.Module) -> None:
         super().__init__()
-        self.denoiser = family.denoiser
+        self.trained = trained
         self._predict = family.predict
 
     def forward(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:

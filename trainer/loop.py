@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from trainer.checkpoints import PARTIAL_WEIGHTS, Facts, sync
+from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
 from trainer.inbox import Wish
 from trainer.journal import log, phase
@@ -22,6 +22,7 @@ from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
 from trainer.state import save_state
+from trainer.trained.metadata import describe_weights
 from trainer.wire import CheckpointRemoved, CheckpointSaved, WeightsSaved
 
 
@@ -53,11 +54,13 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         run.optimizer.zero_grad(set_to_none=not wants_graph(config))
         laps.end("optimizer")
         step += 1
+        if run.average is not None:
+            run.average.update(step)
 
         run.meter.keep(
             Reading(
                 step=step,
-                epoch=(step - 1) // run.steps_per_epoch + 1,
+                epoch=run.epochs.epoch_of(step - 1) + 1,
                 at=time.time(),
                 learning_rate=learning_rate,
                 measured=measured.packed(grad_norm),
@@ -111,16 +114,16 @@ def clip_gradients(run: Training) -> Tensor:
     """Returns the norm that they had before."""
     limit = run.config.max_grad_norm or math.inf
     is_by_value = run.config.grad_clip_method == "value"
-    norm: Tensor = run.accelerator.clip_grad_norm_(run.parameters, math.inf if is_by_value else limit)
+    norm: Tensor = run.accelerator.clip_grad_norm_(run.trained.parameters, math.inf if is_by_value else limit)
     if is_by_value:
-        torch.nn.utils.clip_grad_value_(run.parameters, limit)
+        torch.nn.utils.clip_grad_value_(run.trained.parameters, limit)
     return norm
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        with weights_for_inference(run.optimizer, run.parameters):
-            run.validation.run(run.family, step=step, dtype=run.dtype)
+        with weights_for_inference(run.optimizer, run.trained.parameters):
+            run.validation.run(run.painter, step=step)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 
@@ -131,7 +134,7 @@ def evaluate_if(run: Training, *, is_wanted: bool) -> dict[str, float]:
         return {}
     losses = {}
     if run.accelerator.is_main_process:
-        with weights_for_inference(run.optimizer, run.parameters):
+        with weights_for_inference(run.optimizer, run.trained.parameters):
             losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
     run.accelerator.wait_for_everyone()
     return losses
@@ -156,7 +159,7 @@ def save_checkpoint(
             is_rolling=is_rolling,
         )
         with phase(run.journal, "save"):
-            checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder))
+            checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder, step=step))
         run.journal.append(
             CheckpointSaved(at=time.time(), step=step, path=checkpoint.path.name, size_bytes=checkpoint.size_bytes)
         )
@@ -172,19 +175,29 @@ def save_weights(run: Training, step: int) -> None:
     if not run.accelerator.is_main_process:
         return
     run_dir = run.order.run_dir
-    with weights_for_inference(run.optimizer, run.parameters):
-        written = run.family.save_adapter(run_dir / PARTIAL_WEIGHTS)
-    sync(written)
-    path = written.replace(run_dir / written.name)
-    written.parent.rmdir()
-    sync(run_dir)
-    run.journal.append(WeightsSaved(at=time.time(), step=step, path=path.name, size_bytes=path.stat().st_size))
+    path = keep_weights(run_dir, lambda folder: _write_weights(run, folder, step=step))
+    run.journal.append(
+        WeightsSaved(
+            at=time.time(), step=step, path=path.relative_to(run_dir).as_posix(), size_bytes=path.stat().st_size
+        )
+    )
 
 
-def _write_checkpoint(run: Training, folder: Path) -> None:
-    with weights_for_inference(run.optimizer, run.parameters):
-        run.family.save_adapter(folder)
-    save_state(folder, optimizer=run.optimizer, parameters=run.parameters, accelerator=run.accelerator)
+def _write_weights(run: Training, folder: Path, *, step: int) -> Path:
+    about = describe_weights(run.order, step=step)
+    if run.average is not None:
+        run.average.save(folder, about)
+    with weights_for_inference(run.optimizer, run.trained.parameters):
+        return run.trained.export(folder, about)
+
+
+def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
+    about = describe_weights(run.order, step=step)
+    with weights_for_inference(run.optimizer, run.trained.parameters):
+        run.trained.save(folder, about)
+    if run.average is not None:
+        run.average.save(folder, about)
+    save_state(folder, optimizer=run.optimizer, parameters=run.trained.parameters, accelerator=run.accelerator)
 
 
 def _score(facts: Facts) -> str:

@@ -13,7 +13,7 @@ from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION, read_caption_rules
-from trainer.data.epochs import Bucket, plan_buckets
+from trainer.data.epochs import Bucket, EpochOrder, plan_buckets
 from trainer.data.held_out import HeldOut, read_held_out
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
@@ -34,6 +34,7 @@ class Order:
     folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
 
     run_dir: Path
+    name: str
     cache: Path
     config: TrainingConfig
     datasets: tuple[DatasetConfig, ...]
@@ -67,6 +68,11 @@ class Order:
                     f"dataset {dataset.id!r}: pictures have the size of {geometry.edge} pixels in place of "
                     f"{geometry.resolution:g}, as the model needs multiples of {geometry.alignment}"
                 )
+        plan = plan_buckets(buckets_of(self.samples, self.datasets), self.config)
+        if plan.filled_up:
+            yield plan.explain_filled_up(at_most=MAX_NAMED)
+        if plan.left_out:
+            yield plan.explain_left_out(at_most=MAX_NAMED)
         yield from (f"skipped: {each}" for each in self.left_out[:MAX_NAMED])
         if len(self.left_out) > MAX_NAMED:
             yield f"skipped: {len(self.left_out) - MAX_NAMED} more pictures, for such reasons"
@@ -81,6 +87,9 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     datasets = tuple(dataset for dataset in given if dataset.is_trained_on)
     if not datasets:
         raise TrainingError("the run has no dataset to train on; add one with pictures to the environment")
+    datasets = tuple(dataset for dataset in datasets if dataset.probability > 0)
+    if not datasets:
+        raise TrainingError("no dataset is trained on: the probability of all is 0; raise that of one")
     for dataset in datasets:
         problems = tuple(start_problems(dataset, config))
         if problems:
@@ -98,10 +107,11 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         for number, dataset in enumerate(datasets)
     ]
     samples = [sample for each in found for sample in each.samples]
-    plan_buckets(buckets_of(samples, datasets), config)
+    EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
     held_out = tuple(read_held_out([dataset for dataset in given if dataset.is_held_out], config, family))
     return Order(
         run_dir=run_dir,
+        name=spec.name,
         cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
         config=config,
         datasets=datasets,

@@ -90,6 +90,8 @@ def _why_no_graph(accelerator: Accelerator, config: TrainingConfig) -> str | Non
         return "several processes exchange gradients in between"
     if accelerator.scaler is not None:
         return "fp16 looks at gradients in between; use bf16"
+    if config.model_type == "lora" and config.lora_type == "lycoris":
+        return "LyCORIS draws on the processor which layers it leaves out"
     if config.gradient_checkpointing:
         return "gradient checkpointing looks at the random state in between; switch it off if memory allows"
     return None

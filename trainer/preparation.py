@@ -3,23 +3,19 @@
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.utils import broadcast_object_list
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
-from trainer.adapters import add_lora, trained_parameters
-from trainer.checkpoints import NAME, Checkpoints, Facts
+from trainer.checkpoints import Checkpoints
 from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
+from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
-from trainer.errors import TrainingError
 from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.registry import FAMILIES
@@ -31,24 +27,33 @@ from trainer.meter import Meter
 from trainer.optim import check_optimizer, hold_for_optimizer, make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
+from trainer.resuming import find_start, tell_of_changes
 from trainer.state import load_state
+from trainer.trained.average import Average
+from trainer.trained.full_rank import FullRank
+from trainer.trained.lora import Lora
+from trainer.trained.lycoris import Lycoris
+from trainer.trained.painter import Painter
+from trainer.trained.trained import Trained
 from trainer.validation import Validation
-from trainer.wire import CheckpointRemoved, Planned, Started
+from trainer.wire import Planned, Started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A run that is ready for its first step. start_step: how many steps the checkpoint it goes on from had made."""
+    """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
+    start_step: how many steps the checkpoint it goes on from had made."""
 
     order: Order
     journal: Journal
     inbox: Inbox
     accelerator: Accelerator
-    dtype: torch.dtype
     family: ModelFamily
+    trained: Trained
+    average: Average | None
+    painter: Painter
     predictor: nn.Module
     passes: Passes
-    parameters: list[nn.Parameter]
     optimizer: AcceleratedOptimizer
     lr_schedule: LambdaLR
     loader: Loader
@@ -60,7 +65,7 @@ class Training:
     evaluation: Evaluation
     validation: Validation
     total_steps: int
-    steps_per_epoch: int
+    epochs: EpochOrder
     start_step: int
 
     @property
@@ -89,31 +94,38 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         limit=config.checkpoints_total_limit,
         rolling_limit=config.checkpoints_rolling_total_limit,
     )
-    start_step = _find_start(order, checkpoints, accelerator, journal=journal)
-    dtype = dtype_of(accelerator)
+    start_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):
-        family = _load_family(order, device=accelerator.device, dtype=dtype)
+        base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
+        family = FAMILIES[config.model_family].load(base)
+        trained = _what_trains(family, base)
+        if config.gradient_checkpointing:
+            family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(family, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
     pictures = list(encode_held_out(held_out, family, device=accelerator.device, journal=journal)) if held_out else []
-    total_steps = config.max_train_steps or config.num_train_epochs * epochs.steps_per_epoch
-    parameters = trained_parameters(family.denoiser)
+    total_steps = epochs.total_steps
     if start_step > 0:
-        _tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
-    hold_for_optimizer(config, parameters, dtype)
-    optimizer = make_optimizer(config, parameters)
+        tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
+    hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
+    optimizer = make_optimizer(config, trained.parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
-        family.load_adapter(checkpoints.folder(start_step))
-    family.denoiser.train()
+        trained.load(checkpoints.folder(start_step))
+    average = None
+    if config.use_ema and accelerator.is_main_process:
+        average = Average(trained, config, device=accelerator.device)
+        if start_step > 0:
+            average.load(checkpoints.folder(start_step))
+    trained.modules.train()
     compile_denoiser(family.denoiser, config)
-    predictor, prepared_optimizer = accelerator.prepare(Predictor(family), optimizer)
+    predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
     if start_step > 0:
         load_state(
             checkpoints.folder(start_step),
             optimizer=prepared_optimizer,
-            parameters=parameters,
+            parameters=trained.parameters,
             accelerator=accelerator,
         )
     prepared_optimizer.train()
@@ -124,7 +136,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             steps_per_epoch=epochs.steps_per_epoch,
             num_images=data.num_images,
             effective_batch_size=config.effective_batch_size,
-            num_trainable_parameters=sum(each.numel() for each in parameters),
+            num_trainable_parameters=sum(each.numel() for each in trained.parameters),
             resumed_from_step=start_step or None,
         )
     )
@@ -133,11 +145,12 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         journal=journal,
         inbox=inbox,
         accelerator=accelerator,
-        dtype=dtype,
         family=family,
+        trained=trained,
+        average=average,
+        painter=Painter(family, trained, average, config),
         predictor=predictor,
-        passes=make_passes(predictor, accelerator, parameters, config=config, journal=journal),
-        parameters=parameters,
+        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,
@@ -171,99 +184,12 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             inbox=inbox,
         ),
         total_steps=total_steps,
-        steps_per_epoch=epochs.steps_per_epoch,
+        epochs=epochs,
         start_step=start_step,
     )
 
 
-def _find_start(order: Order, checkpoints: Checkpoints, accelerator: Accelerator, *, journal: Journal) -> int:
-    """The step of the checkpoint to go on from, 0 for none; the main process decides for all."""
-    found = [0]
-    if accelerator.is_main_process:
-        checkpoints.remove_leftovers()
-        found = [_choose_checkpoint(order, checkpoints, journal=journal)]
-    step: int = broadcast_object_list(found)[0]
-    return step
-
-
-def _choose_checkpoint(order: Order, checkpoints: Checkpoints, *, journal: Journal) -> int:
-    """The one that resume_from_checkpoint names, or else the newest whole one."""
-    for step in checkpoints.set_damaged_aside():
-        log(journal, "warning", f"checkpoint-{step} is damaged and was set aside; going on from the one before")
-        journal.append(CheckpointRemoved(at=time.time(), step=step))
-    if checkpoints.steps() and not order.resume:
-        raise TrainingError(
-            f"{order.run_dir} already has checkpoints up to step {checkpoints.steps()[-1]}; "
-            "resume the run, or start in a new run directory"
-        )
-    named = _named_step(order.config, checkpoints)
-    step = max(checkpoints.steps(), default=0) if named is None else named
-    if step > 0:
-        _refuse_other_topology(order.config, checkpoints.facts(step))
-    for later in checkpoints.set_later_aside(step):
-        log(journal, "warning", f"checkpoint-{later} was set aside, as the run goes on from checkpoint-{step}")
-        journal.append(CheckpointRemoved(at=time.time(), step=later))
-    return step
-
-
-def _named_step(config: TrainingConfig, checkpoints: Checkpoints) -> int | None:
-    """None for the newest. Raises TrainingError when the one that is named cannot be used."""
-    written = config.resume_from_checkpoint or "latest"
-    if written == "latest":
-        return None
-    match = NAME.fullmatch(Path(written).name)
-    if match is not None and int(match[1]) in checkpoints.steps():
-        step = int(match[1])
-        if checkpoints.is_whole(step):
-            return step
-        raise TrainingError(
-            f"resume_from_checkpoint names checkpoint-{step}, which is damaged; set it to another one, or to latest"
-        )
-    there = ", ".join(f"checkpoint-{step}" for step in checkpoints.steps()) or "none"
-    raise TrainingError(
-        f"resume_from_checkpoint is {written!r:.80}, which this run does not have; set it to latest or to one of: {there}"
-    )
-
-
-def _refuse_other_topology(config: TrainingConfig, facts: Facts) -> None:
-    """Raises TrainingError when the run would not go on as it would have without the interruption."""
-    changes = [
-        f"{name} was {before} and is {now} now"
-        for name, before, now in (
-            ("num_processes", facts.num_processes, config.num_processes),
-            ("the effective batch", facts.effective_batch_size, config.effective_batch_size),
-        )
-        if before not in (None, now)
-    ]
-    if changes and not config.i_know_what_i_am_doing:
-        raise TrainingError(
-            f"{' and '.join(changes)}, so the run would not go on as it would have without the interruption; "
-            "resume it as it was, or switch i_know_what_i_am_doing on to go on all the same"
-        )
-
-
-def _tell_of_changes(facts: Facts, config: TrainingConfig, *, total_steps: int, journal: Journal) -> None:
-    for name, before, now in (
-        ("learning_rate", facts.learning_rate, config.learning_rate),
-        ("the length in steps", facts.total_steps, total_steps),
-        ("num_processes", facts.num_processes, config.num_processes),
-        ("the effective batch", facts.effective_batch_size, config.effective_batch_size),
-    ):
-        if before not in (None, now):
-            log(journal, "warning", f"since checkpoint-{facts.step}, {name} was changed from {before} to {now}")
-
-
-def _load_family(order: Order, *, device: torch.device, dtype: torch.dtype) -> ModelFamily:
-    config = order.config
-    family = FAMILIES[config.model_family].load(
-        BaseModel(
-            source=order.base_model,
-            config=config,
-            device=device,
-            dtype=dtype,
-        )
-    )
-    add_lora(family.denoiser, config, default_targets=family.lora_targets)
-    if config.gradient_checkpointing:
-        family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    return family
+def _what_trains(family: ModelFamily, base: BaseModel) -> Trained:
+    if base.config.model_type == "full":
+        return FullRank.of(family, base)
+    return Lycoris.beside(family, base) if base.config.lora_type == "lycoris" else Lora.beside(family, base)

@@ -1,7 +1,8 @@
 """Pictures for people, made where pictures are decoded: python -m trainer.preview, one JSON line in and one out.
 
     thumbnail   name, out, edge               a small copy, upright, on white
-    preview     name, out, placement          the very pixels that training sees; answers with the captions
+    preview     name, out, placement          the very pixels that training sees; answers with the captions, by the
+                caption_options               environment's caption options
     copy        name, out                     the file as it is
 
 Each request has the dataset's entry, its secrets, and the version of the picture. A request that takes too long ends the
@@ -64,7 +65,8 @@ class Maker:
                 return {}
             case "preview":
                 _save(read_picture(picture, placement_of(request["placement"])), out, "PNG")
-                return {"captions": list(captions_of(picture, read_caption_rules(dataset, CaptionOptions())))}
+                rules = read_caption_rules(dataset, CaptionOptions(**request["caption_options"]))
+                return {"captions": list(captions_of(picture, rules))}
             case _:
                 with picture.open() as opened, _temporary(out).open("wb") as copy:
                     shutil.copyfileobj(opened, copy)

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
-from trainer.adapters import as_inference_sees_it
-from trainer.families.family import Drawing, ModelFamily
+from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, phase
+from trainer.trained.painter import Painter
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
 
 THUMBNAIL_EDGE = 256
@@ -77,7 +76,7 @@ class Validation:
             return True
         return self.is_due(step) if step > 0 else not self._config.disable_benchmark
 
-    def run(self, family: ModelFamily, *, step: int, dtype: torch.dtype) -> None:
+    def run(self, painter: Painter, *, step: int) -> None:
         """Draw what the journal lacks of this step; ends early when a stop is asked for."""
         missing = [
             (index, drawing)
@@ -86,15 +85,11 @@ class Validation:
         ]
         if not missing:
             return
-        with (
-            phase(self._journal, "validate", total=len(missing)) as progress,
-            as_inference_sees_it(family.denoiser, dtype),
-            torch.compiler.set_stance("force_eager"),  # as diffusers draws
-        ):
+        with phase(self._journal, "validate", total=len(missing)) as progress:
             for index, drawing in missing:
                 if self._inbox.wants_stop():
                     break
-                self._keep(family.draw(drawing), drawing, step=step, index=index)
+                self._keep(painter.draw(drawing), drawing, step=step, index=index)
                 progress.advance()
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:

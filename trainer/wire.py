@@ -3,6 +3,7 @@
     RUN_DIR/run.json         what to do; written by the service before each start (RunSpec)
     RUN_DIR/journal.jsonl    messages, appended by the trainer, read by the service from a byte offset
     RUN_DIR/requests.jsonl   requests, appended by the service, read by the trainer between steps
+    RUN_DIR/checkpoint-N/.pinned    keeps the trainer from removing that checkpoint; an empty file
     standard input           secrets, in a file without a name that every process reads from its beginning
 
 Both sides may die at any instant: a line counts once its newline is there, and whoever opens a file to append first

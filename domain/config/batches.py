@@ -4,7 +4,7 @@ The pre-flight and the trainer plan with the same function, so what the one refu
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -61,6 +61,39 @@ class EpochPlan:
             f"{self.effective_batch_size}; set its repeats to at least {bucket.smallest_repeats}"
             for bucket in self.undersized
         )
+
+    @property
+    def filled_up(self) -> tuple[PlannedBucket, ...]:
+        """Those that would be too small, were they not shown more often than their repeats say."""
+        return tuple(
+            bucket for bucket in self.buckets if bucket.is_usable and bucket.count.num_shown < self.effective_batch_size
+        )
+
+    @property
+    def left_out(self) -> tuple[PlannedBucket, ...]:
+        """Those that are too small and keep nothing from starting."""
+        return () if self.undersized else tuple(bucket for bucket in self.buckets if not bucket.is_usable)
+
+    def explain_filled_up(self, *, at_most: int) -> str:
+        named = (
+            f"the {bucket.count.bucket} bucket of dataset {bucket.count.dataset!r} by {bucket.num_padded} pictures, "
+            f"from {bucket.count.num_shown} to {bucket.scheduled}"
+            for bucket in self.filled_up
+        )
+        return "shown more often than their repeats say, to fill an effective batch: " + _listed(named, at_most)
+
+    def explain_left_out(self, *, at_most: int) -> str:
+        named = (
+            f"the {bucket.count.bucket} bucket of dataset {bucket.count.dataset!r} with {bucket.count.num_images} pictures"
+            for bucket in self.left_out
+        )
+        return "not trained on, because they cannot fill an effective batch: " + _listed(named, at_most)
+
+
+def _listed(named: Iterable[str], at_most: int) -> str:
+    all_named = list(named)
+    more = f", and {len(all_named) - at_most} more" if len(all_named) > at_most else ""
+    return ", ".join(all_named[:at_most]) + more
 
 
 def plan_epoch(

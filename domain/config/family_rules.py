@@ -25,6 +25,7 @@ def family_problems(
         *_canvas(family, pixels),
         *_sampler(values, family, flavour),
         *_settings(values, family, flavour),
+        *_formats(values, family),
     )
 
 
@@ -88,6 +89,13 @@ def _settings(values: Mapping[str, Any], family: Family, flavour: Flavour | None
         if isinstance(setting.value, bool) and isinstance(written, bool) and written != setting.value:
             said = f"{setting.key} is {str(written).lower()}, but these weights need {str(setting.value).lower()}"
             yield _problem(setting.key, f"{said}: {setting.reason} Leave it out")
+
+
+def _formats(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
+    is_plain_lora = values.get("model_type", "lora") == "lora" and values.get("lora_type", "standard") == "standard"
+    if is_plain_lora and values.get("lora_format") == "comfyui" and not family.has_comfyui_names:
+        said = f"lora_format is comfyui, which has no names for the layers of {family.name}; set it to diffusers"
+        yield _problem("lora_format", said)
 
 
 def _problem(key: str, message: str) -> Problem:

@@ -25,6 +25,11 @@ class Rule:
     message: Callable[[TrainingConfig], str]
 
 
+BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+ENDPOINT = re.compile(
+    r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?/?"
+)
+REGION = re.compile(r"[A-Za-z0-9-]+")
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 REQUIRED_KEYS = {
     "aws": ("aws_bucket_name",),
@@ -72,9 +77,7 @@ def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[P
         if not getattr(dataset, key):
             yield Problem(f"{key} is empty but type is {dataset.type}; fill it in", ("config", key))
     yield from _hub_problems(dataset)
-    if dataset.type == "aws" and bool(dataset.aws_access_key_id) != bool(dataset.aws_secret_access_key):
-        missing = "aws_secret_access_key" if dataset.aws_access_key_id else "aws_access_key_id"
-        yield Problem(f"{missing} is empty, but the other key is given; fill in both or neither", ("config", missing))
+    yield from bucket_problems(dataset)
     try:
         strategy = caption_rules_of(dataset, config).strategy
     except ValueError as error:
@@ -111,6 +114,35 @@ def _hub_problems(dataset: DatasetConfig) -> Iterator[Problem]:
             "leave it out",
             ("config", "huggingface"),
         )
+
+
+def bucket_problems(dataset: DatasetConfig) -> Iterator[Problem]:
+    """What is no address at all would end the library that asks, and not with an error."""
+    key, place = "aws_bucket_name", f"{dataset.aws_bucket_name}/{dataset.aws_data_prefix.strip('/')}"
+    if dataset.type == "webshart" and (dataset.source or "").startswith(BUCKET_SCHEME):
+        key, place = "source", (dataset.source or "").removeprefix(BUCKET_SCHEME)
+    elif dataset.type != "aws":
+        return
+    name, *segments = place.rstrip("/").split("/")
+    if not BUCKET_NAME.fullmatch(name):
+        yield Problem(
+            f"{key} names the bucket {name!r:.80}; its name has letters, digits, dots and dashes", ("config", key)
+        )
+    if any(segment in ("", ".", "..") for segment in segments):
+        key = "aws_data_prefix" if key == "aws_bucket_name" else key
+        yield Problem(f"{key} has an empty part or one with dots alone; write folder/folder", ("config", key))
+    if dataset.aws_endpoint_url and not ENDPOINT.fullmatch(dataset.aws_endpoint_url):
+        yield Problem(
+            f"aws_endpoint_url is {dataset.aws_endpoint_url!r:.200}; write it as https://host or http://host:port",
+            ("config", "aws_endpoint_url"),
+        )
+    if dataset.aws_region_name and not REGION.fullmatch(dataset.aws_region_name):
+        yield Problem(
+            f"aws_region_name is {dataset.aws_region_name!r:.80}; write it as us-east-1", ("config", "aws_region_name")
+        )
+    if bool(dataset.aws_access_key_id) != bool(dataset.aws_secret_access_key):
+        missing = "aws_secret_access_key" if dataset.aws_access_key_id else "aws_access_key_id"
+        yield Problem(f"{missing} is empty, but the other key is given; fill in both or neither", ("config", missing))
 
 
 def _relative_paths(dataset: DatasetConfig) -> Iterator[Problem]:
@@ -243,6 +275,19 @@ RULES = (
         ("use_dora", "lora_type"),
         lambda config: config.use_dora and config.lora_type == "lycoris",
         lambda _: "use_dora is on but lora_type is lycoris, which does not know it; switch use_dora off",
+    ),
+    Rule(
+        ("lora_format", "use_dora", "use_rslora"),
+        lambda config: (
+            config.lora_format == "comfyui"
+            and config.model_type == "lora"
+            and config.lora_type == "standard"
+            and (config.use_dora or config.use_rslora)
+        ),
+        lambda config: (
+            f"lora_format is comfyui but {'use_dora' if config.use_dora else 'use_rslora'} is on, which diffusers does not "
+            "find in such files again; set lora_format to diffusers"
+        ),
     ),
     Rule(
         ("init_lora_step", "init_lora"),

@@ -22,5 +22,5 @@ AURAFLOW = Family(
     alignment=64,
     token_limit=TokenLimit(120, 256),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

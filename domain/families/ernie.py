@@ -21,5 +21,5 @@ ERNIE = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a tensor, which UniPC cannot copy.
     refused_samplers=("flow_unipc",),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

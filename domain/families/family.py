@@ -7,7 +7,7 @@ configurations that come from elsewhere, and for the trainer when it learns them
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
-Objective = Literal["epsilon", "v_prediction", "flow_matching", "sample"]
+Objective = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
+    has_comfyui_names: lora_format can be comfyui: its layers are called alike in ComfyUI and diffusers, or diffusers
+    reads ComfyUI's names for them.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
@@ -110,6 +112,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    has_comfyui_names: bool = False
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
 
@@ -117,3 +120,8 @@ class Family:
         """The flavour of that key, the default one for None; None when there is no such flavour."""
         wanted = key or self.default_flavour
         return next((flavour for flavour in self.flavours if flavour.key == wanted), None)
+
+    @property
+    def denoiser_folder(self) -> str:
+        """Where the denoiser lies in the diffusers layout."""
+        return "unet" if "UNet" in self.denoiser else "transformer"

@@ -62,5 +62,5 @@ FLUX = Family(
         "A LoRA takes about 30 GB of memory as it is, 18 GB with int8, 13 GB with int4, 9 GB with nf4.",
         refused=("fp8-quanto",),
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

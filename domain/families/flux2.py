@@ -44,5 +44,5 @@ FLUX2 = Family(
     quantising=Quantising(
         "suits", "int8, fp8 and nf4 are in use; dev has 32 billion parameters, which are 64 GB in bf16."
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

@@ -31,5 +31,5 @@ HIDREAM = Family(
         refused=("fp8-quanto",),
         same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

@@ -40,4 +40,5 @@ KANDINSKY5_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(256, 1024),
     quantising=Quantising("suits", "int8 is in use."),
+    capabilities=("lora", "full"),
 )

@@ -16,5 +16,5 @@ KOLORS = Family(
     # Warnings that speak of 77 tokens come from code for CLIP; ChatGLM reads 256.
     token_limit=TokenLimit(256, 256),
     quantising=Quantising("loses", "As SDXL, whose UNet it is.", refused=("fp8-quanto",)),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

@@ -26,5 +26,5 @@ LONGCAT_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use."),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

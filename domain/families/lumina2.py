@@ -18,5 +18,5 @@ LUMINA2 = Family(
     alignment=64,
     token_limit=TokenLimit(256, 512),
     quantising=Quantising("suits", "int8 is in use, though 2 billion seldom need it."),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

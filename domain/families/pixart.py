@@ -33,5 +33,5 @@ PIXART = Family(
     quantising=Quantising(
         "loses", "Too small to gain from fewer bits, and its pictures suffer.", refused=("fp8-quanto",)
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

@@ -49,5 +49,6 @@ QWEN_IMAGE = Family(
     alignment=32,
     token_limit=TokenLimit(512, 1024),
     quantising=Quantising("needed", "24 GB of memory are the least with int8 or nf4; 40 GB are better."),
-    capabilities=("lora",),
+    has_comfyui_names=True,
+    capabilities=("lora", "full"),
 )

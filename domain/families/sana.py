@@ -34,5 +34,5 @@ SANA = Family(
     quantising=Quantising(
         "loses", "Trains in 12 GB of memory as it is, and its pictures suffer by fewer bits.", refused=("fp8-quanto",)
     ),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

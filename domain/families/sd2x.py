@@ -28,5 +28,6 @@ SD2X = Family(
     quantising=Quantising(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
-    capabilities=("lora",),
+    has_comfyui_names=True,
+    capabilities=("lora", "full"),
 )

@@ -29,5 +29,5 @@ SD3 = Family(
     alignment=64,
     token_limit=TokenLimit(154, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

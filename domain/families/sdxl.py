@@ -33,5 +33,6 @@ SDXL = Family(
         "UNets of this kind lose detail by int8, and it is small enough without.",
         refused=("fp8-quanto",),
     ),
-    capabilities=("lora",),
+    has_comfyui_names=True,
+    capabilities=("lora", "full"),
 )

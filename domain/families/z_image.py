@@ -25,7 +25,8 @@ Z_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
+    has_comfyui_names=True,
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
-    capabilities=("lora",),
+    capabilities=("lora", "full"),
 )

@@ -19,5 +19,7 @@ Z_IMAGE_OMNI = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
-    capabilities=("lora",),
+    # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
+    refused_samplers=("flow_unipc",),
+    capabilities=("lora", "full"),
 )

@@ -78,7 +78,8 @@ class CaptionDesk:
             differences: dict[Path, Difference] = {}
             for place, each in enumerate(given):
                 path, before = self._current(each.picture)
-                was = "\n".join(self.sidecars.captions(before))
+                is_elsewhere = before is None and self.sidecars.other_file_of(each.picture.name) is not None
+                was = "\n".join((each.picture.captions or ()) if is_elsewhere else self.sidecars.captions(before))
                 if each.expected is not None and each.expected != was:
                     message = f"the caption of {each.picture.shown_name!r} is {was!r:.300} now; look at it and repeat the change"
                     stale.append(Problem(message, ("captions", str(place))))
@@ -109,6 +110,10 @@ class CaptionDesk:
                     path, before = self._current(picture)
                 except InvalidInput as refusal:
                     skipped[picture.name] = str(refusal)
+                    continue
+                other = self.sidecars.other_file_of(picture.name) if before is None else None
+                if other is not None:
+                    skipped[picture.name] = f"its captions are in {shown(other)}; change them there, or set its caption"
                     continue
                 captions = self.sidecars.captions(before)
                 edited = editor.edit(captions)

@@ -49,8 +49,6 @@ edited_captions = Table(
 )
 """They are no read models: captions are no events, and nothing could make these rows anew."""
 
-DONE = None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionEdit:

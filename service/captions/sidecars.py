@@ -1,17 +1,16 @@
-"""The .txt files beside the pictures of a local dataset, read and written within its folder and nowhere else."""
+"""The text files beside the pictures of a local dataset, read and written within its folder and nowhere else."""
 
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
+from domain.config.captions import JSON_ENDING, METADATA_FILES, TEXT_ENDINGS
 from domain.errors import InvalidInput
 
-ENDING = ".txt"
 MAX_BYTES = 1 << 20
 
 
@@ -20,6 +19,7 @@ class Sidecars:
 
     def __init__(self, folder: Path, *, is_one_caption: bool) -> None:
         self._folder = Path(os.path.realpath(folder))
+        self._name = blake2b(os.fsencode(self._folder), digest_size=16).hexdigest()
         self._is_one_caption = is_one_caption
 
     @classmethod
@@ -27,18 +27,28 @@ class Sidecars:
         """None for a dataset whose captions are not in such files."""
         folder = config.get("instance_data_dir")
         is_local = str(config.get("type", "local")) == "local"
-        if not is_local or not folder or config.get("caption_strategy", "textfile") != "textfile":
+        if not is_local or not folder or (config.get("caption_strategy") or "textfile") != "textfile":
             return None
         return cls(Path(folder), is_one_caption=bool(config.get("disable_multiline_split")))
 
     def path_of(self, name: str) -> Path | None:
-        """None where following links leads out of the folder."""
+        """The one that counts, or is to be written; None where following links leads out of the folder."""
         try:
-            path = (self._folder / name).with_suffix(ENDING)
+            path = self._folder / name
             parent = Path(os.path.realpath(path.parent))
         except ValueError:
             return None
-        return parent / path.name if parent.is_relative_to(self._folder) else None
+        if not parent.is_relative_to(self._folder):
+            return None
+        beside = [parent / path.with_suffix(ending).name for ending in TEXT_ENDINGS]
+        return next((each for each in beside if os.path.lexists(each)), beside[0])
+
+    def other_file_of(self, name: str) -> str | None:
+        """What has the captions of a picture without a text file: JSON beside it, or a table of its folder or one above."""
+        picture = PurePosixPath(name)
+        beside = [str(picture.with_suffix(JSON_ENDING))]
+        tables = [str(folder / table) for folder in picture.parents for table in METADATA_FILES]
+        return next((each for each in (*beside, *tables) if (self._folder / each).is_file()), None)
 
     def read(self, path: Path) -> bytes | None:
         """None when there is no file. Raises InvalidInput for one that is no caption, or lies elsewhere."""
@@ -62,11 +72,15 @@ class Sidecars:
         return f"{text}\n".encode("utf-8", "replace") if text.strip() else None
 
     def write(self, path: Path, content: bytes | None) -> None:
-        """At once or not at all; None takes the file away. Raises OSError."""
+        """At once or not at all, while it is locked; None takes the file away. Raises OSError.
+
+        What a kill leaves behind has always the same name, so that the next one to write there takes it away.
+        """
+        temporary = path.with_name(f".caption-{self._name}")
+        temporary.unlink(missing_ok=True)
         if content is None:
             path.unlink(missing_ok=True)
             return
-        temporary = path.with_name(f".caption-{uuid4().hex}")
         try:
             mode = path.stat().st_mode & 0o777 if path.is_file() else 0o644
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -80,7 +94,6 @@ class Sidecars:
     def locked(self, locks: Path) -> Iterator[None]:
         """One edit of a folder at a time, whichever dataset it is edited as."""
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = blake2b(os.fsencode(self._folder), digest_size=16).hexdigest()
-        with (locks / f"captions-{name}.lock").open("a") as lock:
+        with (locks / f"captions-{self._name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -98,7 +98,7 @@ class DatasetImage:
         if isinstance(placed, LeftOut):
             return None
         try:
-            made = await make_preview(info.context.parts, self.dataset, self.picture, placed)
+            made = await make_preview(info.context.parts, self.dataset, self.picture, placed, placer.config)
         except (CannotMake, Overloaded) as error:
             raise InvalidInput(f"{self.path!r} cannot be shown as training sees it: {error}") from error
         if made is None:
@@ -256,9 +256,12 @@ def _captions_now(sidecars: Sidecars, row: PictureRow) -> tuple[str, ...] | None
     if path is None:
         return None
     try:
-        return sidecars.captions(sidecars.read(path))
+        content = sidecars.read(path)
     except (InvalidInput, OSError):
         return None
+    if content is None and sidecars.other_file_of(row.name) is not None:
+        return row.captions
+    return sidecars.captions(content)
 
 
 def no_images() -> Connection[DatasetImage]:

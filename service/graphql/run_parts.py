@@ -1,16 +1,14 @@
 """What a run consists of, as it is shown: phases, checkpoints, validation images, metrics and log lines."""
 
 from datetime import datetime
-from uuid import UUID
 
 import strawberry
 
 from service import telemetry
 from service.graphql.scalars import encode_id
 from service.media import run_file_url
-from service.read_models.training_run import CheckpointRow, ImageRow
-
-WEIGHTS_FILE = "pytorch_lora_weights.safetensors"
+from service.read_models.training_run import CheckpointRow, ImageRow, RunRow
+from service.run_files import weights_in_checkpoint
 
 
 @strawberry.type(description="A stretch of work before or between steps.")
@@ -32,8 +30,8 @@ class Checkpoint:
     weights_url: str | None = strawberry.field(description="Where to download its weights.")
 
     @classmethod
-    def of(cls, run_id: UUID, row: CheckpointRow) -> "Checkpoint":
-        url = run_file_url(run_id, f"{row.path}/{WEIGHTS_FILE}", version=row.position)
+    def of(cls, run: RunRow, row: CheckpointRow) -> "Checkpoint":
+        url = run_file_url(run.id, f"{row.path}/{weights_in_checkpoint(run.config)}", version=row.position)
         return cls(
             step=row.step,
             path=row.path,

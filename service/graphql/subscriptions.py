@@ -50,7 +50,6 @@ class RunUpdate:
 
     @classmethod
     def of(cls, news: RunNews, *, store_id: UUID) -> "RunUpdate":
-        run_id = news.run.id
         return cls(
             cursor=Cursor(encode_run_cursor(news.cursor, store_id=store_id)),
             run=TrainingRun.of(news.run, progress=news.progress, bound=news.cursor),
@@ -60,7 +59,7 @@ class RunUpdate:
                 for series in news.points
             ],
             validation_images=[ValidationImage.of(row) for row in news.images],
-            checkpoints=[Checkpoint.of(run_id, row) for row in news.checkpoints],
+            checkpoints=[Checkpoint.of(news.run, row) for row in news.checkpoints],
             log=[LogLine.of(line) for line in news.lines],
             skipped_points=0,
         )

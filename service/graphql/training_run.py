@@ -135,7 +135,7 @@ class TrainingRun(Node):
     async def checkpoints(self, info: Info) -> list[Checkpoint]:
         upto = (await self._bound(info)).event
         rows = await read(info, lambda session: checkpoints_of(session, self.row.id, after=0, upto=upto))
-        return [Checkpoint.of(self.row.id, row) for row in rows]
+        return [Checkpoint.of(self.row, row) for row in rows]
 
     @strawberry.field(description="All its validation images, oldest first.")
     async def validation_images(self, info: Info) -> list[ValidationImage]:

@@ -3,7 +3,6 @@
 The same look decides whether a start is refused: what is an error here keeps a run from starting, nothing else does.
 """
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from domain.config.checks import check_dataset, check_startable, check_training,
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
+from domain.config.mixing import Mixture, mixture_of
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
@@ -30,14 +30,22 @@ from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import (
+    not_drawn,
     not_looked_at,
     problems_of_evaluation,
     problems_of_folder,
+    problems_of_mixture,
     problems_of_plan,
     remarks_on,
     remarks_on_devices,
 )
-from service.preflight.weights import Download, find_download, has_token_of_machine, problems_of_weights
+from service.preflight.weights import (
+    Download,
+    find_download,
+    has_token_of_machine,
+    problems_of_adapter,
+    problems_of_weights,
+)
 from service.read_models.dataset import DatasetRow, find_datasets
 from service.read_models.environment import EnvironmentRow, find_default_environment
 from service.secrets.listing import has_hub_token
@@ -54,6 +62,7 @@ class Preflight:
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
+    mixture: Mixture | None = None
     sizes: tuple[Size, ...] = ()
     num_images: int = 0
     total_steps: int | None = None
@@ -70,13 +79,14 @@ class Preflight:
 
     @property
     def steps_per_epoch(self) -> int | None:
-        return self.plan.steps_per_epoch if self.plan else None
+        """Of the first one: later ones can have other datasets."""
+        return self.mixture.num_steps(0) if self.mixture else None
 
     @property
     def epochs(self) -> int | None:
-        if not self.total_steps or not self.steps_per_epoch:
-            return None
-        return math.ceil(self.total_steps / self.steps_per_epoch)
+        """In how many the steps are made; the last one can be cut short."""
+        last = self.mixture.epoch_of(self.total_steps - 1) if self.mixture and self.total_steps else None
+        return None if last is None else last + 1
 
 
 def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], user_id: UUID | None) -> Preflight:
@@ -110,6 +120,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
+        *problems_of_adapter(config.init_lora),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
         *remarks_on_devices(config, num_gpus=len(gpus)),
     ]
@@ -182,6 +193,10 @@ def _look_at_pictures(
     )
     unseen = sum(not dataset.is_held_out for _, dataset in datasets) - len(folders)
     is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
+    mixture = mixture_of(plan, [dataset for _, dataset in datasets], config)
+    total_steps = config.max_train_steps or (mixture.first_step(config.num_train_epochs) if not unseen else 0) or None
+    if not plan.undersized and not unseen:
+        findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
     findings += problems_of_plan(
         plan,
         environment,
@@ -190,9 +205,6 @@ def _look_at_pictures(
         is_estimate=is_estimate,
     )
     num_images = sum(bucket.count.num_images for bucket in plan.buckets)
-    total_steps = (
-        config.max_train_steps or (config.num_train_epochs * plan.steps_per_epoch if not unseen else 0) or None
-    )
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
@@ -218,6 +230,7 @@ def _look_at_pictures(
     return Preflight(
         findings=tuple(findings),
         plan=plan if folders else None,
+        mixture=mixture if folders else None,
         sizes=tuple(sizes),
         num_images=num_images,
         total_steps=total_steps,
@@ -256,9 +269,12 @@ def _checked(
                 for finding in refused(refusal, code="INVALID_DATASET")
             ]
         else:
-            if dataset.is_trained_on or dataset.is_held_out:
+            if dataset.is_held_out or (dataset.is_trained_on and dataset.probability > 0):
                 good.append((row, dataset))
-    if not findings and not any(dataset.is_trained_on for _, dataset in good):
+            elif dataset.is_trained_on:
+                findings.append(not_drawn(row))
+    has_error = any(finding.severity is Severity.ERROR for finding in findings)
+    if not has_error and not any(dataset.is_trained_on for _, dataset in good):
         alone = "datasets of kind eval alone; add one to train on"
         none = "no dataset that is trained on; add one, or switch one on"
         message = f"the environment {environment.name!r} has {alone if good else none}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from domain.config.batches import EpochPlan, PlannedBucket
+from domain.config.batches import EpochPlan
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.config.unused import Unused
@@ -98,25 +98,35 @@ def problems_of_plan(
             path=("config", "train_batch_size"),
             suggestions=tuple(_ways_out(plan, environment, rows, config)),
         )
-    padded = [bucket for bucket in plan.buckets if bucket.num_padded and config.allow_dataset_oversubscription]
-    padded = [bucket for bucket in padded if bucket.count.num_shown < plan.effective_batch_size]
-    if padded:
+    if plan.filled_up:
         yield Finding(
             severity=Severity.INFO,
             code="BUCKET_FILLED_UP",
-            message="shown more often than their repeats say, to fill an effective batch: "
-            + ", ".join(f"{_named(bucket)} by {bucket.num_padded} pictures" for bucket in padded[:MAX_LISTED]),
+            message=plan.explain_filled_up(at_most=MAX_LISTED),
             path=("config", "allow_dataset_oversubscription"),
         )
-    pruned = [bucket for bucket in plan.buckets if not bucket.is_usable] if not plan.undersized else []
-    if pruned:
+    if plan.left_out:
         yield Finding(
             severity=Severity.WARNING,
             code="BUCKET_LEFT_OUT",
-            message="not trained on, because they cannot fill an effective batch: "
-            + ", ".join(f"{_named(bucket)} with {bucket.count.num_images} pictures" for bucket in pruned[:MAX_LISTED]),
+            message=plan.explain_left_out(at_most=MAX_LISTED),
             path=("config", "allow_bucket_pruning"),
         )
+
+
+def problems_of_mixture(problem: str | None, *, is_estimate: bool) -> Iterator[Finding]:
+    if problem is not None:
+        severity = Severity.WARNING if is_estimate else Severity.ERROR
+        yield Finding(severity=severity, code="NO_DATASET_IN_STEP", message=problem, path=("datasets",))
+
+
+def not_drawn(row: DatasetRow) -> Finding:
+    return Finding(
+        severity=Severity.INFO,
+        code="DATASET_NOT_DRAWN",
+        message=f"the dataset {row.name!r} is not trained on: its probability is 0",
+        path=("datasets", row.name, "probability"),
+    )
 
 
 def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> Iterator[Finding]:
@@ -240,10 +250,6 @@ def _fitting_batch(config: TrainingConfig, smallest: int) -> dict[str, int] | No
         return {"train_batch_size": size}
     size = smallest // config.num_processes
     return {"train_batch_size": size, "gradient_accumulation_steps": 1} if size else None
-
-
-def _named(bucket: PlannedBucket) -> str:
-    return f"{bucket.count.bucket} of {bucket.count.dataset!r}"
 
 
 def _listed(names: Sequence[str], total: int) -> str:

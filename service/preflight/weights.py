@@ -111,11 +111,22 @@ def problems_of_weights(
         )
 
 
-def is_of_family(written: str | None, *, num_parameters: int, denoiser: str) -> bool:
+def problems_of_adapter(written: str | None) -> Iterator[Finding]:
+    """written: init_lora, the adapter that training goes on from."""
+    if written and is_meant_as_path(written) and not Path(written).exists():
+        yield Finding(
+            severity=Severity.ERROR,
+            code="ADAPTER_MISSING",
+            message=f"the adapter {written} is not on this machine; correct init_lora, or leave it empty for a new one",
+            path=("config", "init_lora"),
+        )
+
+
+def is_of_family(written: str | None, *, num_parameters: int, family: Family) -> bool:
     """Whether what is known of the family's size holds for a folder with weights of one's own."""
     if not written or not is_meant_as_path(written):
         return True
-    folder = Path(written, "unet" if "UNet" in denoiser else "transformer")
+    folder = Path(written, family.denoiser_folder)
     num_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return SMALLEST_WEIGHT * num_parameters <= num_bytes <= LARGEST_WEIGHT * num_parameters
 

@@ -15,7 +15,10 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.buckets import Placement
+from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
+from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import is_secret_key
+from domain.config.training import TrainingConfig
 from domain.config.variables import resolve_variables
 from service.parts import Parts
 from service.read_models.dataset import DatasetRow
@@ -82,7 +85,7 @@ async def make(parts: Parts, dataset: DatasetRow, row: PictureRow, version: str,
     if not out.is_file():
         request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
         await parts.pictures.make(request | {"do": kind, "edge": THUMBNAIL_EDGE})
-        await asyncio.to_thread(prune, parts.settings.thumbnails, out)
+        await asyncio.to_thread(_prune_now_and_then, parts.settings.thumbnails, out)
     return out
 
 
@@ -92,7 +95,9 @@ class Preview:
     captions: tuple[str, ...]
 
 
-async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, placement: Placement) -> Preview | None:
+async def make_preview(
+    parts: Parts, dataset: DatasetRow, row: PictureRow, placement: Placement, training: TrainingConfig
+) -> Preview | None:
     """None for what may not be shown. Raises CannotMake, Overloaded."""
     config = resolve_variables(dataset.config, parts.settings.config_variables)
     local = await asyncio.to_thread(local_file, parts, config, row.name)
@@ -101,8 +106,10 @@ async def make_preview(parts: Parts, dataset: DatasetRow, row: PictureRow, place
     version = local[1] if local else row.version
     out = made_file(parts, dataset.id, told=(row.key, version, placement))
     request = await asyncio.to_thread(request_for, parts, dataset, row.name, version, out)
-    answer = await parts.pictures.make(request | {"do": "preview", "placement": asdict(placement)})
-    await asyncio.to_thread(prune, parts.settings.thumbnails, out)
+    options = training.model_dump(mode="json", include=set(CaptionOptions.model_fields))
+    asked = {"do": "preview", "placement": asdict(placement), "caption_options": options}
+    answer = await parts.pictures.make(request | asked)
+    await asyncio.to_thread(_prune_now_and_then, parts.settings.thumbnails, out)
     captions = tuple(answer["captions"]) if _may_show_captions(parts, config, row.name) else ()
     return Preview(f"{DATASET_MEDIA}/{dataset.id}/{out.name}/preview", captions)
 
@@ -158,8 +165,8 @@ def _may_show_captions(parts: Parts, config: dict[str, Any], name: str) -> bool:
     folder = config.get("instance_data_dir")
     if not is_local(config) or not folder:
         return True
-    sidecar = (Path(folder) / name).with_suffix(".txt")
-    return not sidecar.is_symlink() or _is_open(parts, Path(os.path.realpath(sidecar)), folder)
+    beside = [(Path(folder) / name).with_suffix(ending) for ending in (*TEXT_ENDINGS, JSON_ENDING)]
+    return all(not each.is_symlink() or _is_open(parts, Path(os.path.realpath(each)), folder) for each in beside)
 
 
 def _is_open(parts: Parts, path: Path, folder: str) -> bool:
@@ -172,15 +179,19 @@ def _is_open(parts: Parts, path: Path, folder: str) -> bool:
     return is_inside and (next(own, None) is None or path.is_relative_to(os.path.realpath(settings.datasets)))
 
 
-def prune(folder: Path, newest: Path) -> None:
-    """Now and then, when the cache has grown too large, remove half of it, the oldest first."""
-    if int(newest.name[:4], 16) % PRUNE_EVERY:
-        return
+def _prune_now_and_then(folder: Path, newest: Path) -> None:
+    """Looking at all of the cache each time would cost more than making it."""
+    if int(newest.name[:4], 16) % PRUNE_EVERY == 0:
+        prune(folder, max_bytes=MAX_CACHE_BYTES)
+
+
+def prune(folder: Path, *, max_bytes: int) -> None:
+    """When the cache has grown too large, remove half of it, the oldest first."""
     files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*/*/*"))
-    excess = sum(size for _, size, _ in files) - MAX_CACHE_BYTES
+    excess = sum(size for _, size, _ in files) - max_bytes
     if excess <= 0:
         return
-    excess += MAX_CACHE_BYTES // 2
+    excess += max_bytes // 2
     for _, size, path in files:
         if excess <= 0:
             return

@@ -18,7 +18,7 @@ INDEX_FILE = "index.sqlite3"
 SCHEMA_VERSION = 1
 ENDED = frozenset({"finished", "failed"})
 COLUMNS = (
-    "name, key, version, read_version, width, height, format, mode, orientation, has_alpha, num_frames, num_bytes, "
+    "name, key, version, width, height, format, mode, orientation, has_alpha, num_frames, num_bytes, "
     "digest, fault, message, captions"
 )
 
@@ -44,12 +44,11 @@ class ScanStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRow:
     """name: as the dataset's source has it. key: stands for it in addresses. size: upright, None while it is not known.
-    is_read: it was decoded to its end, or cannot be. captions: None when nobody has read them."""
+    captions: None when nobody has read them."""
 
     name: str
     key: str
     version: str
-    is_read: bool
     size: Size | None
     format: str | None
     mode: str | None
@@ -179,13 +178,12 @@ def _begins(connection: sqlite3.Connection) -> bool:
 
 
 def _make(row: tuple[Any, ...]) -> PictureRow:
-    name, key, version, read_version, width, height, form, mode, orientation, has_alpha, *rest = row
+    name, key, version, width, height, form, mode, orientation, has_alpha, *rest = row
     num_frames, num_bytes, digest, fault, message, captions = rest
     return PictureRow(
         name=decode_name(name),
         key=key,
         version=version,
-        is_read=read_version == version,
         size=None if width is None or height is None else Size(width, height),
         format=form,
         mode=mode,

@@ -25,7 +25,7 @@ class Placer:
 
     def __init__(self, dataset: DatasetConfig, config: TrainingConfig) -> None:
         self.dataset = dataset
-        self._seed = config.seed
+        self.config = config
         self._geometry = geometry_of(dataset, config, FAMILIES[config.model_family])
         self._is_drawn = dataset.crop and (dataset.crop_aspect == "random")
         self._by_size = lru_cache(NUM_SIZES)(lambda size: place(self._geometry, size))
@@ -42,7 +42,7 @@ class Placer:
 
     def place(self, name: str, size: Size) -> Placement | LeftOut:
         """As training would, with where its cut lies."""
-        return place(self._geometry, size, seed=picture_seed(self._seed, dataset=self.dataset.id, name=name))
+        return place(self._geometry, size, seed=picture_seed(self.config.seed, dataset=self.dataset.id, name=name))
 
     def outcome(self, name: str, size: Size) -> Size | LeftOut:
         """The bucket. It is drawn for each picture only where ratios are."""

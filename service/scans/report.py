@@ -1,7 +1,7 @@
 """What a scan has found, in numbers, with the first names of what is remarkable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -65,7 +65,7 @@ class DuplicateGroup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanReport:
     """formats: with how many pictures have each. sizes: the commonest, and how often. num_duplicates: pictures that are
-    another one's copy. num_without_known_captions: captions that nobody could read."""
+    another one's copy."""
 
     num_images: int
     total_bytes: int
@@ -78,7 +78,7 @@ class ScanReport:
     num_with_alpha: int
     num_duplicates: int
     duplicates: tuple[DuplicateGroup, ...]
-    remarks: tuple[Remark, ...] = field(default=())
+    remarks: tuple[Remark, ...]
 
 
 def read_report(index: PictureIndex) -> ScanReport:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.speed [--only sdxl-4 flux-1 ...] [--steps 12] [--out speed.jsonl]
 
 Needs a CUDA device. SDXL and FLUX.1 are made at full size from their published configurations, with weights at random;
-ours is the whole trainer on the bundled pictures at 1024², bf16, LoRA of rank 16; the example is handed embeds and latents and
+`--same` trains the small model kernel by kernel, replayed and compiled, and compares the losses. Ours is the whole trainer on the bundled pictures at 1024², bf16, LoRA of rank 16; the example is handed embeds and latents and
 does nothing but its inner loop. Each runs in a process of its own. The share of the chip is of what one large bf16
 product reached in the same process. Steps are the median after the warm ones.
 """
@@ -30,6 +30,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from peft import LoraConfig
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import FlopCounterMode
@@ -37,8 +38,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from tests.benchmarks.networks import network_of
 from tests.benchmarks.published import FLUX_DEV, SDXL
-from tests.trainer.runs import RunDirectory
-from tests.trainer.small_families import clip_tokenizer, t5_tokenizer
+from tests.trainer.runs import RunDirectory, write_run
+from tests.trainer.small_parts import clip_tokenizer, t5_tokenizer
+from trainer.__main__ import main as main_of_trainer
 from trainer.families.family import BaseModel
 from trainer.families.flux import Flux
 from trainer.families.registry import FAMILIES
@@ -64,10 +66,18 @@ class Setting:
     batch_size: int
     checkpointing: bool = False
     compiles: bool = False
+    replays: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.family}-{self.batch_size}{'-checkpointed' * self.checkpointing}{'-compiled' * self.compiles}"
+        how = "-checkpointed" * self.checkpointing + "-compiled" * self.compiles + "-replayed" * self.replays
+        return f"{self.family}-{self.batch_size}{how}"
+
+    @property
+    def options(self) -> dict[str, str]:
+        if self.compiles:
+            return {"dynamo_backend": "inductor", "dynamo_mode": "reduce-overhead" if self.replays else ""}
+        return {"dynamo_backend": "cudagraphs" if self.replays else "no"}
 
 
 SETTINGS = (
@@ -78,6 +88,10 @@ SETTINGS = (
     Setting("flux", 1, checkpointing=True),
     Setting("sdxl", 4, compiles=True),
     Setting("flux", 1, compiles=True),
+    Setting("sdxl", 1, replays=True),
+    Setting("sdxl", 4, replays=True),
+    Setting("sdxl", 4, compiles=True, replays=True),
+    Setting("flux", 1, compiles=True, replays=True),
 )
 
 
@@ -210,8 +224,8 @@ def ours(setting: Setting, *, num_steps: int) -> dict[str, Any]:
             "lora_dropout": 0,
             "mixed_precision": "bf16",
             "gradient_checkpointing": setting.checkpointing,
-            "dynamo_backend": "inductor" if setting.compiles else "no",
             "validation_disable": True,
+            **setting.options,
         }
         dataset = {"id": "ink", "instance_data_dir": str(PICTURES), "upscale": True, "repeats": 10}
         write_run_spec(run_dir, RunSpec(run_id="run", name="speed", config=config, datasets=[dataset], resume=False))
@@ -341,12 +355,47 @@ def report(setting: Setting, *, num_steps: int, out: Path | None, chip: float, t
             file.write(json.dumps({"setting": setting.name, "chip_tflops": chip, **both}) + "\n")
 
 
+def compare_losses() -> None:
+    """With two sizes of pictures, accumulation and dropout, which all have to be the same in a recorded step."""
+    ways: dict[str, dict[str, Any]] = {
+        "kernel by kernel": {},
+        "again": {},
+        "replayed": {"dynamo_backend": "cudagraphs"},
+        "compiled": {"dynamo_backend": "inductor"},
+        "both": {"dynamo_backend": "inductor", "dynamo_mode": "reduce-overhead"},
+    }
+    first: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Path(folder, "pictures")
+        pictures.mkdir()
+        for number, picture in enumerate(sorted(PICTURES.glob("*.png"))):
+            with Image.open(picture) as file:
+                file.resize((64, 64) if number % 2 else (96, 64)).save(pictures / picture.name)
+        for name, options in ways.items():
+            how: dict[str, Any] = {
+                "max_train_steps": 30,
+                "gradient_accumulation_steps": 2,
+                "mixed_precision": "bf16",
+                "lora_dropout": 0.1,
+            }
+            run = write_run(Path(folder, name), folder=pictures, dataset={"crop": False}, **how, **options)
+            assert main_of_trainer([str(run.path)]) == 0, run.ended()
+            losses = list(run.losses().values())
+            first = first or losses
+            farthest = max(abs(ours - theirs) / theirs for ours, theirs in zip(losses, first, strict=True))
+            sys.stdout.write(
+                f"{name:18} loss {losses[0]:.6f} ... {losses[-1]:.6f}, farthest {farthest:.1e}; {run.warnings()}\n"
+            )
+            sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [setting.name for setting in SETTINGS]
     parser.add_argument("--only", nargs="*", default=names, choices=names, metavar="SETTING", help=", ".join(names))
     parser.add_argument("--steps", type=int, default=12, help="how many steps are timed after the warm ones")
     parser.add_argument("--out", type=Path, help="where lines of JSON are appended")
+    parser.add_argument("--same", action="store_true", help="compare the losses of replayed and compiled steps instead")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
@@ -354,6 +403,9 @@ def main() -> None:
         return
     if not torch.cuda.is_available():
         sys.exit("this machine has no CUDA device; run it where there is one")
+    if chosen.same:
+        compare_losses()
+        return
     chip = chip_tflops()
     torch.cuda.empty_cache()
     sys.stdout.write(f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}, {chip:.0f} TFLOP/s in bf16\n")

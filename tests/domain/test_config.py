@@ -73,7 +73,12 @@ def test_every_option_is_described(model: type[TrainingConfig] | type[DatasetCon
 
 def test_paths_are_known() -> None:
     offered = {option.key for option in offered_options(TrainingConfig)}
-    assert path_options(TrainingConfig) & offered == {"pretrained_model_name_or_path", "user_prompt_library"}
+    assert path_options(TrainingConfig) & offered == {
+        "pretrained_model_name_or_path",
+        "init_lora",
+        "lycoris_config",
+        "user_prompt_library",
+    }
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
         "instance_data_dir",
         "caption_filter_list",
@@ -126,7 +131,28 @@ def test_pictures_are_known_by_their_ending(name: str, expected: bool) -> None:
             ["source names 'shards'; write the whole path, from / on"],
         ),
         ({"type": "aws"}, ["aws_bucket_name is empty but type is aws; fill it in"]),
-        ({"type": "aws", "aws_bucket_name": "b"}, []),
+        ({"type": "aws", "aws_bucket_name": "b", "aws_data_prefix": "/a/b/"}, []),
+        ({"type": "aws", "aws_bucket_name": "b", "aws_endpoint_url": "http://[::1]:9000"}, []),
+        ({"type": "aws", "aws_bucket_name": "b", "aws_endpoint_url": "https://s3.example.org:9000/x"}, []),
+        (
+            {"type": "aws", "aws_bucket_name": "b", "aws_endpoint_url": "localhost:9000"},
+            ["aws_endpoint_url is 'localhost:9000'; write it as https://host or http://host:port"],
+        ),
+        (
+            {"type": "aws", "aws_bucket_name": "b", "aws_data_prefix": "a//b"},
+            ["aws_data_prefix has an empty part or one with dots alone; write folder/folder"],
+        ),
+        (
+            {"type": "webshart", "source": "s3://b/../c"},
+            ["source has an empty part or one with dots alone; write folder/folder"],
+        ),
+        (
+            {"type": "aws", "aws_bucket_name": "b c", "aws_region_name": "a b"},
+            [
+                "aws_bucket_name names the bucket 'b c'; its name has letters, digits, dots and dashes",
+                "aws_region_name is 'a b'; write it as us-east-1",
+            ],
+        ),
         (
             {"type": "aws", "aws_bucket_name": "b", "aws_access_key_id": "{secret:S3_KEY}"},
             ["aws_secret_access_key is empty, but the other key is given; fill in both or neither"],

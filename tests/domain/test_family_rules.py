@@ -74,3 +74,14 @@ def test_mixing_libraries_names_both_options() -> None:
         "base_model_precision (nf4-bnb) and text_encoder_4_precision (int8-quanto) are by different libraries, which "
         "HiDream cannot mix; choose both of one, or no_change"
     )
+
+
+def test_format_of_comfyui_is_only_for_families_with_names_in_it() -> None:
+    assert problems("sdxl", lora_format="comfyui") == []
+    assert problems("flux", lora_format="comfyui", model_type="full") == []
+    assert problems("flux", lora_format="comfyui") == [
+        Problem(
+            f"lora_format is comfyui, which has no names for the layers of {FAMILIES['flux'].name}; set it to diffusers",
+            ("config", "lora_format"),
+        )
+    ]

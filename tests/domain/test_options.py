@@ -21,12 +21,14 @@ READERS = {
         "domain/config/buckets.py",
         "domain/config/captions.py",
         "domain/config/checks.py",
+        "domain/config/mixing.py",
     ),
     DatasetConfig: (
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
         "domain/config/captions.py",
+        "domain/config/mixing.py",
         "domain/config/rules.py",
     ),
 }
@@ -126,7 +128,7 @@ def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
 
 
 def test_start_is_not_blocked_by_options_for_later() -> None:
-    check_startable(check_training({"model_family": "sd1x", "use_ema": True, "torch_num_threads": 2}))
+    check_startable(check_training({"model_family": "sd1x", "ramtorch": True, "torch_num_threads": 2}))
 
 
 @pytest.mark.parametrize(
@@ -140,8 +142,7 @@ def test_start_is_not_blocked_by_options_for_later() -> None:
         ({"model_family": "flux", "validation_noise_scheduler": "ddim"}, "validation_noise_scheduler"),
         ({"model_family": "z_image", "validation_noise_scheduler": "flow_unipc"}, "validation_noise_scheduler"),
         ({"controlnet": True}, "controlnet"),
-        ({"use_dora": True}, "use_dora"),
-        ({"model_type": "full"}, "model_type"),
+        ({"slider_lora_target": True}, "slider_lora_target"),
     ],
 )
 def test_start_refuses_what_cannot_be_trained(written: dict[str, object], key: str) -> None:

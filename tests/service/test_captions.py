@@ -1,17 +1,19 @@
 """Captions set, edited in bulk, recorded and taken back, in the files beside real pictures."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
 from domain.errors import InvalidInput
 from service.captions.operations import Editor, Operation
 from service.captions.sidecars import Sidecars
-from tests.service.conftest import Script, Server
+from tests.service.conftest import Script, Server, set_up
 from tests.service.people import Household
 from tests.service.test_scans import images, new_dataset, scan, wait_for_end
 
@@ -192,6 +194,24 @@ def test_bulk_edit_is_rehearsed_done_recorded_and_undone(ships: Ships) -> None:
     )
 
 
+def test_captions_in_other_files_are_shown_and_only_set_one_by_one(ships: Ships) -> None:
+    (ships.folder / "0.txt").rename(ships.folder / "0.caption")
+    (ships.folder / "1.txt").unlink()
+    (ships.folder / "1.json").write_text('{"caption": "from JSON"}')
+    scan(ships.script, ships.id)
+    assert ships.captions() == ["a ship, red", "from JSON", "harbour", ""]
+    done = ships.edit(operation={"suffix": "!"})
+    assert done["skipped"] == [
+        {"path": "1.png", "reason": "its captions are in 1.json; change them there, or set its caption"}
+    ]
+    assert (ships.folder / "0.caption").read_text() == "a ship, red!\n"
+    assert not (ships.folder / "0.txt").exists()
+    second = ships.image_ids()[1]
+    assert ships.set({"imageId": second, "caption": "mine", "expected": "from JSON"})["errors"] == []
+    assert ships.captions() == ["a ship, red!", "mine", "harbour!", "!"]
+    assert (ships.folder / "1.txt").read_text() == "mine\n"
+
+
 @pytest.mark.parametrize("operation", [{}, {"prefix": "a", "suffix": "b"}, {"prefix": ""}])
 def test_edit_that_is_not_one_operation_is_refused(ships: Ships, operation: dict[str, Any]) -> None:
     assert [error["code"] for error in ships.edit(operation=operation)["errors"]] == ["INVALID_INPUT"]
@@ -224,6 +244,36 @@ def test_who_may_not_name_the_folder_may_not_write_into_it(
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert sorted(os.listdir(folder)) == ["a.png"]
     assert editor.session.ask(EDIT, input=body | {"datasetId": ships.id})["editCaptions"]["errors"] == []
+
+
+def test_service_killed_in_the_middle_of_an_edit_loses_no_caption(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    script = set_up(server)
+    folder = server.workspace / "datasets" / "many"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "0.png")
+    for number in range(1500):
+        (folder / f"{number}.txt").write_text(f"number {number}")
+        if number:
+            os.link(folder / "0.png", folder / f"{number}.png")
+    dataset = new_dataset(script, "many", folder)
+    scan(script, dataset)
+    with ThreadPoolExecutor(1) as elsewhere:
+        asked = elsewhere.submit(script.post, EDIT, input={"datasetId": dataset, "operation": {"prefix": "ink, "}})
+        while not (folder / "0.txt").read_text().startswith("ink"):
+            assert not asked.done()
+        server.kill()
+        assert isinstance(asked.exception(), httpx.TransportError)
+    edited = {f"{number}.txt": (folder / f"{number}.txt").read_text() for number in range(1500)}
+    assert {text.strip().removeprefix("ink, ") for text in edited.values()} == {f"number {n}" for n in range(1500)}
+    assert 0 < sum(text.startswith("ink") for text in edited.values()) < 1500
+    script = Script(server.start(), api_key=script.api_key)
+    history = script.ask(HISTORY, id=dataset)["dataset"]["captionChanges"]
+    assert (history["totalCount"], history["edges"][0]["node"]["numImages"]) == (1, 1500)
+    undone = script.ask(UNDO, input={"datasetId": dataset, "number": 1})["undoCaptions"]
+    assert undone["skipped"] == []
+    assert [(folder / f"{number}.txt").read_text() for number in range(1500)] == [f"number {n}" for n in range(1500)]
+    assert sorted(path.suffix for path in folder.iterdir()) == [".png"] * 1500 + [".txt"] * 1500
 
 
 def test_nothing_outside_the_folder_is_read_or_written(tmp_path: Path) -> None:

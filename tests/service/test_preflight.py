@@ -165,12 +165,13 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"model_family": "stable_cascade", "mixed_precision": "no"}, ("ERROR", "INVALID_CONFIG")),
         ({"pretrained_model_name_or_path": "/nowhere"}, ("ERROR", "BASE_MODEL_MISSING")),
         ({"pretrained_model_name_or_path": str(ROOT)}, ("ERROR", "BASE_MODEL_INCOMPLETE")),
+        ({"init_lora": "/nowhere/x.safetensors"}, ("ERROR", "ADAPTER_MISSING")),
         ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
         ({"validation_step_interval": 500}, ("INFO", "NO_VALIDATION_BETWEEN")),
         ({"optimizer": "bnb-adamw8bit"}, ("WARNING", "OPTIMIZER_NEEDS_GPU")),
-        ({"use_ema": True}, ("INFO", "UNUSED_OPTIONS")),
+        ({"ramtorch": True}, ("INFO", "UNUSED_OPTIONS")),
         ({"seed": "{env:NOT_OPEN}"}, ("ERROR", "INVALID_CONFIG")),
     ],
 )
@@ -180,6 +181,22 @@ def test_trouble_is_named(
     found = look(script, make(pictures(tmp_path / "a", *[(80, 80)] * 4), **config))
     assert codes(found) == [expected]
     assert found["ok"] is (expected[0] != "ERROR")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        ({"probability": 0}, [("INFO", "DATASET_NOT_DRAWN"), ("ERROR", "NO_DATASET")]),
+        ({"start_epoch": 2}, [("ERROR", "NO_DATASET_IN_STEP")]),
+        ({"end_step": 20}, []),
+        ({"end_step": 19}, [("ERROR", "NO_DATASET_IN_STEP")]),
+    ],
+)
+def test_steps_in_which_nothing_is_trained_on_are_refused(
+    script: Script, make: Make, tmp_path: Path, dataset: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    assert codes(look(script, make(folder, datasets=dataset, max_train_steps=20))) == expected
 
 
 def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -20,6 +21,7 @@ from websockets.typing import Subprotocol
 from service.graphql.scalars import split_id
 from service.scans.report import FAULTS
 from tests.service.conftest import Script, Server, set_up
+from tests.service.people import Household
 from trainer.scan.look import Fault
 
 SCAN = "mutation ($id: ID!) { scanDataset(input: {id: $id}) { dataset { id numImages } errors { code message path } } }"
@@ -305,6 +307,41 @@ def test_what_cannot_be_shown_says_so_and_strangers_learn_nothing(script: Script
     for path in (f"{key}/{'0' * 32}/original", f"{key}/..%2f..%2fa/original", f"{key}/{'0' * 32}/preview"):
         assert script.get(f"/media/datasets/{path}").status_code == 404
     assert script.get(f"/media/datasets/{'0' * 32}/{'0' * 32}/original").status_code == 404
+
+
+def test_pictures_of_an_archive_are_scanned_and_shown(script: Script, server: Server, tmp_path: Path) -> None:
+    folder = server.workspace / "datasets" / "archive"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (400, 200), "red").save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("in a tar")
+    with tarfile.open(folder / "shard.tar", "w") as tar:
+        for name in ("a.png", "a.txt"):
+            tar.add(tmp_path / name, arcname=name)
+    document = (
+        "mutation ($input: CreateDatasetInput!) { createDataset(input: $input) { dataset { id } errors { message } } }"
+    )
+    given = {"name": "archive", "config": {"type": "webshart", "source": str(folder)}}
+    made = script.ask(document, input=given)["createDataset"]
+    assert made["errors"] == []
+    dataset = made["dataset"]["id"]
+    assert scan(script, dataset)["state"] == "FINISHED"
+    [edge] = images(script, dataset)["edges"]
+    picture = edge["node"]
+    assert (picture["width"], picture["height"], picture["caption"]) == (400, 200, "in a tar")
+    assert script.get(picture["url"]).content == (tmp_path / "a.png").read_bytes()
+    assert Image.open(BytesIO(script.get(picture["thumbnailUrl"]).content)).size == (320, 160)
+
+
+def test_who_may_not_see_the_dataset_sees_no_picture_of_it(script: Script, server: Server, ships: str) -> None:
+    level = '{name: "uploaders", permissions: ["config.create", "api.access"]}'
+    made = script.ask(f"mutation {{ createLevel(input: {level}) {{ errors {{ message }} }} }}")
+    assert made["createLevel"]["errors"] == []
+    person = Household(server).new_person("ulla", ["uploaders"])
+    picture = node(script, ships, "turned")
+    for credential in (person.session, person.key):
+        assert [credential.get(picture[url]).status_code for url in ("url", "thumbnailUrl")] == [404, 404]
+        answer = credential.post(SCAN, id=ships).json()
+        assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
 def test_links_are_served_only_within_what_is_open(script: Script, server: Server, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What training would see: pictures excluded from it, and previews equal to what the trainer reads, pixel by pixel."""
 
+import asyncio
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from PIL import Image, ImageChops
 from domain.config.buckets import Placement, geometry_of, picture_seed, place
 from domain.config.checks import check_dataset, check_training
 from domain.families.registry import FAMILIES
+from service.scans.files import prune
+from service.scans.maker import CannotMake, PictureMaker
 from tests.service.conftest import Script, Server
 from tests.service.test_scans import images, new_dataset, paths, scan
 from trainer.data.pictures import read_picture, size_of
@@ -61,6 +65,7 @@ def views(script: Script, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def environment(script: Script, views: str) -> str:
     config = {"model_family": "sd1x", "resolution": 128, "resolution_type": "pixel", "seed": 7}
+    config |= {"instance_prompt": "ink", "prepend_instance_prompt": True}
     given = {"name": "views", "config": config, "datasetIds": [views]}
     made: str = script.ask(NEW_ENVIRONMENT, input=given)["createEnvironment"]["environment"]["id"]
     return made
@@ -86,7 +91,7 @@ def test_preview_is_what_the_trainer_reads(
     assert preview["region"] == {"x": left, "y": top, "width": right - left, "height": bottom - top}
     assert (preview["width"], preview["height"]) == placed.target == (128, 128)
     assert (preview["intermediary"]["width"], preview["intermediary"]["height"]) == placed.intermediary
-    assert preview["captions"] == (["seen through"] if name == "clear.png" else [])
+    assert preview["captions"] == (["ink seen through"] if name == "clear.png" else ["ink"])
 
 
 def test_picture_that_is_left_out_has_no_preview(script: Script, views: str, environment: str) -> None:
@@ -118,6 +123,37 @@ def test_caption_behind_a_link_is_not_told(script: Script, views: str, folder: P
     [edge] = script.ask(document, id=own, filter={"path": "cmyk"})["dataset"]["images"]["edges"]
     (folder / "cmyk.txt").unlink()
     assert (edge["node"]["caption"], edge["node"]["preview"]["captions"]) == (None, [])
+
+
+def test_process_that_a_request_ends_is_replaced(folder: Path, tmp_path: Path) -> None:
+    request = {
+        **{"do": "thumbnail", "edge": 32, "name": "cmyk.jpg", "version": "1", "out": str(tmp_path / "small")},
+        "dataset": {"id": "views", "instance_data_dir": str(folder)},
+    }
+
+    async def ask() -> None:
+        maker = PictureMaker(environment=os.environ)
+        for _ in range(2):
+            with pytest.raises(CannotMake, match="ended the process"):
+                await maker.make({"do": "what nobody foresaw"})
+        assert await maker.make(request) == {}
+        with pytest.raises(CannotMake, match="it is no file"):
+            await maker.make(request | {"name": "gone.png"})
+        maker.close()
+
+    asyncio.run(ask())
+    assert Image.open(tmp_path / "small").size == (23, 32)
+
+
+@pytest.mark.parametrize(("max_bytes", "left"), [(300, "abc"), (299, "c"), (90, "")])
+def test_cache_of_thumbnails_is_pruned_from_its_oldest(tmp_path: Path, max_bytes: int, left: str) -> None:
+    (tmp_path / "dataset" / "00").mkdir(parents=True)
+    for age, name in enumerate("abc"):
+        path = tmp_path / "dataset" / "00" / name
+        path.write_bytes(bytes(100))
+        os.utime(path, (age, age))
+    prune(tmp_path, max_bytes=max_bytes)
+    assert "".join(sorted(path.name for path in tmp_path.glob("*/*/*"))) == left
 
 
 def test_excluded_picture_is_not_trained_on(script: Script, server: Server) -> None:

@@ -458,6 +458,29 @@ def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
     return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
 
 
+def kandinsky5_image(pipe: Any, fixed: Fixed) -> Tensor:
+    """As the pipeline predicts, each caption alone and without padding; its latents are scaled and not shifted."""
+    latents = pipe.vae.encode(fixed.pixels).latent_dist.mode() * pipe.vae.config.scaling_factor
+    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    channels_last = _noised(latents, noise, sigmas).permute(0, 2, 3, 1).unsqueeze(1)
+    pooled = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions).pooler_output
+    predictions = []
+    for place, caption in enumerate(fixed.captions):
+        ids = pipe.tokenizer(pipe.prompt_template.format(caption), return_tensors="pt").input_ids
+        embeds = pipe.text_encoder(ids, output_hidden_states=True).hidden_states[-1][:, 40:]
+        predictions.append(
+            pipe.transformer(
+                hidden_states=channels_last[place : place + 1],
+                encoder_hidden_states=embeds,
+                timestep=1000 * sigmas[place : place + 1],
+                pooled_projections=pooled[place : place + 1],
+                visual_rope_pos=[torch.arange(1), torch.arange(4), torch.arange(4)],
+                text_rope_pos=torch.arange(embeds.shape[1]),
+            ).sample
+        )
+    return mse_loss(torch.cat(predictions).squeeze(1).permute(0, 3, 1, 2), noise - latents)
+
+
 # ---- text and latents
 
 
@@ -571,6 +594,7 @@ RECIPES: dict[str, Recipe] = {
     "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,
+    "kandinsky5_image": kandinsky5_image,
     "krea2": krea2,
     "kolors": kolors,
     "lumina2": lumina2,

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def write_run(
     *,
     folder: Path = INK,
     dataset: dict[str, Any] | None = None,
+    more_datasets: Sequence[dict[str, Any]] = (),
     resume: bool = False,
     cache: Path | None = None,
     **config: Any,
@@ -104,7 +105,7 @@ def write_run(
         run_id="run",
         name="test",
         config=CONFIG | config,
-        datasets=[entry],
+        datasets=[entry, *more_datasets],
         resume=resume,
         cache=str(cache) if cache else None,
     )

@@ -1,10 +1,10 @@
 """Each family made small from its own classes, with random weights that are the same every time."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +13,6 @@ from diffusers import (
     AuraFlowPipeline,
     AuraFlowTransformer2DModel,
     AutoencoderDC,
-    AutoencoderKL,
-    AutoencoderKLFlux2,
-    AutoencoderKLLTXVideo,
-    AutoencoderKLQwenImage,
-    AutoencoderKLWan,
     ChromaPipeline,
     ChromaTransformer2DModel,
     Cosmos2TextToImagePipeline,
@@ -34,6 +29,8 @@ from diffusers import (
     FluxTransformer2DModel,
     HiDreamImagePipeline,
     HiDreamImageTransformer2DModel,
+    Kandinsky5T2IPipeline,
+    Kandinsky5Transformer3DModel,
     KolorsPipeline,
     Krea2Pipeline,
     Krea2Transformer2DModel,
@@ -61,252 +58,41 @@ from diffusers import (
     ZImageTransformer2DModel,
 )
 from diffusers.pipelines.cosmos import pipeline_cosmos2_text2image
-from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
-from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
 from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
-from sentencepiece import SentencePieceTrainer
-from tokenizers import Tokenizer, pre_tokenizers
-from tokenizers.models import WordLevel
 from transformers import (
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    Gemma2Config,
-    Gemma2Model,
-    GemmaTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-    Mistral3Config,
     Mistral3ForConditionalGeneration,
     Mistral3Model,
-    PreTrainedTokenizerFast,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2Tokenizer,
-    Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
-    Qwen3VLConfig,
-    Qwen3VLModel,
-    T5Config,
-    T5EncoderModel,
-    T5Tokenizer,
-    UMT5Config,
-    UMT5EncoderModel,
 )
 
-SENTENCES = ["a red square", "a blue square", "a green square", "a yellow square", "a drawing of a cat and a rose"]
-
-
-def clip_tokenizer() -> CLIPTokenizer:
-    """Letter by letter."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = [*alphabet, *(f"{letter}</w>" for letter in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(vocab=_numbered(tokens), merges=[], model_max_length=77)
-
-
-def clip_config(tokenizer: CLIPTokenizer, **options: Any) -> CLIPTextConfig:
-    """With the tokenizer's own ids: the pooled output is taken at the end of the text."""
-    return CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=37,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        **options,
-    )
-
-
-def t5_tokenizer() -> T5Tokenizer:
-    """Whole words of the sentences, and letters for all others."""
-    words = {f"▁{word}" for sentence in SENTENCES for word in sentence.split()}
-    letters = set("▁abcdefghijklmnopqrstuvwxyz.,:'")
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((piece, -5.0) for piece in sorted(words | letters))]
-    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=512)
-
-
-def t5_encoder(tokenizer: T5Tokenizer, *, width: int = 32) -> T5EncoderModel:
-    config = T5Config(
-        vocab_size=len(tokenizer),
-        d_model=width,
-        d_kv=8,
-        d_ff=37,
-        num_layers=2,
-        num_heads=2,
-        feed_forward_proj="gated-gelu",
-    )
-    return T5EncoderModel(config)
-
-
-def umt5_encoder(tokenizer: T5Tokenizer) -> UMT5EncoderModel:
-    config = UMT5Config(
-        vocab_size=len(tokenizer),
-        d_model=32,
-        d_kv=8,
-        d_ff=37,
-        num_layers=2,
-        num_heads=2,
-        feed_forward_proj="gated-gelu",
-    )
-    return UMT5EncoderModel(config)
-
-
-CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+from tests.trainer.small_parts import (
+    chatglm,
+    chatglm_tokenizer,
+    clip_config,
+    clip_tokenizer,
+    flux2_vae,
+    gemma_model,
+    gemma_tokenizer,
+    image_vae,
+    llama,
+    ltx_vae,
+    mistral3_config,
+    qwen3_config,
+    qwen3_vl,
+    qwen25_vl,
+    qwen_tokenizer,
+    qwen_vae,
+    t5_encoder,
+    t5_tokenizer,
+    umt5_encoder,
+    wan_vae,
+    word_tokenizer,
 )
-
-
-def qwen_tokenizer() -> Qwen2Tokenizer:
-    """Letter by letter."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = _numbered([*alphabet, "<|endoftext|>"])
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], model_max_length=1024, chat_template=CHAT)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-    return tokenizer
-
-
-def qwen3_config(tokenizer: Qwen2Tokenizer, *, width: int = 32, num_layers: int = 2) -> Qwen3Config:
-    return Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=37,
-        num_hidden_layers=num_layers,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=16,
-    )
-
-
-def qwen25_vl(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLForConditionalGeneration:
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
-        },
-        vision_config={
-            "depth": 1,
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_heads": 2,
-            "out_hidden_size": 16,
-        },
-    )
-    return Qwen2_5_VLForConditionalGeneration(config)
-
-
-def qwen3_vl(tokenizer: Qwen2Tokenizer) -> Qwen3VLModel:
-    text = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 8,
-        "rope_scaling": {"rope_type": "default", "mrope_section": [2, 1, 1], "mrope_interleaved": True},
-    }
-    vision = {
-        "depth": 1,
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_heads": 2,
-        "out_hidden_size": 16,
-        "deepstack_visual_indexes": [0],
-    }
-    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision))
-
-
-INSTRUCTIONS = (
-    "{{ bos_token }}{% for message in messages %}{% for part in message.content %}"
-    "[{{ message.role }}] {{ part.text }} {% endfor %}{% endfor %}"
-)
-
-
-def llama(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-    )
-    return LlamaForCausalLM(config)
-
-
-def word_tokenizer() -> PreTrainedTokenizerFast:
-    """Whole words of the sentences; all others are unknown."""
-    words = {word for sentence in SENTENCES for word in sentence.split()}
-    vocabulary = _numbered(["<unk>", "<s>", "</s>", "<pad>", *sorted(words)])
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer,
-        unk_token="<unk>",
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="<pad>",
-        padding_side="left",
-        model_max_length=1024,
-        chat_template=INSTRUCTIONS,
-    )
-
-
-def mistral3_config(tokenizer: PreTrainedTokenizerFast, *, num_layers: int) -> Mistral3Config:
-    text = {
-        "model_type": "mistral",
-        "vocab_size": len(tokenizer),
-        "hidden_size": 8,
-        "intermediate_size": 8,
-        "num_hidden_layers": num_layers,
-        "num_attention_heads": 1,
-        "num_key_value_heads": 1,
-        "head_dim": 8,
-    }
-    vision = {
-        "model_type": "pixtral",
-        "hidden_size": 8,
-        "intermediate_size": 8,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 1,
-        "head_dim": 8,
-    }
-    return Mistral3Config(text_config=text, vision_config=vision)
-
-
-def gemma_tokenizer() -> GemmaTokenizer:
-    """Letter by letter."""
-    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *map(chr, range(33, 127)), "\n"]
-    return GemmaTokenizer(vocab=_numbered(tokens), merges=[], model_max_length=4096)
-
-
-def gemma_model(tokenizer: GemmaTokenizer) -> Gemma2Model:
-    config = Gemma2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=37,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-    )
-    return Gemma2Model(config)
-
-
-def _numbered(tokens: Sequence[str]) -> dict[str, int]:
-    return {token: place for place, token in enumerate(tokens)}
 
 
 def without_zeros(denoiser: Any) -> Any:
@@ -315,19 +101,6 @@ def without_zeros(denoiser: Any) -> Any:
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
     return denoiser
-
-
-def image_vae(*, latent_channels: int, **options: Any) -> AutoencoderKL:
-    """Shrinks pictures 8 times, as the published ones do: some pipelines take that for granted."""
-    return AutoencoderKL(
-        block_out_channels=(4, 4, 8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=latent_channels,
-        norm_num_groups=2,
-        sample_size=64,
-        **options,
-    )
 
 
 def sdxl_unet(*, pooled_width: int, **options: Any) -> UNet2DConditionModel:
@@ -360,39 +133,6 @@ def sdxl() -> StableDiffusionXLPipeline:
         tokenizer_2=tokenizer,
         scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
     )
-
-
-def chatglm_tokenizer() -> ChatGLMTokenizer:
-    """Letter by letter; it keeps reading the file that it was made from."""
-    letters = {letter for sentence in SENTENCES for letter in sentence}
-    path = Path(mkdtemp(), "tokenizer.model")
-    with path.open("wb") as file:
-        SentencePieceTrainer.train(
-            sentence_iterator=iter(SENTENCES),
-            model_writer=file,
-            model_type="char",
-            vocab_size=len(letters) + 3,
-            minloglevel=2,
-        )
-    return ChatGLMTokenizer(str(path))
-
-
-def chatglm(tokenizer: ChatGLMTokenizer) -> ChatGLMModel:
-    config = ChatGLMConfig(
-        num_layers=2,
-        padded_vocab_size=tokenizer.vocab_size,
-        hidden_size=16,
-        ffn_hidden_size=24,
-        kv_channels=8,
-        num_attention_heads=2,
-        multi_query_attention=True,
-        add_qkv_bias=True,
-        original_rope=True,
-    )
-    model = ChatGLMModel(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    return model
 
 
 def kolors() -> KolorsPipeline:
@@ -519,39 +259,6 @@ def qwen_image() -> QwenImagePipeline:
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192),
     )
-
-
-def qwen_vae() -> AutoencoderKLQwenImage:
-    return AutoencoderKLQwenImage(
-        base_dim=8,
-        z_dim=4,
-        dim_mult=[1, 1, 2, 2],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-        latents_mean=[0.1, -0.2, 0.3, 0.4],
-        latents_std=[0.9, 1.1, 1.2, 0.8],
-    )
-
-
-def wan_vae() -> AutoencoderKLWan:
-    return AutoencoderKLWan(
-        base_dim=4,
-        z_dim=4,
-        dim_mult=[1, 1, 1, 1],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-        latents_mean=[0.1, -0.2, 0.3, 0.4],
-        latents_std=[0.9, 1.1, 1.2, 0.8],
-    )
-
-
-def flux2_vae() -> AutoencoderKLFlux2:
-    vae = AutoencoderKLFlux2(
-        block_out_channels=(4, 4, 8, 8), latent_channels=4, norm_num_groups=2, layers_per_block=1, sample_size=64
-    )
-    vae.bn.running_mean.normal_()
-    vae.bn.running_var.uniform_(0.5, 2)
-    return vae
 
 
 def flux2_transformer(*, text_width: int, guidance_embeds: bool) -> Flux2Transformer2DModel:
@@ -717,7 +424,6 @@ def lumina2() -> Lumina2Pipeline:
 
 
 def hidream() -> HiDreamImagePipeline:
-    """Its autoencoder shrinks less than the published one, because its pipeline draws 128 × 128 latents of any size."""
     clip, t5, words = clip_tokenizer(), t5_tokenizer(), word_tokenizer()
     config = clip_config(clip, projection_dim=16, hidden_act="gelu", max_position_embeddings=248)
     return HiDreamImagePipeline(
@@ -734,18 +440,10 @@ def hidream() -> HiDreamImagePipeline:
             num_routed_experts=4,
             num_activated_experts=2,
             axes_dims_rope=(4, 2, 2),
-            max_resolution=(128, 128),
+            max_resolution=(32, 32),
             llama_layers=[0, 1],
         ),
-        vae=AutoencoderKL(
-            block_out_channels=(4, 4),
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            latent_channels=4,
-            norm_num_groups=2,
-            scaling_factor=0.3611,
-            shift_factor=0.1159,
-        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
         text_encoder=CLIPTextModelWithProjection(config),
         text_encoder_2=CLIPTextModelWithProjection(config),
         text_encoder_3=t5_encoder(t5),
@@ -777,19 +475,6 @@ def wan() -> WanPipeline:
         tokenizer=tokenizer,
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
     )
-
-
-def ltx_vae() -> AutoencoderKLLTXVideo:
-    vae = AutoencoderKLLTXVideo(
-        latent_channels=4,
-        block_out_channels=(4, 4, 4, 4),
-        decoder_block_out_channels=(4, 4, 4, 4),
-        layers_per_block=(1, 1, 1, 1, 1),
-        decoder_layers_per_block=(1, 1, 1, 1, 1),
-    )
-    vae.latents_mean.normal_()
-    vae.latents_std.uniform_(0.5, 2)
-    return vae
 
 
 def ltxvideo() -> LTXPipeline:
@@ -892,6 +577,32 @@ def longcat_image() -> LongCatImagePipeline:
         tokenizer=tokenizer,
         text_processor=None,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    )
+
+
+def kandinsky5_image() -> Kandinsky5T2IPipeline:
+    qwen, clip = qwen_tokenizer(), clip_tokenizer()
+    return Kandinsky5T2IPipeline(
+        transformer=without_zeros(
+            Kandinsky5Transformer3DModel(
+                in_visual_dim=4,
+                in_text_dim=16,
+                in_text_dim2=32,
+                time_dim=16,
+                out_visual_dim=4,
+                model_dim=16,
+                ff_dim=24,
+                num_text_blocks=1,
+                num_visual_blocks=1,
+                axes_dims=(4, 2, 2),
+            )
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=qwen25_vl(qwen),
+        text_encoder_2=CLIPTextModel(clip_config(clip)),
+        tokenizer=qwen,
+        tokenizer_2=clip,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
 
 
@@ -1000,6 +711,19 @@ def as_frame(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
     return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).frames[0])
 
 
+def on_its_canvas(pipeline: Any, *, num_tokens: int, height: int, width: int, **options: Any) -> Any:
+    """Instead of as many pixels as the pipeline's usual size has."""
+    pipeline.default_sample_size = (math.sqrt(width * height) + 0.001) / 8
+    return with_guidance_and_tokens(pipeline, num_tokens=num_tokens, height=height, width=width, **options)
+
+
+def at_any_size(pipeline: Any, *, num_tokens: int, height: int, width: int, **options: Any) -> Any:
+    """Instead of the nearest one of the pipeline's list."""
+    pipeline.resolutions = [(width, height)]
+    options |= {"height": height, "width": width}
+    return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).image)
+
+
 def into_transformer(pipeline: Any, folder: Path) -> None:
     pipeline.transformer.load_lora_adapter(folder / "pytorch_lora_weights.safetensors")
 
@@ -1041,10 +765,11 @@ SMALL = {
     "ernie": SmallFamily(build=ernie, draw=as_written),
     "wan": SmallFamily(build=wan, draw=as_frame),
     "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frame, options={"flow_schedule_auto_shift": True}),
-    "hidream": SmallFamily(build=hidream, draw=with_guidance_and_tokens),
+    "hidream": SmallFamily(build=hidream, draw=on_its_canvas),
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
     ),
+    "kandinsky5_image": SmallFamily(build=kandinsky5_image, draw=at_any_size, options={"tokenizer_max_length": 512}),
     "krea2": SmallFamily(build=krea2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 384}),
     "kolors": SmallFamily(build=kolors, draw=with_guidance),
     "lumina2": SmallFamily(build=lumina2, draw=with_guidance_and_tokens, options={"tokenizer_max_length": 256}),

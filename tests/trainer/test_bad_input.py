@@ -45,6 +45,8 @@ def fail(run_dir: Path, *, status: int) -> str:
         ({"folder": Path("/nowhere/pictures")}, "the folder /nowhere/pictures of dataset 'ink' does not exist"),
         ({"train_batch_size": 17}, "too few for an effective batch of 17; set its repeats to at least 1"),
         ({"dataset": {"repeats": -1}}, "repeats is -1"),
+        ({"dataset": {"probability": 0}}, "no dataset is trained on: the probability of all is 0"),
+        ({"dataset": {"end_step": 5}, "max_train_steps": 9}, "no dataset takes part after step 5 of 9"),
         (
             {"dataset": {"auth_token": "{secret:X_TOKEN}"}},
             "auth_token is {secret:X_TOKEN}, but no secret X_TOKEN is stored",

@@ -108,6 +108,8 @@ def test_facts_are_read_as_they_were_saved(tmp_path: Path, checkpoints: Checkpoi
     assert checkpoints.facts(10) == facts
     (tmp_path / "checkpoint-10" / STATE_FILE).write_text('{"step": 10, "effective_batch_size": 4, "later": 1}')
     assert checkpoints.facts(10) == Facts(step=10, effective_batch_size=4)
+    (tmp_path / "checkpoint-10" / STATE_FILE).write_text("{")
+    assert checkpoints.facts(10) == Facts(step=10)
 
 
 def test_later_ones_are_set_aside(tmp_path: Path, checkpoints: Checkpoints) -> None:

@@ -16,6 +16,8 @@ from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.training import TrainingConfig
 from tests.trainer.runs import MakeRun, RunDirectory, write_run
 from tests.trainer.small_families import SMALL, save_small
+from trainer.__main__ import main
+from trainer.data.cache_use import cut_anew
 from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder
 from trainer.data.pictures import UnreadablePicture, read_picture
@@ -25,7 +27,7 @@ from trainer.data.sources.source import Picture
 from trainer.data.turns import SharedTurns
 from trainer.families.family import BaseModel, digest_of
 from trainer.families.registry import FAMILIES
-from trainer.wire import Logged, PhaseChanged, Planned
+from trainer.wire import Logged, PhaseChanged, Planned, read_run_spec
 
 TrainHere = Callable[[RunDirectory], int]
 CPU = torch.device("cpu")
@@ -40,7 +42,7 @@ def noisy_picture(number: int, *, size: tuple[int, int] = (64, 64)) -> Image.Ima
 
 @pytest.mark.parametrize("name", ["sdxl", "qwen_image", "sana"])
 def test_latents_do_not_depend_on_what_is_encoded_with_them(name: str, tmp_path: Path) -> None:
-    options = {"tokenizer_max_length": 24} | SMALL[name].options
+    options: dict[str, Any] = {"tokenizer_max_length": 24} | SMALL[name].options
     config = TrainingConfig.model_validate({"model_family": name, **options})
     source = str(save_small(name, tmp_path))
     family = FAMILIES[config.model_family].load(
@@ -183,6 +185,28 @@ def test_processes_share_the_work_and_make_what_one_makes(tmp_path: Path, many: 
     assert (ended[0].progress, ended[0].total) == (12, 12)
 
 
+def test_run_that_is_killed_while_it_encodes_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, train_here: TrainHere
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        noisy_picture(number).save(folder / f"{number:02}.png")
+    options: dict[str, Any] = {"folder": folder, "max_train_steps": 3, "train_batch_size": 4}
+    killed = write_run(tmp_path / "killed", **options)
+    process = killed.start()
+    killed.wait_for(
+        lambda run: any(each.phase == "encode_images" and each.progress for each in run.of(PhaseChanged)), process
+    )
+    process.kill()
+    process.communicate()
+    assert train_here(write_run(tmp_path / "killed", resume=True, **options)) == 0
+    whole = write_run(tmp_path / "whole", **options)
+    assert train_here(whole) == 0
+    assert killed.losses() == whole.losses()
+    assert encoded(killed).keys() == encoded(whole).keys()
+
+
 def test_runs_share_what_they_encoded(tmp_path: Path, many: Path, train_here: TrainHere) -> None:
     shared = tmp_path / "shared"
     runs = [
@@ -213,3 +237,77 @@ def test_damaged_shard_is_encoded_again_in_the_midst_of_a_run(
     assert train_here(run) == 0
     assert run.losses() == expected
     assert any("is damaged" in message.message for message in run.of(Logged))
+
+
+# ---- encoded while training -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def beforehand(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run on three noisy pictures that are encoded before."""
+    folder = tmp_path_factory.mktemp("noisy")
+    for number in range(3):
+        noisy_picture(number, size=(96, 72)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"picture {number}")
+    run = write_run(tmp_path_factory.mktemp("beforehand"), folder=folder, max_train_steps=4, train_batch_size=1)
+    assert main([str(run.path)]) == 0
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "num_pictures"),
+    [
+        ({"vae_cache_ondemand": True, "text_cache_ondemand": True}, 3),
+        ({"dataset": {"vae_cache_ondemand": True}}, 3),
+        ({"dataset": {"vae_cache_disable": True}, "text_cache_ondemand": True}, 0),
+        ({"vae_cache_disable": True, "text_cache_disable": True, "dataloader_prefetch": False}, 0),
+    ],
+)
+def test_encoding_while_training_changes_nothing_but_what_is_kept(
+    beforehand: RunDirectory, make_run: MakeRun, train_here: TrainHere, options: dict[str, Any], num_pictures: int
+) -> None:
+    folder = Path(read_run_spec(beforehand.path).datasets[0]["instance_data_dir"])
+    run = make_run(folder=folder, max_train_steps=4, train_batch_size=1, **options)
+    assert train_here(run) == 0
+    assert run.losses() == beforehand.losses()
+    assert len(encoded(run)) == num_pictures
+    if "text_cache_disable" in options:  # the empty caption is needed for certain
+        assert sum(len(Shard(path).keys) for path in (run.path / "cache/shards").iterdir()) == 1
+
+
+def test_cuts_are_drawn_anew_in_each_epoch_and_the_same_after_a_resume(
+    beforehand: RunDirectory, tmp_path: Path, train_here: TrainHere
+) -> None:
+    folder = Path(read_run_spec(beforehand.path).datasets[0]["instance_data_dir"])
+    options: dict[str, Any] = {
+        "folder": folder,
+        "dataset": {"vae_cache_clear_each_epoch": True, "crop": True, "crop_style": "random"},
+        "train_batch_size": 3,
+    }
+    whole = write_run(tmp_path / "whole", max_train_steps=3, **options)
+    assert train_here(whole) == 0
+    cut = write_run(tmp_path / "cut", max_train_steps=1, **options)
+    assert train_here(cut) == 0
+    assert train_here(write_run(tmp_path / "cut", max_train_steps=3, resume=True, **options)) == 0
+    assert cut.losses() == whole.losses()
+    assert not encoded(whole)
+
+
+def test_cuts_of_epochs_differ_and_have_one_size() -> None:
+    geometry = Geometry(
+        resolution=64, alignment=64, crop=True, crop_style="random", crop_aspect="random", crop_aspects=((1, 1), (2, 1))
+    )
+    first = place(geometry, Size(300, 200), seed=5)
+    assert isinstance(first, Placement)
+    cuts = [cut_anew(geometry, first, 5, epoch) for epoch in range(20)]
+    assert {cut.target for cut in cuts} == {first.target}
+    assert len({cut.region for cut in cuts}) > 15
+    assert cuts == [cut_anew(geometry, first, 5, epoch) for epoch in range(20)]
+
+
+def test_picture_that_cannot_be_read_when_it_is_needed_ends_the_run(
+    make_run: MakeRun, many: Path, train_here: TrainHere
+) -> None:
+    run = make_run(folder=many, vae_cache_ondemand=True, train_batch_size=1, max_train_steps=12)
+    assert train_here(run) == 1
+    assert f"{many / '05.png'} cannot be read as a picture" in (run.ended().reason or "")

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from trainer.data.cache import EncodingCache
 from trainer.data.digests import Digests
@@ -67,7 +68,7 @@ def loader_of(shown: list[Shown], cache: EncodingCache) -> Callable[..., Loader]
         bucket = Bucket(dataset="a", size=Size(64, 64), samples=tuple(range(NUM_SAMPLES)), repeats=0)
         return Loader(
             [replace(each, caption_dropout=config.caption_dropout_probability) for each in shown],
-            EpochOrder([bucket], config),
+            EpochOrder([bucket], config, datasets=[DatasetConfig(id="a", instance_data_dir="/a")]),
             Encodings(Encoder(Numbers(), batch_size=1, device=device), cache),
             config=config,
             process_index=process_index,

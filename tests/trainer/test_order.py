@@ -27,6 +27,10 @@ def test_plain_order_has_no_remarks(make_run: MakeRun) -> None:
     ("options", "expected"),
     [
         ({"resolution": 61}, "dataset 'ink': pictures have the size of 64 pixels in place of 61, as the model needs"),
+        (
+            {"train_batch_size": 9, "num_processes": 2, "allow_dataset_oversubscription": True},
+            "the 64×64 bucket of dataset 'ink' by 2 pictures, from 16 to 18",
+        ),
         ({"dataset": {"resolution": 60}}, "dataset 'ink': pictures have the size of 64 pixels in place of 60"),
     ],
 )

@@ -137,6 +137,13 @@ def test_bucket_that_cannot_be_read_is_explained_without_its_keys(
     assert KEY not in str(error.value)
 
 
+def test_address_that_is_none_is_refused_before_anybody_is_asked(bucket: RunningBucket) -> None:
+    with pytest.raises(
+        TrainingError, match="dataset 'ink': aws_endpoint_url is 'localhost:9000'; write it as https://"
+    ):
+        found_in(dataset_of(bucket, "a", aws_endpoint_url="localhost:9000"))
+
+
 def test_empty_prefix_is_named(bucket: RunningBucket) -> None:
     with pytest.raises(TrainingError, match=rf"s3://{NAME}/none of dataset 'ink' has no pictures"):
         found_in(dataset_of(bucket, "none"))

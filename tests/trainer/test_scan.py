@@ -118,6 +118,8 @@ def fill_with_oddities(folder: Path) -> None:
     picture.save(outside / "secret.png")
     (outside / "secret.txt").write_text("a secret")
     (folder / "thin.txt").symlink_to(outside / "secret.txt")
+    (outside / "secret.json").write_text('{"caption": "a secret"}')
+    (folder / "linked.json").symlink_to(outside / "secret.json")
     (folder / "escaped.png").symlink_to(outside / "secret.png")
     (folder / "folder.png").mkdir()
 
@@ -158,7 +160,7 @@ def test_oddities_are_noted_as_what_they_are(scanned: Scanned, headers_first: bo
     digests = scanned.noted("digest")
     assert digests["plain.png"] == digests["linked.png"] == digests["not-\udcff-text.png"] != digests["thin.png"]
     assert scanned.noted("captions")["plain.png"] == ['["one", "two"]']
-    assert scanned.noted("captions")["thin.png"] == [None]
+    assert scanned.noted("captions")["thin.png"] == scanned.noted("captions")["linked.png"] == [None]
     assert scanned.noted("captions")["escaped.png"] == ["[]"]
     assert scanned.query("SELECT state, num_done, num_total, error FROM scan") == [("finished", 21, 21, None)]
 
@@ -310,6 +312,6 @@ def test_two_scans_of_one_folder_do_not_meet(scanned: Scanned) -> None:
     assert first.returncode == 0
 
 
-def test_scan_loads_no_torch() -> None:
-    script = "import sys, trainer.scan.__main__, trainer.scan.crew; sys.exit('torch' in sys.modules)"
+def test_scan_and_preview_load_no_torch() -> None:
+    script = "import sys, trainer.scan.__main__, trainer.scan.crew, trainer.preview; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

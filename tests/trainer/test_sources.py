@@ -1,6 +1,7 @@
 """Which files of a folder are pictures, and which captions they get."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,13 @@ def test_table_among_the_pictures_has_their_captions(tmp_path: Path) -> None:
     assert found.left_out == ()
 
 
+def test_table_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    pictures_at(tmp_path / "mine", "a.png")
+    (tmp_path / "theirs.csv").write_text("file_name,text\na.png,a secret\n")
+    (tmp_path / "mine" / "metadata.csv").symlink_to(tmp_path / "theirs.csv")
+    assert captions_by_name(found_in(dataset_at(tmp_path / "mine"))) == {"a.png": ("",)}
+
+
 def test_rows_that_name_no_picture_of_the_folder_are_named(tmp_path: Path) -> None:
     pictures_at(tmp_path, "in/a.png", "b.png")
     rows = ["../b.png", str(tmp_path / "b.png"), "c.png", "", "x/../../b.png"]
@@ -268,3 +276,28 @@ def test_folder_with_nothing_to_use_says_why(tmp_path: Path) -> None:
         TrainingError, match=r"none of the 1 pictures of dataset 'ink' can be used; .*a\.png is 8×8, too small"
     ):
         found_in(dataset_at(tmp_path))
+
+
+# ---- libraries that not everybody has
+
+
+@pytest.mark.parametrize(
+    ("library", "module", "entry"),
+    [
+        ("datasets", "hub_dataset", {"type": "huggingface", "dataset_name": "owner/name"}),
+        ("obstore", "bucket", {"type": "aws", "aws_bucket_name": "pictures"}),
+        ("pyarrow", "tables", {"parquet": {"path": "TABLE", "filename_column": "name"}}),
+    ],
+)
+def test_missing_library_is_named_with_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, library: str, module: str, entry: dict[str, Any]
+) -> None:
+    table = tmp_path / "table.parquet"
+    table.touch()
+    if "parquet" in entry:
+        entry = {"parquet": {**entry["parquet"], "path": str(table)}}
+    pictures_at(tmp_path, "a.png")
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"trainer.data.sources.{module}", raising=False)
+    with pytest.raises(TrainingError, match=rf"{library}.*; install simpletuner\[data\]"):
+        found_in(dataset_at(tmp_path, **entry))

@@ -218,7 +218,7 @@ def test_pictures_are_downloaded_once_and_failures_named(tmp_path: Path, open_si
             "can allow it with SIMPLETUNER_PRIVATE_HOSTS",
             f"{site.address}/cut.png cannot be downloaded: IncompleteRead(0 bytes read, 9 more expected)",
             f"{site.address}/gone.png answers 404 Not Found",
-            "file:///etc/passwd is no address that begins with http:// or https://",
+            f"row 13 of {table} has no address that begins with http:// or https://",
             f"{tmp_path}/none.png is not there",
         ]
     )
@@ -261,6 +261,16 @@ def test_nothing_is_asked_of_the_own_network(tmp_path: Path, site: Site) -> None
 )
 def test_private_addresses_are_asked_only_where_allowed(written: str, host: str, address: str, expected: bool) -> None:
     assert PrivateHosts.parse(written).allow(host, address) is expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1/a.png", "http://host:99999/", "http://host:x/", "ftp://host/a.png", "://x", "http:///x", "data://x"],
+)
+def test_address_that_is_none_is_named_by_its_row(tmp_path: Path, address: str) -> None:
+    table = write_table(tmp_path / "list.csv", [{"url": address, "caption": ""}])
+    with pytest.raises(TrainingError, match=r"first: row 1 of .*list\.csv has no address that begins with http://"):
+        found_in(entry_of(table))
 
 
 def test_folder_that_nothing_can_be_kept_in_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """From the samples of an order to the loader of its batches: what is not encoded yet is, by all processes together."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -9,8 +9,10 @@ from typing import TypeVar
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
+from domain.config.buckets import Placement, picture_seed
 from trainer.data.building import Builder, why_unreadable
 from trainer.data.cache import EncodingCache
+from trainer.data.cache_use import CacheUse, cache_use, cut_anew
 from trainer.data.captions import NO_CAPTION
 from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder
@@ -57,29 +59,34 @@ class Assembly:
         order, accelerator = self._order, self._accelerator
         cache = EncodingCache(order.cache, tell=partial(log, self._journal, "warning"))
         encoder = Encoder(family, batch_size=order.config.vae_batch_size, device=accelerator.device)
-        cuts = self._cuts(Digests(order.cache, seen_at=seen_at))
-        captions = list(
-            dict.fromkeys([NO_CAPTION, *(caption for sample in order.samples for caption in sample.captions)])
-        )
-        self._encode(encoder, cache, captions=captions, cuts=cuts)
+        uses = [cache_use(dataset, order.config) for dataset in order.datasets]
+        cuts = self._cuts(Digests(order.cache, seen_at=seen_at), uses)
+        self._encode(encoder, cache, cuts=cuts, uses=uses)
         is_there = [
-            cut.digest != UNREADABLE and cache.has(encoder.latents_key(cut.digest, cut.placement)) for cut in cuts
+            cut.digest != UNREADABLE
+            and (not uses[sample.dataset].builds_latents or cache.has(encoder.latents_key(cut.digest, cut.placement)))
+            for sample, cut in zip(order.samples, cuts, strict=True)
         ]
-        samples = list(itertools.compress(order.samples, is_there))
-        self._tell_of_skipped(
-            [(sample, cut) for sample, cut, there in zip(order.samples, cuts, is_there, strict=True) if not there]
-        )
-        cuts = list(itertools.compress(cuts, is_there))
+        skipped = [not there for there in is_there]
+        self._tell_of_skipped(list(itertools.compress(zip(order.samples, cuts, strict=True), skipped)))
+        samples, cuts = list(itertools.compress(order.samples, is_there)), list(itertools.compress(cuts, is_there))
+        captions = {NO_CAPTION: None} | {caption: None for sample in samples for caption in sample.captions}
         cache.keep(
             [
                 *(encoder.text_key(caption) for caption in captions),
                 *(encoder.latents_key(cut.digest, cut.placement) for cut in cuts),
             ]
         )
-        epochs = EpochOrder(buckets_of(samples, order.datasets), order.config)
+        epochs = EpochOrder(buckets_of(samples, order.datasets), order.config, datasets=order.datasets)
         loader = Loader(
             [
-                Shown(cut=cut, captions=sample.captions, caption_dropout=sample.caption_dropout)
+                Shown(
+                    cut=cut,
+                    captions=sample.captions,
+                    caption_dropout=sample.caption_dropout,
+                    keeps_text=uses[sample.dataset].keeps_text,
+                    recut=self._recut(sample) if uses[sample.dataset].cuts_anew else None,
+                )
                 for sample, cut in zip(samples, cuts, strict=True)
             ],
             epochs,
@@ -90,7 +97,7 @@ class Assembly:
         )
         return LoadedData(loader=loader, epochs=epochs, num_images=len(samples))
 
-    def _cuts(self, digests: Digests) -> list[Cut]:
+    def _cuts(self, digests: Digests, uses: Sequence[CacheUse]) -> list[Cut]:
         """Of all samples, with the digests of their pictures."""
         samples = self._order.samples
         known = [digests.known(sample.picture) for sample in samples]
@@ -108,25 +115,38 @@ class Assembly:
                 picture=sample.picture,
                 digest=found.get(place) or known[place] or UNREADABLE,
                 placement=sample.placement,
+                is_kept=uses[sample.dataset].keeps_latents,
             )
             for place, sample in enumerate(samples)
         ]
 
-    def _encode(self, encoder: Encoder, cache: EncodingCache, *, captions: Sequence[str], cuts: Sequence[Cut]) -> None:
+    def _encode(self, encoder: Encoder, cache: EncodingCache, *, cuts: Sequence[Cut], uses: Sequence[CacheUse]) -> None:
+        """What is encoded before the first step and is not there yet."""
+        samples = self._order.samples
+        texts = [sample.captions for sample in samples if uses[sample.dataset].builds_text]
+        captions = list(dict.fromkeys([NO_CAPTION, *itertools.chain.from_iterable(texts)]))
         unwritten = self._agreed([caption for caption in captions if not cache.has(encoder.text_key(caption))])
         self._builder.encode_captions(encoder, unwritten, cache, num_done=len(captions) - len(unwritten))
+        built = [place for place, sample in enumerate(samples) if uses[sample.dataset].builds_latents]
         keys: dict[str, int] = {}
-        for place, cut in enumerate(cuts):
-            if cut.digest != UNREADABLE:
-                keys.setdefault(encoder.latents_key(cut.digest, cut.placement), place)
+        for place in built:
+            if cuts[place].digest != UNREADABLE:
+                keys.setdefault(encoder.latents_key(cuts[place].digest, cuts[place].placement), place)
         missing = self._agreed([place for key, place in keys.items() if not cache.has(key)])
-        self._builder.encode_pictures(
-            encoder, [cuts[place] for place in missing], cache, num_done=len(cuts) - len(missing)
-        )
+        if built:
+            self._builder.encode_pictures(
+                encoder, [cuts[place] for place in missing], cache, num_done=len(built) - len(missing)
+            )
         self._go_on()
         cache.look_again()
         if self._accelerator.is_main_process:
             cache.save_index()
+
+    def _recut(self, sample: Sample) -> Callable[[int], Placement]:
+        """The cut of each epoch, from the run's seed and the picture's name alone."""
+        order = self._order
+        seed = picture_seed(order.config.seed, dataset=order.datasets[sample.dataset].id, name=sample.picture.name)
+        return partial(cut_anew, order.geometries[sample.dataset], sample.placement, seed)
 
     def _agreed(self, thing: Thing) -> Thing:
         """What the main process says, for all: others may have looked a moment later."""

@@ -11,7 +11,7 @@ from PIL import Image
 from domain.config.buckets import Size
 from trainer.data.cache import EncodingCache
 from trainer.data.digests import Digests
-from trainer.data.encoding import Encoder
+from trainer.data.encoding import Encoder, chunks
 from trainer.data.encodings import Cut
 from trainer.data.pictures import UnreadablePicture, read_picture
 from trainer.data.sources.source import Picture
@@ -38,7 +38,7 @@ class Builder:
         """Of this process's part of the pictures, by their places."""
         found: dict[int, str] = {}
         with ThreadPoolExecutor(self._num_threads) as threads:
-            for chunk in self._share("read_images", _chunks(list(pictures), DIGESTED_AT_ONCE), num_done=num_done):
+            for chunk in self._share("read_images", chunks(list(pictures), DIGESTED_AT_ONCE), num_done=num_done):
                 found.update(zip(chunk, threads.map(lambda place: digests.of(pictures[place]), chunk), strict=True))
         return found
 
@@ -46,7 +46,7 @@ class Builder:
         self, encoder: Encoder, captions: Sequence[str], cache: EncodingCache, *, num_done: int
     ) -> None:
         """captions: those that the cache lacks. num_done: how many it has. Ends early when a stop is asked for."""
-        for chunk in self._share("encode_captions", _chunks(captions, CAPTIONS_AT_ONCE), num_done=num_done):
+        for chunk in self._share("encode_captions", chunks(captions, CAPTIONS_AT_ONCE), num_done=num_done):
             for caption in chunk:
                 cache.write(encoder.text_key(caption), encoder.encode_caption(caption))
         cache.flush()
@@ -60,9 +60,9 @@ class Builder:
         num_done: int,
     ) -> None:
         """cuts: those that the cache lacks. One that cannot be read stays missing."""
-        chunks = _chunks_by_size(cuts, encoder.batch_size)
+        pieces = _chunks_by_size(cuts, encoder.batch_size)
         with ThreadPoolExecutor(self._num_threads) as threads:
-            for chunk, pictures in self._read_ahead(self._share("encode_images", chunks, num_done=num_done), threads):
+            for chunk, pictures in self._read_ahead(self._share("encode_images", pieces, num_done=num_done), threads):
                 readable = [(cut, picture) for cut, picture in zip(chunk, pictures, strict=True) if picture]
                 if readable:
                     encoded = encoder.encode_pictures([picture for _, picture in readable])
@@ -71,33 +71,33 @@ class Builder:
         cache.flush()
 
     def _read_ahead(
-        self, chunks: Iterator[list[Cut]], threads: ThreadPoolExecutor
-    ) -> Iterator[tuple[list[Cut], list[Image.Image | None]]]:
+        self, pieces: Iterator[Sequence[Cut]], threads: ThreadPoolExecutor
+    ) -> Iterator[tuple[Sequence[Cut], list[Image.Image | None]]]:
         """Threads read the next pictures while those before are encoded."""
-        waiting: deque[tuple[list[Cut], list[Future[Image.Image | None]]]] = deque()
-        for chunk in chunks:
-            waiting.append((chunk, [threads.submit(_read, cut) for cut in chunk]))
-            while sum(len(waits) for waits, _ in waiting) > len(chunk) + self._num_threads:
+        waiting: deque[tuple[Sequence[Cut], list[Future[Image.Image | None]]]] = deque()
+        for piece in pieces:
+            waiting.append((piece, [threads.submit(_read, cut) for cut in piece]))
+            while sum(len(waits) for waits, _ in waiting) > len(piece) + self._num_threads:
                 oldest, reading = waiting.popleft()
                 yield oldest, [each.result() for each in reading]
         for oldest, reading in waiting:
             yield oldest, [each.result() for each in reading]
 
-    def _share(self, name: str, chunks: Sequence[list[Item]], *, num_done: int) -> Iterator[list[Item]]:
+    def _share(self, name: str, pieces: Sequence[Sequence[Item]], *, num_done: int) -> Iterator[Sequence[Item]]:
         """The next chunk that no process has taken, until there is none or a stop is asked for."""
         turns = self._next_turns()
-        total = num_done + sum(len(chunk) for chunk in chunks)
+        total = num_done + sum(len(piece) for piece in pieces)
         with phase(self._journal, name, total=total) as progress:
             progress.advance(num_done)
             num_told = 0
-            while (turn := turns.take()) < len(chunks):
+            while (turn := turns.take()) < len(pieces):
                 if self._inbox.wants_stop():
                     turns.end()
                     return
-                yield chunks[turn]
-                progress.advance(sum(len(chunk) for chunk in chunks[num_told : turn + 1]))
+                yield pieces[turn]
+                progress.advance(sum(len(piece) for piece in pieces[num_told : turn + 1]))
                 num_told = turn + 1
-            progress.advance(sum(len(chunk) for chunk in chunks[num_told:]))
+            progress.advance(sum(len(piece) for piece in pieces[num_told:]))
 
 
 def why_unreadable(cut: Cut) -> str:
@@ -115,13 +115,9 @@ def _read(cut: Cut) -> Image.Image | None:
         return None
 
 
-def _chunks(items: Sequence[Item], size: int) -> list[list[Item]]:
-    return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def _chunks_by_size(cuts: Sequence[Cut], size: int) -> list[list[Cut]]:
+def _chunks_by_size(cuts: Sequence[Cut], size: int) -> list[Sequence[Cut]]:
     """Pictures of one target size in each; batches as large as they get."""
     by_target: dict[Size, list[Cut]] = {}
     for cut in cuts:
         by_target.setdefault(cut.placement.target, []).append(cut)
-    return [chunk for target in sorted(by_target) for chunk in _chunks(by_target[target], size)]
+    return [chunk for target in sorted(by_target) for chunk in chunks(by_target[target], size)]

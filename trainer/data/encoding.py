@@ -6,7 +6,7 @@ encoded one by one, and pictures in batches of always the same size, which is a 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from PIL import Image
@@ -20,6 +20,8 @@ ENCODING_FORMAT = 3
 """Raised whenever this code would encode the same input differently."""
 
 LATENTS = "latents"
+
+Item = TypeVar("Item")
 
 
 class EncodingFamily(Protocol):
@@ -64,14 +66,19 @@ class Encoder:
         )
 
     def encode_caption(self, caption: str) -> TextEmbeds:
-        return self._family.encode_captions([caption])[0]
+        """On the CPU."""
+        return {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> list[Mapping[str, Tensor]]:
-        """No more than are encoded at once, all of one size."""
+        """No more than are encoded at once, all of one size. On the CPU."""
         filling = [pictures[-1]] * (self.batch_size - len(pictures))
         pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
-        latents = self._family.encode_pictures(pixels)
+        latents = self._family.encode_pictures(pixels).cpu()
         return [{LATENTS: each} for each in latents[: len(pictures)]]
+
+
+def chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def to_pixels(picture: Image.Image) -> Tensor:

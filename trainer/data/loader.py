@@ -1,29 +1,40 @@
 """Batches of latents and text embeds, each a function of the step alone."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from domain.config.buckets import Placement
 from domain.config.training import TrainingConfig
 from trainer.data.captions import NO_CAPTION
 from trainer.data.encoding import geometry_of
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
+from trainer.data.read_ahead import ReadAhead
 from trainer.families.family import TextEmbeds
 from trainer.randomness import seed_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any."""
+    """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any.
+
+    keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
+    """
 
     cut: Cut
     captions: tuple[str, ...]
     caption_dropout: float
+    keeps_text: bool = True
+    recut: Callable[[int], Placement] | None = None
+
+    def cut_in(self, epoch: int) -> Cut:
+        return self.cut if self.recut is None else replace(self.cut, placement=self.recut(epoch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +52,20 @@ class Batch:
         return [seed_for(purpose, seed, self.step, position) for position in self.positions]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Of one forward pass. texts: None where there is none yet. pictures: their latents, or themselves."""
+
+    positions: tuple[int, ...]
+    captions: list[str]
+    texts: list[TextEmbeds | None]
+    keeps_texts: list[bool]
+    cuts: list[Cut]
+    pictures: list[Tensor | Image.Image]
+
+
 class Loader:
-    """This process's share of every effective batch."""
+    """This process's share of every effective batch. The next ones are read from the cache while a step is computed."""
 
     def __init__(
         self,
@@ -60,23 +83,66 @@ class Loader:
         self._config = config
         self._process_index = process_index
         self._device = device
+        self._ahead = ReadAhead(
+            self._read,
+            self._following,
+            num_ahead=config.dataloader_prefetch_qlen if config.dataloader_prefetch else 0,
+        )
 
     def batch(self, step: int, *, micro_step: int) -> Batch:
         """The batch of one forward pass; steps count from 0."""
-        positions = self._positions(micro_step)
-        places = self._order.samples_at(step)
-        samples = [self._samples[places[position]] for position in positions]
+        read = self._ahead.take((step, micro_step))
         texts = [
-            self._encodings.text(self._caption(sample, step=step, position=position))
-            for sample, position in zip(samples, positions, strict=True)
+            self._encodings.make_text(caption, is_kept=is_kept) if text is None else text
+            for caption, text, is_kept in zip(read.captions, read.texts, read.keeps_texts, strict=True)
         ]
         return Batch(
             step=step,
-            positions=positions,
-            latents=self._on_device([self._encodings.latents(sample.cut) for sample in samples]),
-            geometry=self._on_device([geometry_of(sample.cut.placement) for sample in samples]),
+            positions=read.positions,
+            latents=self._on_device(self._latents(read)),
+            geometry=self._on_device([geometry_of(cut.placement) for cut in read.cuts]),
             text_embeds={name: self._on_device([text[name] for text in texts]) for name in texts[0]},
         )
+
+    def close(self) -> None:
+        self._ahead.close()
+        self._encodings.close()
+
+    def _read(self, place: tuple[int, int]) -> Found:
+        """What the cache has for one forward pass, or what its latents are made of."""
+        step, micro_step = place
+        positions = self._positions(micro_step)
+        places = self._order.samples_at(step)
+        samples = [self._samples[places[position]] for position in positions]
+        captions = [
+            self._caption(sample, step=step, position=position)
+            for sample, position in zip(samples, positions, strict=True)
+        ]
+        epoch = self._order.epoch_of(step)
+        cuts = [sample.cut_in(epoch) for sample in samples]
+        return Found(
+            positions=positions,
+            captions=captions,
+            texts=[self._encodings.find_text(caption) for caption in captions],
+            keeps_texts=[sample.keeps_text for sample in samples],
+            cuts=cuts,
+            pictures=[self._encodings.find_latents(cut) for cut in cuts],
+        )
+
+    def _following(self, place: tuple[int, int]) -> tuple[int, int] | None:
+        step, micro_step = place
+        if micro_step + 1 < self._config.gradient_accumulation_steps:
+            return step, micro_step + 1
+        return (step + 1, 0) if step + 1 < self._order.total_steps else None
+
+    def _latents(self, found: Found) -> list[Tensor]:
+        missing = [
+            (cut, picture)
+            for cut, picture in zip(found.cuts, found.pictures, strict=True)
+            if not isinstance(picture, Tensor)
+        ]
+        made = iter(self._encodings.make_latents(missing))
+        return [picture if isinstance(picture, Tensor) else next(made) for picture in found.pictures]
 
     def _on_device(self, tensors: Sequence[Tensor]) -> Tensor:
         """All in one, the shorter ones filled up with zeros at the end of their first dimension."""

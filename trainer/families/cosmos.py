@@ -1,17 +1,14 @@
 """Cosmos Predict 2, text to image: a video transformer that makes a single frame, with T5 for captions."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
 from diffusers import Cosmos2TextToImagePipeline
-from diffusers.loaders import CosmosLoraLoaderMixin
 from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_frame
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -75,10 +72,3 @@ class Cosmos(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        """As for other transformers; diffusers loads it by the transformer's load_lora_adapter."""
-        return save_transformer_lora(CosmosLoraLoaderMixin, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

@@ -1,7 +1,6 @@
 """ERNIE-Image: a flow-matching transformer on FLUX.2's normalised patches, which reads captions with Mistral 3."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import cut_captions, draw_with, load_pipeline, text_identity
@@ -63,9 +61,3 @@ class Ernie(ModelFamily):
 
     def draw(self, drawing: Drawing) -> Image.Image:
         return draw_with(self._pipeline, drawing, guidance_scale=drawing.guidance_by_second_pass, use_pe=False)
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(ErnieImagePipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

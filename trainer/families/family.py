@@ -5,8 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
@@ -70,6 +69,7 @@ class ModelFamily(ABC):
 
     lora_targets: ClassVar[tuple[str, ...]]
     denoiser: nn.Module
+    _pipeline: Any
     schedule: Schedule
     text_identity: str
     latents_identity: str
@@ -101,13 +101,16 @@ class ModelFamily(ABC):
     def draw(self, drawing: Drawing) -> Image.Image:
         """A picture by the family's diffusers pipeline, from a seed on the CPU."""
 
-    @abstractmethod
-    def save_adapter(self, folder: Path) -> Path:
-        """Write the adapter into the folder as diffusers' load_lora_weights reads it; returns the file."""
+    @property
+    def pipeline(self) -> Any:
+        """The family's diffusers pipeline, of which the denoiser is a part."""
+        return self._pipeline
 
-    @abstractmethod
-    def load_adapter(self, folder: Path) -> None:
-        """Put back what save_adapter wrote. Raises TrainingError when it does not fit the adapter."""
+    @property
+    def denoiser_part(self) -> str:
+        """What the denoiser is called in the pipeline, and its folder in the diffusers layout."""
+        parts: dict[str, object] = self._pipeline.components
+        return next(name for name, part in parts.items() if part is self.denoiser)
 
 
 UNTOLD = ("_", "transformers_version", "architectures", "dtype", "torch_dtype")

@@ -1,7 +1,6 @@
 """FLUX.1 (dev, Krea, schnell): a flow-matching transformer on packed latents, with CLIP and T5 as text encoders."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_scaled
@@ -105,9 +103,3 @@ class Flux(ModelFamily):
             true_cfg_scale=drawing.guidance_real,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(FluxPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

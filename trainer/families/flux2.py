@@ -1,22 +1,20 @@
 """FLUX.2: a flow-matching transformer on normalised patches, which reads layers of Mistral 3 (dev) or Qwen3 (klein)."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
+from functools import cache
+from typing import Self
 
 import torch
 from diffusers import Flux2KleinPipeline, Flux2Pipeline
 from diffusers.pipelines.flux2.pipeline_flux2 import compute_empirical_mu
 from PIL import Image
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
-from trainer.families.pipelines import class_among, draw_without_negative, explained, load_pipeline, text_identity
+from trainer.families.pipelines import class_among, draw_without_negative, load_pipeline, text_identity, tokenizer_alone
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
@@ -31,6 +29,13 @@ class Flux2(ModelFamily):
         self._dtype = base.dtype
         self._config = base.config
         self._num_tokens = num_tokens(base.config)
+        # Positions are made on the CPU and kept: a copy to the device in each step would wait for it.
+        self._text_ids = cache(
+            lambda tokens: Flux2Pipeline._prepare_text_ids(torch.empty(1, tokens, 0)).to(base.device)
+        )
+        self._image_ids = cache(
+            lambda height, width: Flux2Pipeline._prepare_latent_ids(torch.empty(1, 0, height, width)).to(base.device)
+        )
         self.denoiser = pipeline.transformer
         num_steps = base.config.validation_num_inference_steps
         self.schedule = FlowSchedule(
@@ -45,7 +50,8 @@ class Flux2(ModelFamily):
     @classmethod
     def load(cls, base: BaseModel) -> Self:
         pipeline_class = class_among((Flux2Pipeline, Flux2KleinPipeline), base)
-        return cls(load_pipeline(pipeline_class, base, parts=PARTS, **_text_parts(pipeline_class, base)), base)
+        options = {"tokenizer": tokenizer_alone(base)} if pipeline_class is Flux2Pipeline else {}
+        return cls(load_pipeline(pipeline_class, base, parts=PARTS, **options), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
@@ -67,8 +73,8 @@ class Flux2(ModelFamily):
             timestep=timesteps,
             guidance=conditions.get("guidance"),
             encoder_hidden_states=embeds,
-            txt_ids=Flux2Pipeline._prepare_text_ids(embeds).to(self._device, non_blocking=True),
-            img_ids=Flux2Pipeline._prepare_latent_ids(noisy).to(self._device, non_blocking=True),
+            txt_ids=self._text_ids(embeds.shape[1]),
+            img_ids=self._image_ids(*noisy.shape[-2:]),
             return_dict=False,
         )[0]
         return prediction.transpose(1, 2).reshape(noisy.shape)
@@ -86,26 +92,8 @@ class Flux2(ModelFamily):
             max_sequence_length=self._num_tokens,
         )
 
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(Flux2Pipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)
-
     def _embeds_of(self, prompts: list[str]) -> Tensor:
         embeds: Tensor = self._pipeline.encode_prompt(
             prompts, device=self._device, max_sequence_length=self._num_tokens
         )[0]
         return embeds
-
-
-def _text_parts(pipeline_class: type, base: BaseModel) -> dict[str, Any]:
-    """dev publishes a processor of texts and pictures, which needs torchvision; texts need its tokenizer alone."""
-    if pipeline_class is not Flux2Pipeline:
-        return {}
-    with explained(base.source):
-        return {
-            "tokenizer": AutoTokenizer.from_pretrained(
-                base.source, subfolder="tokenizer", revision=base.config.revision
-            )
-        }

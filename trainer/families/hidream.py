@@ -1,7 +1,7 @@
 """HiDream I1: a flow-matching mixture of experts that reads captions with two CLIPs, T5 and every layer of Llama 3.1."""
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -12,7 +12,6 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
 from domain.families.hidream import LLAMA_REPOSITORY
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, explained, load_pipeline, text_identity
@@ -21,6 +20,9 @@ from trainer.objective import FlowSchedule
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 PARTS = ("scheduler", *TEXT_ENCODERS, *TOKENIZERS, "transformer", "vae")
+
+ROUNDING = 1e-3
+"""Of a pixel: the pipeline rounds edges down, and nothing may be lost by that."""
 
 
 class HiDream(ModelFamily):
@@ -81,19 +83,15 @@ class HiDream(ModelFamily):
         return -prediction
 
     def draw(self, drawing: Drawing) -> Image.Image:
-        """The pipeline brings every size to about 1024 x 1024 pixels."""
+        """In its size, where the pipeline would draw as many pixels as its usual one has."""
+        edge = math.sqrt(drawing.width * drawing.height)
+        self._pipeline.default_sample_size = (edge + ROUNDING) / self._pipeline.vae_scale_factor
         return draw_with(
             self._pipeline,
             drawing,
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(HiDreamImagePipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)
 
 
 def _llama(base: BaseModel) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Kolors: SDXL's UNet, which is told what ChatGLM3 reads and the geometry of each picture."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_unet_lora, save_unet_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_prediction_type
@@ -74,9 +72,3 @@ class Kolors(ModelFamily):
             drawing,
             guidance_scale=drawing.guidance,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_unet_lora(KolorsPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_unet_lora(self.denoiser, folder)

@@ -1,18 +1,16 @@
 """LongCat-Image: a flow-matching transformer on packed latents, which reads captions with Qwen2.5-VL."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import cache
 from typing import Any, Self
 
 import torch
 from diffusers import LongCatImagePipeline
-from diffusers.loaders import FluxLoraLoaderMixin
 from diffusers.pipelines.longcat_image.pipeline_longcat_image import prepare_pos_ids
 from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -30,6 +28,13 @@ class LongCatImage(ModelFamily):
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        # A picture's positions begin, along both edges, after those of the text. They are made on the CPU and kept: a copy
+        # to the device in each step would wait for it.
+        start = (pipeline.tokenizer_max_length, pipeline.tokenizer_max_length)
+        self._text_ids = cache(lambda tokens: prepare_pos_ids(num_token=tokens).to(base.device))
+        self._image_ids = cache(
+            lambda height, width: prepare_pos_ids(1, "image", start, height=height, width=width).to(base.device)
+        )
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
         self.text_identity = text_identity(
@@ -53,20 +58,14 @@ class LongCatImage(ModelFamily):
         return encode_scaled(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
-        """A picture's positions begin, along both edges, after those of the text."""
         batch, channels, height, width = noisy.shape
         embeds = conditions["prompt_embeds"]
-        start = self._pipeline.tokenizer_max_length
-        image_ids = prepare_pos_ids(
-            modality_id=1, type="image", start=(start, start), height=height // 2, width=width // 2
-        )
-        text_ids = prepare_pos_ids(modality_id=0, type="text", num_token=embeds.shape[1])
         prediction = self.denoiser(
             hidden_states=LongCatImagePipeline._pack_latents(noisy.to(self._dtype), batch, channels, height, width),
             timestep=timesteps,
             encoder_hidden_states=embeds,
-            txt_ids=text_ids.to(self._device, non_blocking=True),
-            img_ids=image_ids.to(self._device, non_blocking=True),
+            txt_ids=self._text_ids(embeds.shape[1]),
+            img_ids=self._image_ids(height // 2, width // 2),
             return_dict=False,
         )[0]
         scale = self._pipeline.vae_scale_factor
@@ -80,10 +79,3 @@ class LongCatImage(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             enable_prompt_rewrite=False,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        """As for other transformers; diffusers loads it by the transformer's load_lora_adapter."""
-        return save_transformer_lora(FluxLoraLoaderMixin, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

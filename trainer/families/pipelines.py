@@ -12,6 +12,7 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 from safetensors import SafetensorError
 from torch import nn
+from transformers import AutoTokenizer
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, digest_of
@@ -73,6 +74,12 @@ def _told(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
+def tokenizer_alone(base: BaseModel) -> Any:
+    """The tokenizer of what is published as a processor of texts and pictures, which needs torchvision."""
+    with explained(base.source):
+        return AutoTokenizer.from_pretrained(base.source, subfolder="tokenizer", revision=base.config.revision)
+
+
 def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
     """What the pipeline makes of a drawing; options: what pipelines name differently, such as the guidance."""
     return draw_without_negative(pipeline, drawing, negative_prompt=drawing.negative_prompt, **options)
@@ -80,18 +87,19 @@ def draw_with(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
 
 def draw_without_negative(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
     """The same by a pipeline that takes no negative prompt, or not as text."""
-    image: Image.Image = _drawn(pipeline, drawing, **options).images[0]
+    image: Image.Image = _drawn(pipeline, drawing, **options)[0]
     return image
 
 
 def draw_frame(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
     """The only frame of the video that a video pipeline makes of a drawing."""
     options |= {"negative_prompt": drawing.negative_prompt, "num_frames": 1, "output_type": "pil"}
-    frame: Image.Image = _drawn(pipeline, drawing, **options).frames[0][0]
+    frame: Image.Image = _drawn(pipeline, drawing, **options)[0][0]
     return frame
 
 
 def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
+    """Of pictures or videos, under whatever name a pipeline has them."""
     with sampled_by(pipeline, drawing.sampler):
         return pipeline(
             prompt=drawing.prompt,
@@ -99,8 +107,9 @@ def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
             width=drawing.width,
             num_inference_steps=drawing.num_inference_steps,
             generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            return_dict=False,
             **options,
-        )
+        )[0]
 
 
 def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:

@@ -1,18 +1,14 @@
 """PixArt Sigma: a small transformer that predicts noise, with T5 for captions."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
 from diffusers import PixArtSigmaPipeline
-from diffusers.loaders.lora_base import LoraBaseMixin
-from peft import get_peft_model_state_dict
 from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import ADAPTER_FILE, adapter_metadata, load_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_prediction_type
@@ -75,15 +71,3 @@ class PixArtSigma(ModelFamily):
             clean_caption=False,
             use_resolution_binning=False,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        """As for other transformers; diffusers has no loader for this one, but peft reads it."""
-        LoraBaseMixin._save_lora_weights(
-            folder,
-            {"transformer": get_peft_model_state_dict(self.denoiser)},
-            {"transformer": adapter_metadata(self.denoiser)},
-        )
-        return folder / ADAPTER_FILE
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

@@ -1,7 +1,6 @@
 """Qwen-Image: a flow-matching transformer on packed latents of a video VAE, with Qwen2.5-VL for captions."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_frame
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -72,9 +70,3 @@ class QwenImage(ModelFamily):
             true_cfg_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(QwenImagePipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

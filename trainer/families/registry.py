@@ -9,6 +9,7 @@ from trainer.families.family import ModelFamily
 from trainer.families.flux import Flux
 from trainer.families.flux2 import Flux2
 from trainer.families.hidream import HiDream
+from trainer.families.kandinsky5_image import Kandinsky5Image
 from trainer.families.kolors import Kolors
 from trainer.families.krea2 import Krea2
 from trainer.families.longcat_image import LongCatImage
@@ -44,6 +45,7 @@ FAMILIES: dict[FamilyKey, type[ModelFamily]] = {
     "wan": Wan,
     "ltxvideo": LTXVideo,
     "ernie": Ernie,
+    "kandinsky5_image": Kandinsky5Image,
     "krea2": Krea2,
     "longcat_image": LongCatImage,
     "z_image_omni": ZImageOmni,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from inspect import signature
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -11,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -80,9 +78,3 @@ class Sana(ModelFamily):
             max_sequence_length=self._num_tokens,
             use_resolution_binning=False,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(SanaPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

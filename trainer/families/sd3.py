@@ -1,7 +1,6 @@
 """Stable Diffusion 3.x: a flow-matching transformer with two CLIP text encoders and T5."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import cut_captions_at_positions, draw_with, load_pipeline, text_identity
@@ -80,9 +78,3 @@ class StableDiffusion3(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(StableDiffusion3Pipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

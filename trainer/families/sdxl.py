@@ -1,7 +1,6 @@
 """Stable Diffusion XL: a UNet that predicts noise or v, two CLIP text encoders, and the geometry of each picture."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -9,7 +8,6 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
-from trainer.adapters import load_unet_lora, save_unet_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import (
@@ -81,9 +79,3 @@ class StableDiffusionXL(ModelFamily):
             guidance_scale=drawing.guidance,
             guidance_rescale=drawing.guidance_rescale,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_unet_lora(StableDiffusionXLPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_unet_lora(self.denoiser, folder)

@@ -1,7 +1,6 @@
 """Stable Diffusion 1.x and 2.x: a UNet that predicts noise or v, one CLIP text encoder, an image VAE."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -9,7 +8,6 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
-from trainer.adapters import load_unet_lora, save_unet_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import (
@@ -69,9 +67,3 @@ class StableDiffusion(ModelFamily):
             guidance_scale=drawing.guidance,
             guidance_rescale=drawing.guidance_rescale,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_unet_lora(StableDiffusionPipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_unet_lora(self.denoiser, folder)

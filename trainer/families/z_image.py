@@ -1,7 +1,6 @@
 """Z-Image: a flow-matching transformer that reads captions of any length with Qwen3."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.adapters import load_transformer_lora, save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -67,9 +65,3 @@ class ZImage(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(ZImagePipeline, self.denoiser, folder)
-
-    def load_adapter(self, folder: Path) -> None:
-        load_transformer_lora(self.denoiser, folder)

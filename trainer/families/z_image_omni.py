@@ -1,14 +1,12 @@
 """Z-Image Omni: Z-Image that can also begin with pictures; here it begins with none."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 from diffusers import ZImageOmniPipeline
 from torch import Tensor
 
-from trainer.adapters import save_transformer_lora
 from trainer.families.family import BaseModel, Conditions, TextEmbeds
 from trainer.families.pipelines import load_pipeline
 from trainer.families.z_image import PARTS, ZImage
@@ -46,6 +44,3 @@ class ZImageOmni(ZImage):
             return_dict=False,
         )[0]
         return -torch.stack(prediction).squeeze(2)
-
-    def save_adapter(self, folder: Path) -> Path:
-        return save_transformer_lora(ZImageOmniPipeline, self.denoiser, folder)

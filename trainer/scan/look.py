@@ -5,7 +5,7 @@ Everything here may be killed at any moment by what it reads; it runs in the pro
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
@@ -15,14 +15,14 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from domain.config.captions import CaptionRules
+from domain.config.captions import JSON_ENDING, TEXT_ENDINGS, CaptionRules
 from trainer.data.captions import captions_of
 from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
 
 MAX_IN_MEMORY = 64 << 20
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 DIGEST_SIZE = 16
 MAX_CAPTIONS = 1000
 MAX_CAPTION_CHARACTERS = 100_000
@@ -85,9 +85,13 @@ def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: S
             found = replace(found, fault=Fault.OUTSIDE, message=LEADS_OUTSIDE)
         else:
             found = _look_at_picture(picture, found)
-    if task.wants_captions and (path is None or not _leads_outside(path.with_suffix(".txt"), allowed)):
+    if task.wants_captions and (path is None or not any(_leads_outside(each, allowed) for each in _beside(path))):
         found = replace(found, captions=_captions(picture, rules))
     return found
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    return (path.with_suffix(ending) for ending in (*TEXT_ENDINGS, JSON_ENDING))
 
 
 def _leads_outside(path: Path, allowed: Sequence[Path]) -> bool:
@@ -120,17 +124,18 @@ def _take_in(opened: BinaryIO, found: Findings) -> tuple[Findings, BinaryIO]:
         num_bytes = opened.seek(0, SEEK_END)
         opened.seek(0)
         return replace(found, num_bytes=num_bytes), opened
-    content = opened.read(MAX_IN_MEMORY)
-    digest = blake2b(content, digest_size=DIGEST_SIZE)
-    num_bytes = len(content)
+    digest, num_bytes, pieces = blake2b(digest_size=DIGEST_SIZE), 0, list[bytes]()
     while chunk := opened.read(CHUNK):
         digest.update(chunk)
         num_bytes += len(chunk)
-    file: BinaryIO = BytesIO(content)
-    if num_bytes > len(content):
-        opened.seek(0)
-        file = opened
-    return replace(found, num_bytes=num_bytes, digest=digest.digest()), file
+        pieces.append(chunk)
+        if num_bytes > MAX_IN_MEMORY:
+            pieces.clear()
+    found = replace(found, num_bytes=num_bytes, digest=digest.digest())
+    if num_bytes <= MAX_IN_MEMORY:
+        return found, BytesIO(b"".join(pieces))
+    opened.seek(0)
+    return found, opened
 
 
 def _describe(image: Image.Image, found: Findings) -> Findings:

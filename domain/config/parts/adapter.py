@@ -13,8 +13,6 @@ class AdapterOptions(Part):
     lora_type: Literal["standard", "lycoris"] = option(
         "standard",
         label="Kind",
-        later=True,
-        usable=["standard"],
         model_types=ADAPTER,
         help="standard is the LoRA of peft. lycoris has further kinds such as LoKr, which lycoris_config chooses.",
     )
@@ -63,8 +61,6 @@ class AdapterOptions(Part):
         False,
         label="DoRA",
         advanced=True,
-        later=True,
-        decisive=True,
         model_types=ADAPTER,
         help="Train direction and magnitude of the weights apart: closer to full training, slower.",
     )
@@ -72,7 +68,6 @@ class AdapterOptions(Part):
         False,
         label="Rank-stabilised",
         advanced=True,
-        later=True,
         model_types=ADAPTER,
         help="Divide alpha by the square root of the rank, so that high ranks learn as fast as low ones.",
     )
@@ -108,8 +103,6 @@ class AdapterOptions(Part):
         None,
         label="Adapter to begin with",
         advanced=True,
-        later=True,
-        decisive=True,
         kind="path",
         model_types=ADAPTER,
         help="A file or a name on the Hub. Training goes on from this adapter instead of a new one.",
@@ -136,14 +129,12 @@ class AdapterOptions(Part):
         "diffusers",
         label="File format",
         advanced=True,
-        later=True,
         model_types=ADAPTER,
-        help="Names of the weights in the saved file: as diffusers reads them, or as ComfyUI does.",
+        help="Names of the weights in the saved file: as diffusers has them, which ComfyUI reads of most families too, or ComfyUI's own.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
         label="LyCORIS",
-        later=True,
         may_be_file=True,
         requires={"lora_type": "lycoris"},
         help="What LyCORIS adapts, and how: a JSON object with algo, linear_dim and so on, or the file that holds it.",

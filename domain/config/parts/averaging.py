@@ -11,14 +11,12 @@ class AveragingOptions(Part):
     use_ema: bool = option(
         False,
         label="Average weights",
-        later=True,
         help="Keep a running average of the trained weights and save it too.",
     )
     ema_decay: float = option(
         0.995,
         label="Decay",
         advanced=True,
-        later=True,
         ge=0,
         le=0.9999,
         requires={"use_ema": True},
@@ -28,7 +26,6 @@ class AveragingOptions(Part):
         1,
         label="Average every",
         advanced=True,
-        later=True,
         ge=1,
         unit="steps",
         requires={"use_ema": True},
@@ -38,7 +35,6 @@ class AveragingOptions(Part):
         0,
         label="Warm-up",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
         requires={"use_ema": True},
@@ -48,7 +44,6 @@ class AveragingOptions(Part):
         "cpu",
         label="Where it lies",
         advanced=True,
-        later=True,
         requires={"use_ema": True},
         help="Main memory costs time, the accelerator's costs room.",
     )
@@ -56,7 +51,6 @@ class AveragingOptions(Part):
         False,
         label="Never on the GPU",
         advanced=True,
-        later=True,
         requires={"use_ema": True, "ema_device": "cpu"},
         help="Also update the average in main memory, and never move it to the GPU.",
     )
@@ -64,7 +58,6 @@ class AveragingOptions(Part):
         False,
         label="One tensor at a time",
         advanced=True,
-        later=True,
         requires={"use_ema": True},
         help="Update the average tensor by tensor, with less memory for a moment.",
     )
@@ -72,7 +65,6 @@ class AveragingOptions(Part):
         "comparison",
         label="Validate with",
         advanced=True,
-        later=True,
         requires={"use_ema": True},
-        help="none: the last weights. ema_only: the average. comparison: pictures of both.",
+        help="none: the last weights. ema_only: the average. comparison: both, side by side.",
     )

@@ -52,16 +52,14 @@ class CacheOptions(Part):
         False,
         label="Encode while training",
         advanced=True,
-        later=True,
         inverted_aliases=["vae_cache_preprocess"],
-        help="Encode each picture when it is first needed instead of all of them before.",
+        help="Encode each picture when it is first needed instead of all of them before. One that cannot be read ends the run then.",
     )
     vae_cache_disable: bool = option(
         False,
         label="Keep no latents",
         advanced=True,
-        later=True,
-        help="Encode pictures each time and write nothing to disk.",
+        help="Encode pictures each time and write nothing to disk. One that cannot be read ends the run then.",
     )
     vae_cache_scan_behaviour: Literal["recreate", "sync"] = option(
         "recreate",
@@ -74,14 +72,12 @@ class CacheOptions(Part):
         False,
         label="Encode captions while training",
         advanced=True,
-        later=True,
         help="Encode each caption when it is first needed.",
     )
     text_cache_disable: bool = option(
         False,
         label="Keep no text embeds",
         advanced=True,
-        later=True,
         help="Encode captions each time and write nothing to disk.",
     )
     text_encoder_batch_size: int = option(

@@ -90,7 +90,6 @@ class DataOptions(Part):
         "auto-weighting",
         label="Mix datasets",
         advanced=True,
-        later=True,
         help="auto-weighting draws larger datasets more often; uniform follows their probability alone.",
     )
     allow_dataset_oversubscription: bool = option(
@@ -154,17 +153,15 @@ class DataOptions(Part):
         help="Which scans to leave out when nothing has changed: vae, aspect, text, metadata, with commas.",
     )
     dataloader_prefetch: bool = option(
-        False,
+        True,
         label="Load ahead",
         advanced=True,
-        later=True,
         help="Read the next batches while a step is computed.",
     )
     dataloader_prefetch_qlen: int = option(
         10,
         label="Batches ahead",
         advanced=True,
-        later=True,
         ge=1,
         requires={"dataloader_prefetch": True},
         help="How many batches wait in memory.",

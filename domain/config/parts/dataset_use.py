@@ -18,9 +18,9 @@ class UseOptions(Part):
     probability: float = option(
         1.0,
         label="Probability",
-        later=True,
         ge=0,
-        help="How often the dataset is drawn from, compared with the others.",
+        help="How often the dataset is drawn from within an epoch, compared with the others, until all of it was shown. "
+        "0: it is not trained on.",
     )
     max_num_samples: int | None = option(
         None,
@@ -34,16 +34,14 @@ class UseOptions(Part):
         None, label="Batch size", advanced=True, later=True, ge=1, help="Of this dataset. Empty: as in the environment."
     )
     start_epoch: int = option(
-        1, label="From epoch", advanced=True, later=True, ge=0, help="Before this one the dataset is left out."
+        1, label="From epoch", advanced=True, ge=0, help="Before this one the dataset is left out."
     )
     end_epoch: int | None = option(
-        None, label="To epoch", advanced=True, later=True, ge=0, help="After this one the dataset is left out."
+        None, label="To epoch", advanced=True, ge=0, help="After this one the dataset is left out."
     )
-    start_step: int = option(
-        0, label="From step", advanced=True, later=True, ge=0, help="Before this one the dataset is left out."
-    )
+    start_step: int = option(0, label="From step", advanced=True, ge=0, help="Before this one the dataset is left out.")
     end_step: int | None = option(
-        None, label="To step", advanced=True, later=True, ge=0, help="After this one the dataset is left out."
+        None, label="To step", advanced=True, ge=0, help="After this one the dataset is left out."
     )
     is_regularisation_data: bool = option(
         False,
@@ -161,23 +159,25 @@ class DatasetCacheOptions(Part):
         None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."
     )
     vae_cache_clear_each_epoch: bool = option(
-        False, label="Encode anew", advanced=True, later=True, help="Encode pictures anew in each epoch."
+        False,
+        label="Encode anew",
+        advanced=True,
+        help="Cut and encode pictures anew in each epoch, with another random cut, and keep none of it.",
     )
     vae_cache_ondemand: bool = option(
-        False, label="Encode late", advanced=True, later=True, help="Encode pictures when they are first trained on."
+        False, label="Encode late", advanced=True, help="Encode pictures when they are first trained on."
     )
     vae_cache_disable: bool = option(
-        False, label="Keep no latents", advanced=True, later=True, help="Encode pictures each time they are trained on."
+        False, label="Keep no latents", advanced=True, help="Encode pictures each time they are trained on."
     )
     text_cache_ondemand: bool = option(
         False,
         label="Encode captions late",
         advanced=True,
-        later=True,
         help="Encode captions when they are first needed.",
     )
     text_cache_disable: bool = option(
-        False, label="Keep no embeds", advanced=True, later=True, help="Encode captions each time they are needed."
+        False, label="Keep no embeds", advanced=True, help="Encode captions each time they are needed."
     )
     hash_filenames: bool = option(
         True, label="Hashed names", advanced=True, later=True, help="Name cached files by a hash of the picture's name."

@@ -88,7 +88,6 @@ class ModelOptions(Part):
     model_type: Literal["lora", "full"] = option(
         "lora",
         label="What to train",
-        usable=["lora"],
         help="lora trains a small adapter beside the frozen base model; full changes all of its weights.",
     )
     prediction_type: Literal["epsilon", "v_prediction", "sample", "flow_matching"] | None = option(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from trainer.data.sources.downloads import Downloads, PrivateHosts, shown
+from trainer.data.sources.downloads import Downloads, PrivateHosts, is_address, shown
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture, Source, captions_in
 from trainer.data.sources.tables import check_columns, name_in, open_table, read_rows
@@ -105,6 +105,9 @@ class AddressList(Source):
         return captions
 
     def _name_of(self, written: str, number: int) -> str | None:
+        if "://" in written and not is_address(written):
+            self._left_out.append(f"row {number} of {self._table} has no address that begins with http:// or https://")
+            return None
         if "://" in written:
             name = self._downloads.name_of(written)
             self._addresses[name] = written

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
 from domain.config.dataset import DatasetConfig, is_picture
+from domain.config.rules import bucket_problems
 from trainer.data.sources.metadata import Metadata, is_metadata, read_metadata
 from trainer.data.sources.ranges import HEAD_BYTES, Ahead, open_part
 from trainer.data.sources.shards import SHARD_ENDING, Shelf
@@ -46,6 +47,8 @@ class Bucket:
 
     def __init__(self, dataset: DatasetConfig, *, name: str, prefix: str) -> None:
         """prefix: whole segments of keys. Keys of the service stand in the dataset's own options; without any, nothing is signed."""
+        for problem in bucket_problems(dataset):
+            raise TrainingError(f"dataset {dataset.id!r}: {problem.message}")
         self.place = f"s3://{posixpath.join(name, prefix.strip('/'))}"
         self.dataset = dataset.id
         keys = {

@@ -148,6 +148,15 @@ class Downloads:
                 raise http.client.IncompleteRead(b"", answer.length)
 
 
+def is_address(written: str) -> bool:
+    """Whether it can be asked for: others have no parts that could be shown."""
+    try:
+        parts = urlsplit(written)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
 def shown(address: str) -> str:
     """For people: without what may be a password or a signature."""
     parts = urlsplit(address)
@@ -159,8 +168,6 @@ def shown(address: str) -> str:
 
 def _request(address: str) -> urllib.request.Request:
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Undownloadable("is no address that begins with http:// or https://")
     path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     netloc = parts.netloc.rpartition("@")[2].encode("idna").decode()

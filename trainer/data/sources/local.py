@@ -50,7 +50,7 @@ class LocalFolder(Source):
 
     def version_of_captions(self) -> str | None:
         if self._tables is None:
-            self._tables = sorted(name for name in self._names() if is_metadata(name))
+            self._tables = self._table_names()
         return ",".join(f"{name}:{self._version(name)}" for name in self._tables)
 
     def file_of(self, name: str) -> Path | None:
@@ -68,12 +68,12 @@ class LocalFolder(Source):
         return str(self._folder / name)
 
     def _read_metadata(self) -> Metadata:
-        names = list(self._names())
-        return read_metadata(
-            self,
-            tables=[name for name in names if is_metadata(name)],
-            pictures=[name for name in names if is_picture(PurePosixPath(name).name)],
-        )
+        pictures = [name for name in self._names() if is_picture(PurePosixPath(name).name)]
+        return read_metadata(self, tables=self._table_names(), pictures=pictures)
+
+    def _table_names(self) -> list[str]:
+        """One that is a link could bring captions of pictures that somebody else keeps elsewhere."""
+        return sorted(name for name in self._names() if is_metadata(name) and not (self._folder / name).is_symlink())
 
     def _names(self) -> Iterator[str]:
         for parent, folders, files in os.walk(self._folder):

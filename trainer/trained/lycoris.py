@@ -1,0 +1,144 @@
+"""LyCORIS (Yeh et al. 2024, arXiv:2309.14859) by its own package: LoKr, LoHa and others beside a frozen denoiser."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from domain.config.lycoris import lycoris_problems
+from domain.config.training import TrainingConfig
+from trainer.errors import TrainingError
+from trainer.families.family import BaseModel, ModelFamily
+from trainer.trained.lora import ADAPTER_FILE
+from trainer.trained.trained import AVERAGE_FOLDER, Trained
+
+SETTINGS_FILE = "lycoris_config.json"
+AVERAGE_FILE = "ema_model.safetensors"
+
+EVERYTHING = ["Linear", "Conv1d", "Conv2d", "Conv3d", "GroupNorm", "LayerNorm"]
+"""What is adapted when nothing is said; norms only with train_norm."""
+
+DIMENSIONS = {"linear_dim": "dim", "linear_alpha": "alpha"}
+"""What settings are called where they are said of some layers."""
+
+
+class Lycoris(Trained):
+    """settings: what lycoris_config says."""
+
+    def __init__(
+        self, denoiser: nn.Module, network: LycorisNetwork, settings: Mapping[str, Any], *, dtype: torch.dtype
+    ) -> None:
+        super().__init__([denoiser, network], dtype=dtype, constants=list(network.buffers()))
+        self._network = network
+        self._settings = settings
+
+    @classmethod
+    def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
+        """An adapter in fp32, drawn from the run's seed. Raises TrainingError when it adapts nothing, or what LyCORIS
+        cannot read from its own file."""
+        settings = _read_settings(base.config)
+        torch.manual_seed(base.config.seed)
+        network = _make(family.denoiser, settings)
+        network.apply_to()
+        network.to(base.device)
+        return cls(family.denoiser, network, settings, dtype=base.dtype)
+
+    def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
+        """As create_lycoris_from_weights reads it, with the settings beside it and in it."""
+        path = _path(folder, averaged=averaged)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        settings = json.dumps(self._settings, indent=2)
+        path.with_name(SETTINGS_FILE).write_text(settings)
+        weights = {name: tensor.detach().contiguous() for name, tensor in self._network.state_dict().items()}
+        save_file(weights, path, metadata={**about, "lycoris_config": settings})
+        return path
+
+    def load(self, folder: Path, *, averaged: bool = False) -> None:
+        weights = load_file(_path(folder, averaged=averaged))
+        misfit = TrainingError(
+            f"the adapter in {folder} is of another kind or has other layers than this configuration; resume with the "
+            "lycoris_config it was trained with"
+        )
+        try:
+            misfits = self._network.load_state_dict(weights, strict=False)
+        except RuntimeError as error:
+            raise misfit from error
+        if misfits.missing_keys or misfits.unexpected_keys:
+            raise misfit
+
+
+def _path(folder: Path, *, averaged: bool) -> Path:
+    return folder / AVERAGE_FOLDER / AVERAGE_FILE if averaged else folder / ADAPTER_FILE
+
+
+def _read_settings(config: TrainingConfig) -> dict[str, Any]:
+    """Raises TrainingError for a file that cannot be read, or says what cannot be."""
+    written = config.lycoris_config
+    if isinstance(written, str):
+        try:
+            written = json.loads(Path(written).read_bytes())
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                f"lycoris_config names {config.lycoris_config}, which cannot be read: {error}"
+            ) from error
+    if not isinstance(written, dict):
+        raise TrainingError(f"lycoris_config is {written!r:.80} but must be an object with algo and the like")
+    for problem in lycoris_problems(written):
+        raise TrainingError(problem)
+    return written
+
+
+def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
+    said = {key: value for key, value in settings.items() if key != "apply_preset"}
+    LycorisNetwork.apply_preset(_preset(settings.get("apply_preset", {})))
+    try:
+        network = create_lycoris(denoiser, warn_on_unmatched=False, **said)
+        create_lycoris_from_weights(1.0, "", denoiser, weights_sd=_state_of(network))
+    except (RuntimeError, ValueError, AttributeError, AssertionError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrainingError(
+            f"LyCORIS cannot make and read back what lycoris_config says for these layers: {reason}; choose another factor "
+            "or linear_dim, or adapt fewer kinds of layers"
+        ) from error
+    if not network.loras:
+        raise TrainingError(
+            "lycoris_config adapts no layer of this base model; correct target_module and target_name in apply_preset"
+        )
+    return network
+
+
+def _preset(written: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a preset: the library keeps what an earlier one said."""
+    overrides = {
+        key: {
+            name: {DIMENSIONS.get(setting, setting): value for setting, value in settings.items()}
+            for name, settings in written.get(key, {}).items()
+        }
+        for key in ("module_algo_map", "name_algo_map")
+    }
+    classes = written.get("target_module", written.get("unet_target_module"))
+    names = written.get("target_name", written.get("unet_target_name", []))
+    is_open = classes is None and not names and not any(overrides.values())
+    return {
+        "enable_conv": written.get("enable_conv", True),
+        "target_module": EVERYTHING if is_open else classes or [],
+        "target_name": names,
+        "exclude_name": written.get("exclude_name", []),
+        "use_fnmatch": written.get("use_fnmatch", False),
+        "lora_prefix": "lycoris",
+        **overrides,
+    }
+
+
+def _state_of(network: LycorisNetwork) -> dict[str, torch.Tensor]:
+    """Of a network that is not applied yet."""
+    return {
+        f"{layer.lora_name}.{key}": tensor.detach()
+        for layer in network.loras
+        for key, tensor in layer.state_dict().items()
+    }
