@@ -15,7 +15,9 @@ from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
 from trainer.inbox import Wish
 from trainer.journal import log, phase
+from trainer.losses import bends
 from trainer.meter import Laps, Reading, StepLosses
+from trainer.noise import perturbed, with_offset
 from trainer.objective import draw_noise
 from trainer.optim import learning_rate_of, weights_for_inference
 from trainer.passes import Drawn, wants_graph
@@ -96,17 +98,20 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     """What one forward pass is shown, and what it should say."""
     seed, schedule, device = run.config.seed, run.family.schedule, batch.latents.device
     torch.manual_seed(seed_for("dropout", seed, batch.step, micro_step, run.accelerator.process_index))
-    noise = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
-    timesteps = schedule.draw_timesteps(batch.seeds("timestep", seed=seed), shape=noise.shape[1:], device=device)
+    drawn = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
+    noise = with_offset(drawn, batch.seeds("offset", seed=seed), run.config)
+    added = perturbed(noise, batch.seeds("perturbation", seed=seed), run.config, step=batch.step)
+    timesteps = schedule.draw_timesteps(batch.draws(run.config), shape=noise.shape[1:], device=device)
     conditions = run.family.conditions(
         batch.text_embeds, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
     )
     return Drawn(
-        noisy=schedule.add_noise(batch.latents, noise, timesteps),
+        noisy=schedule.add_noise(batch.latents, added, timesteps),
         timesteps=timesteps,
         conditions=conditions,
         target=schedule.target(batch.latents, noise, timesteps),
-        weights=schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma),
+        weights=schedule.loss_weights(timesteps),
+        bends=bends(run.config, schedule, timesteps),
     )
 
 

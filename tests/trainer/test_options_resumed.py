@@ -18,6 +18,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "validation_prompt": "a fox",
         "validation_step_interval": 3,
     },
+    "other loss and noise": {
+        "loss_type": "smooth_l1",
+        "snr_gamma": 5.0,
+        "use_soft_min_snr": True,
+        "offset_noise": True,
+        "input_perturbation": 0.1,
+        "input_perturbation_steps": 3,
+        "disable_segmented_timestep_sampling": False,
+        "timestep_bias_strategy": "later",
+        "timestep_bias_multiplier": 3.0,
+        "rescale_betas_zero_snr": True,
+        "dataset": {"timestep_sampling_offset": 0.5},
+    },
     "clipped by value": {"grad_clip_method": "value", "max_grad_norm": 1e-4},
 }
 

@@ -84,6 +84,7 @@ class Assembly:
                     cut=cut,
                     captions=sample.captions,
                     caption_dropout=sample.caption_dropout,
+                    timestep_offset=order.datasets[sample.dataset].timestep_sampling_offset,
                     keeps_text=uses[sample.dataset].keeps_text,
                     recut=self._recut(sample) if uses[sample.dataset].cuts_anew else None,
                 )

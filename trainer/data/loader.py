@@ -17,6 +17,7 @@ from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.read_ahead import ReadAhead
 from trainer.families.family import TextEmbeds
+from trainer.objective import Draws
 from trainer.randomness import seed_for
 
 
@@ -24,12 +25,13 @@ from trainer.randomness import seed_for
 class Shown:
     """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any.
 
-    keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
+    timestep_offset: see trainer.objective.Draws. keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
     """
 
     cut: Cut
     captions: tuple[str, ...]
     caption_dropout: float
+    timestep_offset: float = 0.0
     keeps_text: bool = True
     recut: Callable[[int], Placement] | None = None
 
@@ -47,6 +49,16 @@ class Batch:
     latents: Tensor
     geometry: Tensor
     text_embeds: TextEmbeds
+    timestep_offsets: tuple[float, ...]
+
+    def draws(self, config: TrainingConfig) -> Draws:
+        num = config.effective_batch_size
+        return Draws(
+            seeds=self.seeds("timestep", seed=config.seed),
+            places=[self.step * num + position for position in self.positions],
+            batch_size=num,
+            offsets=self.timestep_offsets,
+        )
 
     def seeds(self, purpose: str, *, seed: int) -> list[int]:
         return [seed_for(purpose, seed, self.step, position) for position in self.positions]
@@ -62,6 +74,7 @@ class Found:
     keeps_texts: list[bool]
     cuts: list[Cut]
     pictures: list[Tensor | Image.Image]
+    timestep_offsets: tuple[float, ...]
 
 
 class Loader:
@@ -102,6 +115,7 @@ class Loader:
             latents=self._on_device(self._latents(read)),
             geometry=self._on_device([geometry_of(cut.placement) for cut in read.cuts]),
             text_embeds={name: self._on_device([text[name] for text in texts]) for name in texts[0]},
+            timestep_offsets=read.timestep_offsets,
         )
 
     def close(self) -> None:
@@ -127,6 +141,7 @@ class Loader:
             keeps_texts=[sample.keeps_text for sample in samples],
             cuts=cuts,
             pictures=[self._encodings.find_latents(cut) for cut in cuts],
+            timestep_offsets=tuple(sample.timestep_offset for sample in samples),
         )
 
     def _following(self, place: tuple[int, int]) -> tuple[int, int] | None:

@@ -57,8 +57,9 @@ class UseOptions(Part):
         0.0,
         label="Shift of noise levels",
         advanced=True,
-        later=True,
-        help="Draw more (above 0) or less noisy steps for this dataset.",
+        ge=-10,
+        le=10,
+        help="Draw more (above 0) or less noisy steps for this dataset: 1 makes noise as much likelier as a shift of 2.7.",
     )
     conditioning_data: str | list[str] | None = option(
         None,
