@@ -15,10 +15,10 @@ from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
 from trainer.inbox import Wish
 from trainer.journal import log, phase
-from trainer.losses import bends
+from trainer.losses import bends, fitted
 from trainer.meter import Laps, Reading, StepLosses
 from trainer.noise import perturbed, with_offset
-from trainer.objective import draw_noise
+from trainer.objective import as_wide_as, draw_noise
 from trainer.optim import learning_rate_of, weights_for_inference
 from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
@@ -105,13 +105,22 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     conditions = run.family.conditions(
         batch.text_embeds, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
     )
+    noisy = schedule.add_noise(batch.latents, added, timesteps)
+    target = schedule.target(batch.latents, noise, timesteps)
+    base_model = run.trained.left_out() if any(batch.is_regularisation) else None
+    if base_model is not None:
+        with base_model, torch.no_grad():
+            known: Tensor = run.accelerator.unwrap_model(run.predictor)(noisy, timesteps, conditions)
+        is_known = as_wide_as(target, torch.tensor(batch.is_regularisation, device=device))
+        target = torch.where(is_known, known.to(target.dtype), target)
     return Drawn(
-        noisy=schedule.add_noise(batch.latents, added, timesteps),
+        noisy=noisy,
         timesteps=timesteps,
         conditions=conditions,
-        target=schedule.target(batch.latents, noise, timesteps),
+        target=target,
         weights=schedule.loss_weights(timesteps),
         bends=bends(run.config, schedule, timesteps),
+        masks=None if batch.masks is None else fitted(batch.masks, batch.latents),
     )
 
 

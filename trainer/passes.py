@@ -24,7 +24,7 @@ Shape = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """All that the passes of a batch depend on, besides weights. noisy, target: as latents; timesteps, weights, bends: (batch,)."""
+    """All that the passes of a batch depend on, besides weights. noisy, target: as latents; timesteps, weights, bends: (batch,). masks: see trainer.losses."""
 
     noisy: Tensor
     timesteps: Tensor
@@ -32,10 +32,11 @@ class Drawn:
     target: Tensor
     weights: Tensor
     bends: Tensor
+    masks: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         own = {"noisy": self.noisy, "timesteps": self.timesteps, "target": self.target, "weights": self.weights}
-        own |= {"bends": self.bends}
+        own |= {"bends": self.bends} | ({} if self.masks is None else {"masks": self.masks})
         return own | {f"conditions.{name}": each for name, each in self.conditions.items()}
 
     def copied(self) -> "Drawn":
@@ -46,6 +47,7 @@ class Drawn:
             target=self.target.clone(),
             weights=self.weights.clone(),
             bends=self.bends.clone(),
+            masks=None if self.masks is None else self.masks.clone(),
         )
 
     @property
@@ -67,7 +69,14 @@ def make_passes(
 ) -> Passes:
     def pass_through(drawn: Drawn) -> Tensor:
         prediction = predictor(drawn.noisy, drawn.timesteps, drawn.conditions)
-        losses = losses_of(prediction, drawn.target, drawn.weights, bends=drawn.bends, loss_type=config.loss_type)
+        losses = losses_of(
+            prediction,
+            drawn.target,
+            drawn.weights,
+            bends=drawn.bends,
+            loss_type=config.loss_type,
+            masks=drawn.masks,
+        )
         accelerator.backward(losses.mean())
         return losses.detach()
 

@@ -29,6 +29,7 @@ READERS = {
         "domain/config/buckets.py",
         "domain/config/captions.py",
         "domain/config/mixing.py",
+        "domain/config/roles.py",
         "domain/config/rules.py",
     ),
 }
@@ -163,7 +164,7 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"id": "a", "dataset_type": "conditioning", "conditioning_type": "mask"},
+        {"id": "a", "dataset_type": "conditioning", "conditioning_type": "controlnet"},
         {"id": "a", "instance_data_dir": "/a", "crop_style": "face"},
     ],
 )

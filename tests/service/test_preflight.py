@@ -199,6 +199,13 @@ def test_steps_in_which_nothing_is_trained_on_are_refused(
     assert codes(look(script, make(folder, datasets=dataset, max_train_steps=20))) == expected
 
 
+def test_masks_that_are_not_there_keep_a_run_from_starting(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    found = look(script, make(folder, datasets={"conditioning_data": "masks"}))
+    assert codes(found) == [("ERROR", "INVALID_DATASET")]
+    assert "the environment has no such dataset" in found["problems"][0]["message"]
+
+
 def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert codes(look(script, make(tmp_path / "empty", tmp_path / "gone"))) == [

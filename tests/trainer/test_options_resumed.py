@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from tests.trainer.runs import RunDirectory, write_run
+from tests.trainer.runs import INK, RunDirectory, write_run
 
 STEPS = {"max_train_steps": 4, "checkpoint_step_interval": 2}
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -30,6 +30,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "timestep_bias_multiplier": 3.0,
         "rescale_betas_zero_snr": True,
         "dataset": {"timestep_sampling_offset": 0.5},
+    },
+    "known pictures": {
+        "dataset": {"is_regularisation_data": True},
+        "more_datasets": [{"id": "new", "instance_data_dir": str(INK)}],
     },
     "clipped by value": {"grad_clip_method": "value", "max_grad_norm": 1e-4},
 }

@@ -64,10 +64,9 @@ class LossOptions(Part):
         1.0,
         label="Masks count",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
-        help="How often the loss is weighed by the mask that a dataset pairs with a picture.",
+        help="How often the loss is the mean over what the mask of a picture shows, in place of the whole picture.",
     )
 
 
