@@ -104,7 +104,7 @@ def check_optimizer(config: TrainingConfig, device: torch.device) -> None:
     """Before anything is loaded. Raises TrainingError for an optimizer that cannot be made, or not run on the device."""
     if RECIPES[config.optimizer].needs_cuda and device.type != "cuda":
         raise TrainingError(
-            f"optimizer is {config.optimizer}, which runs on GPUs alone, and there is none; set it to torch-adamw, or to "
+            f"optimizer is {config.optimizer}, which is for GPUs, and there is none; set it to torch-adamw, or to "
             "optimi-lion or torch-adafactor, which need less memory"
         )
     _arguments(config)

@@ -148,7 +148,7 @@ def remarks_on_devices(config: TrainingConfig, *, num_gpus: int) -> Iterator[Fin
         yield Finding(
             severity=Severity.WARNING,
             code="OPTIMIZER_NEEDS_GPU",
-            message=f"optimizer is {config.optimizer}, which runs on GPUs alone, and none was found; set it to torch-adamw, "
+            message=f"optimizer is {config.optimizer}, which is for GPUs, and none was found; set it to torch-adamw, "
             "or to optimi-lion or torch-adafactor, which need less memory",
             path=("config", "optimizer"),
         )

@@ -115,7 +115,7 @@ def test_settings_that_are_not_written_as_keys_and_values_are_refused(written: s
 
 
 def test_optimizer_for_gpus_is_refused_without_one() -> None:
-    with pytest.raises(TrainingError, match="optimizer is bnb-adamw8bit, which runs on GPUs alone"):
+    with pytest.raises(TrainingError, match="optimizer is bnb-adamw8bit, which is for GPUs"):
         check_optimizer(config_of("bnb-adamw8bit"), CPU)
 
 
