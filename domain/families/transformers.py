@@ -14,7 +14,7 @@ FLUX_DEV = Denoiser(
     lora_width=1_167_360,
     plain=Cost(22294.3, 5_225_476, 39_915_520),
     recomputed=Cost(2070.0, 529_800, 622_592),
-    dropout_pixel=9147.0,
+    dropout_pixel=2420.5,
     full=1.57,
     full_recomputed=1.053,
 )
@@ -25,7 +25,7 @@ FLUX_SCHNELL = Denoiser(
     lora_width=1_167_360,
     plain=Cost(22294.3, 5_225_476, 39_915_008),
     recomputed=Cost(2070.0, 529_800, 622_592),
-    dropout_pixel=9147.0,
+    dropout_pixel=2420.5,
     full=1.57,
     full_recomputed=1.053,
 )
@@ -36,7 +36,7 @@ SD35_MEDIUM = Denoiser(
     lora_width=454_656,
     plain=Cost(8689.6, 1_303_472, 15_603_712),
     recomputed=Cost(747.8, 89_384, 850_944),
-    dropout_pixel=3408.0,
+    dropout_pixel=919.5,
     full=1.472,
     full_recomputed=1.191,
     positions=384**2 * 1536,
@@ -48,7 +48,7 @@ SD35_LARGE = Denoiser(
     lora_width=739_328,
     plain=Cost(16144.0, 3_295_952, 26_420_736),
     recomputed=Cost(1351.8, 258_256, 674_304),
-    dropout_pixel=5662.0,
+    dropout_pixel=1367.1,
     full=1.588,
     full_recomputed=1.13,
     positions=192**2 * 2432,
@@ -60,7 +60,7 @@ CHROMA = Denoiser(
     lora_width=1_167_360,
     plain=Cost(22270.3, 5_225_476, 41_366_016),
     recomputed=Cost(2046.0, 523_656, 4_112_384),
-    dropout_pixel=9147.0,
+    dropout_pixel=2513.5,
     full=1.574,
     full_recomputed=1.1,
 )
@@ -71,7 +71,7 @@ Z_IMAGE = Denoiser(
     lora_width=1_044_480,
     plain=Cost(32887.5, 8_419_064, 34_017_280),
     recomputed=Cost(2226.5, 569_844, 1_336_320),
-    dropout_pixel=7734.3,
+    dropout_pixel=1933.6,
     full=1.313,
     full_recomputed=1.117,
 )
@@ -82,7 +82,7 @@ QWEN_IMAGE = Denoiser(
     lora_width=1_474_560,
     plain=Cost(32121.2, 6_610_544, 57_033_216),
     recomputed=Cost(2358.2, 479_528, 5_081_088),
-    dropout_pixel=11376.0,
+    dropout_pixel=3003.0,
     full=1.54,
     full_recomputed=1.041,
 )
@@ -93,7 +93,7 @@ PIXART_600M = Denoiser(
     lora_width=516_096,
     plain=Cost(5148.7, 262_144, 14_941_696),
     recomputed=Cost(523.6, 11_584, 551_936),
-    dropout_pixel=2970.0,
+    dropout_pixel=1107.9,
     full=1.43,
     full_recomputed=1.085,
 )
@@ -104,7 +104,7 @@ PIXART_900M = Denoiser(
     lora_width=774_144,
     plain=Cost(7687.1, 392_064, 22_460_928),
     recomputed=Cost(649.6, 11_584, 551_936),
-    dropout_pixel=4482.0,
+    dropout_pixel=1678.5,
     full=1.431,
     full_recomputed=1.069,
 )
@@ -115,7 +115,7 @@ SANA_600M = Denoiser(
     lora_width=516_096,
     plain=Cost(2486.1, 262_144, 17_056_256),
     recomputed=Cost(164.8, 11_584, 627_200),
-    dropout_pixel=742.5,
+    dropout_pixel=185.6,
     full=1.064,
     full_recomputed=1.047,
 )
@@ -126,7 +126,7 @@ SANA_1600M = Denoiser(
     lora_width=716_800,
     plain=Cost(3457.0, 364_160, 23_603_200),
     recomputed=Cost(285.1, 22_464, 1_217_024),
-    dropout_pixel=1023.7,
+    dropout_pixel=265.6,
     full=1.066,
     full_recomputed=1.094,
 )
@@ -137,7 +137,7 @@ SANA15_1600M = Denoiser(
     lora_width=716_800,
     plain=Cost(4244.7, 633_040, 23_603_200),
     recomputed=Cost(324.5, 35_908, 1_217_024),
-    dropout_pixel=1023.7,
+    dropout_pixel=255.9,
     full=1.117,
     full_recomputed=1.124,
 )
@@ -148,7 +148,7 @@ SANA15_4800M = Denoiser(
     lora_width=2_150_400,
     plain=Cost(12672.8, 1_890_160, 71_157_760),
     recomputed=Cost(499.5, 35_908, 1_217_024),
-    dropout_pixel=3123.8,
+    dropout_pixel=780.7,
     full=1.115,
     full_recomputed=1.081,
 )
@@ -159,7 +159,7 @@ FLUX2_DEV = Denoiser(
     lora_width=3_342_336,
     plain=Cost(51311.0, 12_716_152, 107_566_080),
     recomputed=Cost(4519.4, 1_156_712, 2_164_736),
-    dropout_pixel=7536.0,
+    dropout_pixel=2011.8,
     full=1.377,
     full_recomputed=1.021,
 )
@@ -170,7 +170,7 @@ KLEIN_4B = Denoiser(
     lora_width=737_280,
     plain=Cost(11871.0, 2_902_728, 23_650_304),
     recomputed=Cost(1518.3, 388_424, 1_083_392),
-    dropout_pixel=1806.0,
+    dropout_pixel=458.0,
     full=1.367,
     full_recomputed=1.031,
 )
@@ -181,7 +181,7 @@ KLEIN_9B = Denoiser(
     lora_width=1_245_184,
     plain=Cost(20349.2, 4_929_336, 40_051_712),
     recomputed=Cost(2246.7, 574_888, 1_443_840),
-    dropout_pixel=3440.0,
+    dropout_pixel=875.0,
     full=1.372,
     full_recomputed=1.028,
 )
@@ -192,7 +192,7 @@ AURAFLOW = Denoiser(
     lora_width=983_040,
     plain=Cost(20958.1, 5_365_240, 75_909_120),
     recomputed=Cost(1657.6, 424_320, 4_241_920),
-    dropout_pixel=6992.7,
+    dropout_pixel=2083.0,
     full=1.188,
     full_recomputed=1.018,
 )
@@ -203,18 +203,19 @@ LUMINA2 = Denoiser(
     lora_width=460_800,
     plain=Cost(20332.7, 5_205_048, 15_180_800),
     recomputed=Cost(2746.8, 703_048, 2_408_448),
-    dropout_pixel=4046.6,
+    dropout_pixel=1217.0,
     full=1.282,
     full_recomputed=1.22,
 )
+# Which expert reads what follows from the numbers, so that its steps were measured on a GPU.
 HIDREAM = Denoiser(
     parameters=17_105_733_184,
     linear=17_103_257_600,
     blocks=(Blocks(16, 424_089_600), Blocks(32, 305_438_720)),
     lora_width=983_040,
-    plain=None,
-    recomputed=None,
-    dropout_pixel=0,
+    plain=Cost(35165.2, 23_309_872, 14_320_469),
+    recomputed=Cost(1881.5, 1_496_912, 0),
+    dropout_pixel=2554.8,
     full=1.0,
     full_recomputed=1.0,
 )
@@ -225,7 +226,7 @@ COSMOS_2B = Denoiser(
     lora_width=860_160,
     plain=Cost(14078.6, 691_712, 26_939_392),
     recomputed=Cost(1110.6, 24_704, 986_112),
-    dropout_pixel=5280.0,
+    dropout_pixel=1320.0,
     full=1.473,
     full_recomputed=1.171,
 )
@@ -236,7 +237,7 @@ COSMOS_14B = Denoiser(
     lora_width=2_654_208,
     plain=Cost(45106.8, 1_998_720, 86_611_968),
     recomputed=Cost(3088.5, 55_520, 2_460_672),
-    dropout_pixel=17040.0,
+    dropout_pixel=4260.0,
     full=1.476,
     full_recomputed=1.193,
 )
@@ -247,7 +248,7 @@ WAN_1300M = Denoiser(
     lora_width=737_280,
     plain=Cost(9830.4, 462_840, 22_395_904),
     recomputed=Cost(839.8, 18_500, 771_072),
-    dropout_pixel=4248.0,
+    dropout_pixel=1378.0,
     full=1.35,
     full_recomputed=1.072,
 )
@@ -258,7 +259,7 @@ WAN_14B = Denoiser(
     lora_width=3_276_800,
     plain=Cost(38369.6, 2_060_960, 99_584_000),
     recomputed=Cost(2954.6, 61_508, 2_563_072),
-    dropout_pixel=18960.0,
+    dropout_pixel=4750.0,
     full=1.272,
     full_recomputed=1.049,
 )
@@ -269,7 +270,7 @@ LTXVIDEO = Denoiser(
     lora_width=917_504,
     plain=Cost(2853.0, 575_344, 26_465_280),
     recomputed=Cost(260.7, 24_644, 978_432),
-    dropout_pixel=1320.0,
+    dropout_pixel=330.0,
     full=1.18,
     full_recomputed=1.132,
 )
@@ -280,7 +281,7 @@ IDEOGRAM = Denoiser(
     lora_width=2_976_768,
     plain=Cost(47701.5, 12_214_792, 90_865_664),
     recomputed=Cost(2967.8, 762_948, 0),
-    dropout_pixel=21779.9,
+    dropout_pixel=6017.4,
     full=1.17,
     full_recomputed=1.315,
     stored_bits=8.02,
@@ -292,7 +293,7 @@ KANDINSKY5 = Denoiser(
     lora_width=1_566_720,
     plain=Cost(26251.8, 1_734_360, 52_928_512),
     recomputed=Cost(1706.7, 47_248, 1_084_416),
-    dropout_pixel=8008.7,
+    dropout_pixel=2098.8,
     full=1.564,
     full_recomputed=1.145,
 )
@@ -303,7 +304,7 @@ KREA2 = Denoiser(
     lora_width=1_200_128,
     plain=Cost(32082.6, 11_463_716, 41_706_496),
     recomputed=Cost(2910.7, 3_995_708, 3_902_464),
-    dropout_pixel=11173.0,
+    dropout_pixel=3221.0,
     full=1.232,
     full_recomputed=1.075,
 )
@@ -314,7 +315,7 @@ LONGCAT = Denoiser(
     lora_width=614_400,
     plain=Cost(11883.5, 2_782_660, 20_865_536),
     recomputed=Cost(1422.0, 363_912, 622_592),
-    dropout_pixel=4746.0,
+    dropout_pixel=1313.0,
     full=1.56,
     full_recomputed=1.078,
 )

@@ -12,7 +12,7 @@ SD1X = Denoiser(
     lora_width=199_296,
     plain=Cost(4416.8, 100_096, 6_202_470),
     recomputed=Cost(1044.5, 4_416, 235_520),
-    dropout_pixel=997.5,
+    dropout_pixel=249.4,
     full=1.077,
     full_recomputed=1.025,
 )
@@ -23,7 +23,7 @@ SD2X = Denoiser(
     lora_width=207_488,
     plain=Cost(4259.5, 116_480, 6_202_061),
     recomputed=Cost(887.9, 5_440, 235_520),
-    dropout_pixel=997.5,
+    dropout_pixel=247.4,
     full=1.116,
     full_recomputed=1.205,
 )
@@ -34,7 +34,7 @@ SDXL = Denoiser(
     lora_width=1_451_520,
     plain=Cost(7333.7, 910_720, 39_561_216),
     recomputed=Cost(687.6, 0, 72_192),
-    dropout_pixel=2370.0,
+    dropout_pixel=589.1,
     full=1.109,
     full_recomputed=1.236,
 )
@@ -45,7 +45,7 @@ SDXL_REFINER = Denoiser(
     lora_width=843_776,
     plain=Cost(7092.6, 436_992, 25_005_056),
     recomputed=Cost(750.9, 0, 83_456),
-    dropout_pixel=2160.0,
+    dropout_pixel=541.0,
     full=1.123,
     full_recomputed=1.254,
 )
@@ -56,7 +56,7 @@ KOLORS = Denoiser(
     lora_width=1_451_520,
     plain=Cost(7333.7, 914_816, 39_561_216),
     recomputed=Cost(687.6, 4_096, 72_192),
-    dropout_pixel=2370.0,
+    dropout_pixel=582.5,
     full=1.109,
     full_recomputed=1.236,
 )
@@ -67,7 +67,7 @@ IF_MEDIUM = Denoiser(
     lora_width=102_912,
     plain=Cost(89998.5, 52_992, 3_637_760),
     recomputed=Cost(45634.5, 51_456, 3_423_744),
-    dropout_pixel=15168.0,
+    dropout_pixel=3792.0,
     full=1.337,
     full_recomputed=1.27,
 )
@@ -78,7 +78,7 @@ IF_LARGE = Denoiser(
     lora_width=171_520,
     plain=Cost(149793.0, 88_320, 5_976_576),
     recomputed=Cost(75853.0, 85_760, 5_659_136),
-    dropout_pixel=25280.0,
+    dropout_pixel=6320.0,
     full=1.332,
     full_recomputed=1.261,
 )
@@ -89,7 +89,7 @@ IF_XLARGE = Denoiser(
     lora_width=377_344,
     plain=Cost(329176.5, 194_304, 12_997_120),
     recomputed=Cost(166508.5, 188_672, 12_367_360),
-    dropout_pixel=55616.0,
+    dropout_pixel=13904.0,
     full=1.328,
     full_recomputed=1.257,
 )
@@ -100,7 +100,7 @@ CASCADE = Denoiser(
     lora_width=1_048_576,
     plain=Cost(5457.0, 1_053_840, 47_859_200),
     recomputed=Cost(591.8, 8_192, 136_704),
-    dropout_pixel=1270.5,
+    dropout_pixel=317.6,
     full=1.347,
     full_recomputed=1.069,
 )
@@ -111,7 +111,7 @@ CASCADE_LITE = Denoiser(
     lora_width=393_216,
     plain=Cost(2037.8, 396_280, 18_409_301),
     recomputed=Cost(261.6, 6_144, 103_936),
-    dropout_pixel=469.9,
+    dropout_pixel=117.5,
     full=1.36,
     full_recomputed=1.103,
 )

@@ -1,20 +1,22 @@
 """What domain/families/denoisers.py and components.py say of networks, worked out from their classes.
 
-    python -m tests.benchmarks.facts [FAMILY ...]
+    python -m tests.benchmarks.facts [--cuda] [FAMILY ...]
 
-Prints a line of JSON for each network, minutes for all of them; nothing is downloaded and no GPU is needed.
+Prints a line of JSON for each network, minutes for all of them; nothing is downloaded and no GPU is needed. With --cuda,
+the costs of steps are measured on one: of networks that look at their own numbers, and cannot be traced without any.
 """
 
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
+from torch.utils._pytree import tree_map
 
 from tests.benchmarks.networks import NETWORKS, Network
 from tests.benchmarks.tracing import enable_checkpointing, peak_of_training
@@ -23,6 +25,8 @@ HALF = torch.bfloat16
 TOKENS = (128, 256)
 RANK = 16
 SMALLEST_BLOCK = 0.004
+BYTES_OF_MASK = 4
+"""Of dropout on the meta device, for each number; on a GPU it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +84,54 @@ def peak(network: Network, *, edge: int, tokens: int, lora: bool, checkpointing:
     return peak_of_training(module, inputs, half=HALF)
 
 
-def cost_of(network: Network, *, checkpointing: bool) -> Cost:
+def peak_on_device(
+    network: Network, *, edge: int, tokens: int, lora: bool, checkpointing: bool, dropout: float = 0.0
+) -> int:
+    """Of the second step, beside weights and gradients."""
+    with torch.device("cuda"):
+        module = network.build(HALF).train().to(HALF)
+        if lora:
+            add_lora(module, network, dropout=dropout)
+        inputs = network.inputs(1, edge, tokens, network.arguments)
+    inputs = tree_map(lambda each: each.cuda() if isinstance(each, torch.Tensor) else each, inputs)
+    if checkpointing:
+        module.enable_gradient_checkpointing()  # type: ignore[operator]
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    for _ in range(2):
+        module.zero_grad(set_to_none=True)
+        held = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        with torch.autocast("cuda", HALF), torch.device("cuda"):
+            out = module(**inputs, return_dict=False)[0]
+        nn.functional.mse_loss(out.float(), torch.zeros_like(out).float()).backward()  # type: ignore[no-untyped-call]
+    gradients = sum(each.grad.nbytes for each in module.parameters() if each.grad is not None)
+    found = torch.cuda.max_memory_allocated() - held - gradients
+    del module, inputs, out
+    torch.cuda.empty_cache()
+    return found
+
+
+def cost_of(network: Network, *, checkpointing: bool, measure: Callable[..., int] = peak) -> Cost:
     """With a LoRA and no dropout: a plane through the peaks of three steps."""
     edge, smaller = edges_of(network)
     few, many = TOKENS
     peaks = [
-        peak(network, edge=at, tokens=tokens, lora=True, checkpointing=checkpointing)
+        measure(network, edge=at, tokens=tokens, lora=True, checkpointing=checkpointing)
         for at, tokens in ((edge, few), (smaller, few), (edge, many))
     ]
     pixel = (peaks[0] - peaks[1]) / (edge**2 - smaller**2)
     token = (peaks[2] - peaks[0]) / (many - few)
     return Cost(round(pixel, 1), round(token), max(0, round(peaks[0] - pixel * edge**2 - token * few)))
+
+
+def costs_on_device(network: Network) -> Iterator[tuple[str, Any]]:
+    plain = cost_of(network, checkpointing=False, measure=peak_on_device)
+    yield "plain", asdict(plain)
+    yield "recomputed", asdict(cost_of(network, checkpointing=True, measure=peak_on_device))
+    edge, _ = edges_of(network)
+    with_dropout = peak_on_device(network, edge=edge, tokens=TOKENS[0], lora=True, checkpointing=False, dropout=0.1)
+    without = plain.pixel * edge**2 + plain.token * TOKENS[0] + plain.once
+    yield "dropout_pixel", round((with_dropout - without) / edge**2, 1)
 
 
 def facts_of(network: Network) -> Iterator[tuple[str, Any]]:
@@ -108,7 +149,7 @@ def facts_of(network: Network) -> Iterator[tuple[str, Any]]:
     at = {"edge": edge, "tokens": TOKENS[0]}
     with_dropout = peak(network, **at, lora=True, checkpointing=False, dropout=0.1)
     without = plain.pixel * pixels + plain.token * TOKENS[0] + plain.once
-    yield "dropout_pixel", round((with_dropout - without) / pixels, 1)
+    yield "dropout_pixel", round((with_dropout - without) / pixels / BYTES_OF_MASK, 1)
     yield "full", round(peak(network, **at, lora=False, checkpointing=False) / without, 3)
     again_without = again.pixel * pixels + again.token * TOKENS[0] + again.once
     yield "full_recomputed", round(peak(network, **at, lora=False, checkpointing=True) / again_without, 3)
@@ -116,12 +157,14 @@ def facts_of(network: Network) -> Iterator[tuple[str, Any]]:
 
 def main() -> None:
     warnings.filterwarnings("ignore")
+    wanted = [argument for argument in sys.argv[1:] if argument != "--cuda"]
+    describe = costs_on_device if "--cuda" in sys.argv else facts_of
     for network in NETWORKS:
-        if len(sys.argv) > 1 and network.family not in sys.argv[1:]:
+        if wanted and network.family not in wanted:
             continue
         facts: dict[str, Any] = {"family": network.family, "flavour": network.flavour}
         try:
-            for name, value in facts_of(network):
+            for name, value in describe(network):
                 facts[name] = value
         except (RuntimeError, NotImplementedError, AttributeError, TypeError, ValueError, IndexError) as error:
             facts["failed"] = repr(error)[:200]

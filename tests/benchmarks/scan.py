@@ -27,10 +27,12 @@ def main() -> None:
         kept.mkdir()
         order = {"id": "1", "dataset": {"id": "many", "instance_data_dir": str(folder)}}
         (kept / "order.json").write_text(json.dumps(order))
-        for _number in ("first", "second"):
+        for number in ("first", "second"):
             before = cpu_seconds()
-            scan(kept)
-            cpu_seconds() - before
+            seconds = scan(kept)
+            used = cpu_seconds() - before
+            rate = given.pictures / seconds
+            print(f"{number} scan: {seconds:.1f} s, {rate:,.0f} pictures/s, processors {used:.1f} s")  # noqa: T201
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         print(f"peak memory of its largest process: {peak / 1024:.0f} MB")  # noqa: T201
         size = (kept / "index.sqlite3").stat().st_size

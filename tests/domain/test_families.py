@@ -144,7 +144,7 @@ def test_each_preset_saves_more_than_the_one_before(family: Family) -> None:
 
 def test_savings_are_known_of_all_families_but_these() -> None:
     unknown = {key for key, family in FAMILIES.items() if memory_presets(family)[0].saving is None}
-    assert unknown == {"hidream", "ernie", "omnigen"}
+    assert unknown == {"ernie", "omnigen"}
 
 
 @OF_EACH_PRESET

@@ -98,7 +98,7 @@ def test_preset_shows_what_it_saves(shown: dict[str, dict[str, Any]]) -> None:
         "resolution": 1024,
     }
     assert balanced["saving"]["afterBytes"] < light["saving"]["afterBytes"] < light["saving"]["beforeBytes"]
-    assert [preset["saving"] for preset in shown["hidream"]["memoryPresets"]] == [None] * 3
+    assert [preset["saving"] for preset in shown["omnigen"]["memoryPresets"]] == [None] * 3
 
 
 def test_flavour_shows_its_networks(shown: dict[str, dict[str, Any]]) -> None:
