@@ -20,6 +20,7 @@ const phases: Record<string, string> = {
   read_images: 'Look at images',
   encode_captions: 'Encode captions',
   encode_images: 'Encode images',
+  encode_masks: 'Prepare masks',
   validate: 'Make validation images',
   save: 'Save',
 }
