@@ -112,7 +112,9 @@ function Entries({ directory, onOpen }: { directory: Directory; onOpen: (stop: S
           <Folder />
           <span className={classes.name}>
             {entry.name}
-            {directory.path === null && <span className={classes.place}>{entry.path}</span>}
+            {directory.path === null && entry.path !== entry.name && (
+              <span className={classes.place}>{entry.path}</span>
+            )}
           </span>
           {entry.hasDataset && (
             <Badge variant="light" color="gray" tt="none" fw={500}>

@@ -137,8 +137,9 @@ export class UploadQueue {
     }
     const { picked } = item
     const begun = await this.#service.begin(picked, sortOf(picked.file.name) === 'archive', work.key)
-    // Paused meanwhile: it waits again, and is begun once more by the same key.
-    if (this.#isOver || work.upload || !this.#busy.has(place)) return
+    // Paused meanwhile: it waits again, or another call has begun it by the same key.
+    const isBegun = this.#work[place]?.upload !== undefined
+    if (this.#isOver || isBegun || !this.#busy.has(place)) return
     if (begun.kind === 'lost') this.#lose(place)
     else if (begun.kind === 'refused') this.#end(place, { state: 'refused', problem: begun.problem })
     else {

@@ -38,6 +38,7 @@ export function FilterBar({ filter, list, onChange, onClear }: FilterBarProps) {
       )}
       <Text fz="sm" c="dimmed" className={classes.count ?? ''} role="status">
         {list.edges !== undefined &&
+          !list.isStale &&
           (numShown < list.totalCount ? words.numShown(formatCount(numShown), total) : words.numPictures(total))}
       </Text>
     </div>

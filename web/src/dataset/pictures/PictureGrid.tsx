@@ -31,7 +31,7 @@ export function PictureGrid({ list, onOpen, onMore }: PictureGridProps) {
   }
   return (
     <>
-      <ul className={classes.grid} data-stale={list.isBusy || undefined} aria-label={words.list} onKeyDown={move}>
+      <ul className={classes.grid} data-stale={list.isStale || undefined} aria-label={words.list} onKeyDown={move}>
         {list.edges?.map(({ node }) => (
           <li key={node.id}>
             <Tile picture={node} onOpen={() => onOpen(node)} />
@@ -39,7 +39,7 @@ export function PictureGrid({ list, onOpen, onMore }: PictureGridProps) {
         ))}
       </ul>
       <Refused message={list.error ? `${words.failedToLoad} ${describeFailure(list.error)}` : null} />
-      {list.hasMore && (
+      {list.hasMore && !list.isStale && (
         <Group justify="center" pb="md">
           <Button variant="subtle" size="sm" loading={list.isBusy} onClick={onMore}>
             {messages.showMore}

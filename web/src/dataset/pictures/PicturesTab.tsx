@@ -110,11 +110,17 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
           list.totalCount > 0 && (
             <Group gap={8}>
               {input !== null && (
-                <Button size="xs" variant="default" loading={exclusion.isBusy} onClick={excludeAll}>
+                <Button
+                  size="xs"
+                  variant="default"
+                  disabled={list.isStale}
+                  loading={exclusion.isBusy}
+                  onClick={excludeAll}
+                >
                   {isExcludedOnly ? words.includeAll(total) : words.excludeAll(total)}
                 </Button>
               )}
-              <Button size="xs" variant="default" onClick={() => setIsEditing(true)}>
+              <Button size="xs" variant="default" disabled={list.isStale} onClick={() => setIsEditing(true)}>
                 {words.editCaptions}
               </Button>
             </Group>

@@ -15,18 +15,27 @@ export interface PictureList {
   totalCount: number
   hasMore: boolean
   isBusy: boolean
+  /** What is shown belongs to another selection; the answer to this one is on its way. */
+  isStale: boolean
   error: CombinedError | undefined
 }
 
-export const PAGE_LENGTH = 60
 /** Which pictures, and by which environment they are judged; null for the dataset alone. */
 export interface Selection {
   filter: DatasetImageFilter | null
   environmentId: string | null
 }
 
+const PAGE_LENGTH = 60
 const LONGEST_PAGE = 100
-const NOTHING: PictureList = { edges: undefined, totalCount: 0, hasMore: false, isBusy: true, error: undefined }
+const NOTHING: PictureList = {
+  edges: undefined,
+  totalCount: 0,
+  hasMore: false,
+  isBusy: true,
+  isStale: false,
+  error: undefined,
+}
 
 /** Pictures of a dataset by name, page by page; asking anew gives as many as were shown, in one change. */
 export class PictureFeed {
@@ -87,7 +96,7 @@ export class PictureFeed {
       edges = [...edges, ...images.edges]
       hasMore = images.pageInfo.hasNextPage
       if (edges.length >= wanted || !hasMore)
-        this.#set({ edges, totalCount: images.totalCount, hasMore, isBusy: false, error: undefined })
+        this.#set({ ...NOTHING, edges, totalCount: images.totalCount, hasMore, isBusy: false })
     }
   }
 

@@ -27,7 +27,7 @@ export function usePictures(datasetId: string, selection: Selection, edition: nu
 
   const { edges, isBusy, error } = state
   return {
-    list: edges === undefined ? { ...last, isBusy, error } : state,
+    list: edges === undefined ? { ...last, isBusy, isStale: last.edges !== undefined, error } : state,
     showMore: () => void feed.showMore(),
     reload: () => void feed.reload(),
     replace: (pictures) => feed.replace(pictures),
