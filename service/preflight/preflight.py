@@ -175,6 +175,7 @@ def _look_at_pictures(
             captions=caption_rules_of(dataset, config, filters=filters_of(dataset)),
             seed=config.seed,
             until=time.monotonic() + share,
+            open_folders=parts.settings.allowed_paths,
         )
         findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
