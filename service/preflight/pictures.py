@@ -86,7 +86,7 @@ def look_at(
     found = Folder()
     captioned: dict[str, bool] = {}
     excluded = frozenset(dataset.excluded_images or ())
-    link_folders = [os.path.realpath(folder) for folder in (root, *open_folders)]
+    link_folders = [os.path.realpath(folder) for folder in (Path(root), *open_folders)]
     pictures = (entry for entry in scan_pictures(Path(root)) if entry.path.removeprefix(root) not in excluded)
     for chunk in _chunks(pictures):
         sizes = _sizes_of(database, chunk, until=until)
