@@ -17,10 +17,10 @@ from domain.config.training import TrainingConfig
 from tests.trainer.runs import MakeRun, RunDirectory, write_run
 from tests.trainer.small_families import SMALL, save_small
 from trainer.__main__ import main
-from trainer.data.cache_use import cut_anew
 from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder
 from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.recut import cut_anew
 from trainer.data.shards import Shard
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture

@@ -10,15 +10,16 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
 from domain.config.buckets import Placement, picture_seed
+from domain.config.cache_use import CacheUse, cache_use
 from trainer.data.building import Builder, why_unreadable
 from trainer.data.cache import EncodingCache
-from trainer.data.cache_use import CacheUse, cache_use, cut_anew
 from trainer.data.captions import NO_CAPTION
 from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader, Shown
+from trainer.data.recut import cut_anew
 from trainer.data.samples import Sample, nothing_left
 from trainer.data.turns import OwnTurns, SharedTurns, Turns
 from trainer.errors import StopRequested, TrainingError
