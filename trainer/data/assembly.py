@@ -101,11 +101,13 @@ class Assembly:
     def _cuts(self, digests: Digests, uses: Sequence[CacheUse]) -> list[Cut]:
         """Of all samples, with the digests of their pictures."""
         samples = self._order.samples
-        known = [digests.known(sample.picture) for sample in samples]
+        # Those that are encoded beforehand are decoded then.
+        sizes = [None if uses[each.dataset].builds_latents else each.placement.original for each in samples]
+        known = [digests.known(sample.picture, decodes_to=size) for sample, size in zip(samples, sizes, strict=True)]
         unknown = self._agreed([place for place, digest in enumerate(known) if digest is None])
         found: dict[int, str] = {}
         if unknown:
-            pictures = {place: samples[place].picture for place in unknown}
+            pictures = {place: (samples[place].picture, sizes[place]) for place in unknown}
             mine = self._builder.digest(pictures, digests, num_done=len(samples) - len(unknown))
             found.update(gather_object(list(mine.items())))
             digests.save()
