@@ -323,7 +323,7 @@ def test_picture_that_cannot_be_read_is_skipped_also_where_none_is_encoded_befor
         "train_batch_size": 1,
         "max_train_steps": 12,
     }
-    runs = [write_run(tmp_path / "before", **options), write_run(tmp_path / "late", **options, **{option: True})]
+    runs = [write_run(tmp_path / "before", **options), write_run(tmp_path / "late", **options | {option: True})]
     for run in runs:
         for path in many.glob("??.png"):
             os.utime(path, (1, 1))
