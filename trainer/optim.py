@@ -63,6 +63,8 @@ def _recipes() -> Iterator[tuple[str, Recipe]]:
             f"bnb-{name.lower()}",
             Recipe(package="bitsandbytes.optim", name=name, extra="low-bit", needs_cuda=True),
         )
+    for name in ("AdamW8bit", "AdamW4bit", "AdamFp8", "AdamWFp8"):
+        yield f"ao-{name.lower()}", Recipe(package="torchao.optim", name=name, extra="low-bit", needs_cuda=True)
     yield "adamw_bf16", Recipe(package="trainer.adamw_bf16", name="AdamWBf16")
     yield "adamw_schedulefree", Recipe(package="schedulefree", name="AdamWScheduleFree")
     yield "prodigy", Recipe(package="prodigyopt", name="Prodigy")

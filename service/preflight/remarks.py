@@ -144,7 +144,7 @@ def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> I
 
 def remarks_on_devices(config: TrainingConfig, *, num_gpus: int) -> Iterator[Finding]:
     """num_gpus: that answered; where a GPU does not, as in some containers, the trainer may still find it."""
-    if config.optimizer.startswith("bnb-") and num_gpus == 0:
+    if config.optimizer.startswith(("bnb-", "ao-")) and num_gpus == 0:
         yield Finding(
             severity=Severity.WARNING,
             code="OPTIMIZER_NEEDS_GPU",

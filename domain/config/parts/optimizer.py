@@ -73,10 +73,6 @@ LATER = (
     "sdnq-lion",
     "sdnq-muon",
     "sdnq-muon+quantized_matmul",
-    "ao-adamw8bit",
-    "ao-adamw4bit",
-    "ao-adamfp8",
-    "ao-adamwfp8",
 )
 
 
