@@ -1,5 +1,6 @@
 import type { RunState } from '../graphql/generated/documents'
 import { accountWords } from './messages.accounts.en'
+import { datasetWords } from './messages.datasets.en'
 import { environmentWords } from './messages.environments.en'
 
 const states: Record<RunState, string> = {
@@ -34,6 +35,7 @@ const metrics: Record<string, string> = {
 
 export const en = {
   ...accountWords,
+  ...datasetWords,
   ...environmentWords,
   locale: 'en',
   product: 'SimpleTuner',
@@ -63,6 +65,7 @@ export const en = {
     navigation: 'Main',
     runs: 'Runs',
     environments: 'Environments',
+    datasets: 'Datasets',
     account: 'Account',
     users: 'Users',
     access: 'Access',
