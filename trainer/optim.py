@@ -113,10 +113,22 @@ def check_optimizer(config: TrainingConfig, device: torch.device) -> None:
 
 
 def hold_for_optimizer(config: TrainingConfig, parameters: Sequence[Parameter], dtype: torch.dtype) -> None:
-    """adamw_bf16 trains weights in bf16, where the run computes in it."""
-    if config.optimizer == "adamw_bf16" and dtype == torch.bfloat16:
-        for parameter in parameters:
-            parameter.data = parameter.data.to(dtype)
+    """adamw_bf16 trains weights in bf16, where the run computes in it.
+
+    Raises TrainingError when their gradients are wanted in another format, which this torch cannot.
+    """
+    if config.optimizer != "adamw_bf16" or dtype != torch.bfloat16:
+        return
+    is_exact = config.gradient_precision == "fp32"
+    if is_exact and not hasattr(torch.Tensor, "grad_dtype"):
+        raise TrainingError(
+            f"gradient_precision is fp32, which torch {torch.__version__} cannot do for weights in bf16; install 2.10 or newer, "
+            "or set it to unmodified"
+        )
+    for parameter in parameters:
+        parameter.data = parameter.data.to(dtype)
+        if is_exact:
+            parameter.grad_dtype = torch.float32
 
 
 def learning_rate_of(optimizer: Optimizer) -> float:
