@@ -97,7 +97,13 @@ def check_optimizer(config: TrainingConfig, device: torch.device) -> None:
             f"optimizer is {config.optimizer}, which is for GPUs, and there is none; set it to torch-adamw, or to "
             "optimi-lion or torch-adafactor, which need less memory"
         )
-    _arguments(config)
+    try:
+        make_optimizer(config, [Parameter(torch.zeros(1, 1))])
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"{config.optimizer} does not take these settings: {reason}; correct optimizer_config, or the options of the optimizer"
+        ) from error
 
 
 def hold_for_optimizer(config: TrainingConfig, parameters: Sequence[Parameter], dtype: torch.dtype) -> None:

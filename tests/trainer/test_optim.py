@@ -108,6 +108,15 @@ def test_setting_that_the_optimizer_does_not_have_is_named_with_those_it_has() -
         check_optimizer(config_of("torch-sgd", optimizer_config="momentun=0.9"), CPU)
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("prodigy", "d0=-1"), ("optimi-adamw", "eps=small"), ("torch-sgd", "momentum=-1")],
+)
+def test_setting_with_a_wrong_value_is_refused_before_anything_is_loaded(name: str, written: str) -> None:
+    with pytest.raises(TrainingError, match=f"{name} does not take these settings"):
+        check_optimizer(config_of(name, optimizer_config=written), CPU)
+
+
 @pytest.mark.parametrize("written", ["amsgrad", "a=1,a=2", "=3", "1a=3", "key="])
 def test_settings_that_are_not_written_as_keys_and_values_are_refused(written: str) -> None:
     with pytest.raises(InvalidInput, match="optimizer_config"):
