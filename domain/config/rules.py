@@ -207,6 +207,16 @@ RULES = (
         lambda _: "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train",
     ),
     Rule(
+        ("gradient_precision", "num_processes", "optimizer"),
+        lambda config: (
+            config.gradient_precision == "fp32" and config.optimizer == "adamw_bf16" and config.num_processes > 1
+        ),
+        lambda config: (
+            f"gradient_precision is fp32 but num_processes is {config.num_processes}, and processes exchange the gradients "
+            "of adamw_bf16 in its own format; set gradient_precision to unmodified, or optimizer to torch-adamw"
+        ),
+    ),
+    Rule(
         ("optimizer_config",),
         lambda config: _misread_settings(config) is not None,
         lambda config: _misread_settings(config) or "",

@@ -20,7 +20,7 @@ from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
 from domain.config.mixing import Mixture, mixture_of
-from domain.config.roles import role_problems
+from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
@@ -31,6 +31,7 @@ from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
+from service.preflight.masks import Masks
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import (
@@ -140,6 +141,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         written,
         findings,
         datasets=datasets,
+        readable=list(_readable(rows, parts)),
         family=family,
         flavour=flavour,
         available=min(chosen, default=machine.ram_bytes()),
@@ -155,6 +157,7 @@ def _look_at_pictures(
     findings: list[Finding],
     *,
     datasets: Sequence[tuple[DatasetRow, DatasetConfig]],
+    readable: Sequence[DatasetConfig],
     family: Family,
     flavour: Flavour | None,
     available: int | None,
@@ -174,6 +177,7 @@ def _look_at_pictures(
         if dataset.type != "local":
             findings.append(not_looked_at(row, dataset))
             continue
+        paired = masks_of(dataset, readable)
         folder = look_at(
             parts.database,
             dataset,
@@ -182,6 +186,7 @@ def _look_at_pictures(
             seed=config.seed,
             until=time.monotonic() + share,
             open_folders=parts.settings.allowed_paths,
+            masks=Masks(paired) if paired is not None and paired.type == "local" else None,
         )
         findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:

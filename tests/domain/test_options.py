@@ -123,7 +123,7 @@ def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
             ("config", "lora_init_type"),
         ),
         Problem(
-            "optimizer is sdnq-came, which this version cannot do yet; set it to torch-adamw or one of 39 others, "
+            "optimizer is sdnq-came, which this version cannot do yet; set it to torch-adamw or one of 43 others, "
             "or keep the configuration for a later one",
             ("config", "optimizer"),
         ),
