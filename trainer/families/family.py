@@ -34,6 +34,16 @@ class BaseModel:
     device: torch.device
     dtype: torch.dtype
 
+    @property
+    def is_apart(self) -> bool:
+        """Nothing is on the device before it is needed there."""
+        return self.config.offload_during_startup and has_own_memory(self.device)
+
+
+def has_own_memory(device: torch.device) -> bool:
+    """Other than main memory, which Apple's GPUs share with the processor."""
+    return device.type not in ("cpu", "mps")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
