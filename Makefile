@@ -18,7 +18,7 @@ demo: web ## Fine-tune a small model and show it at http://127.0.0.1:8080 (PORT=
 
 test: .venv/installed-dev chromium slapd providers conformance web ## Run every test (ARGS="-k wire": some of pytest's)
 	@$(BIN)/python hatch_build.py test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: .venv/installed-dev ## Formats, lints, types, import contracts, schema.graphql
 	@$(BIN)/ruff format --check --quiet . || { echo "error: run 'make format'" >&2; exit 1; }

@@ -15,7 +15,8 @@ from trainer.families.family import ModelFamily, TextEmbeds
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
-from trainer.objective import draw_noise, weighted_mse
+from trainer.losses import bends, losses_of
+from trainer.objective import draw_noise
 from trainer.randomness import seed_for
 
 
@@ -105,8 +106,15 @@ class Evaluation:
                 seeds=[seed_for("eval_condition", picture.seed, place) for place in places],
             )
             prediction = predictor(schedule.add_noise(latents, noise, chosen), chosen, conditions)
-            weights = schedule.loss_weights(chosen, snr_gamma=self._config.snr_gamma)
-            losses.append(weighted_mse(prediction, schedule.target(latents, noise, chosen), weights))
+            losses.append(
+                losses_of(
+                    prediction,
+                    schedule.target(latents, noise, chosen),
+                    schedule.loss_weights(chosen),
+                    bends=bends(self._config, schedule, chosen),
+                    loss_type=self._config.loss_type,
+                )
+            )
         return torch.cat(losses).mean()
 
     def _named(self, losses: dict[str, list[Tensor]]) -> dict[str, float]:

@@ -9,13 +9,17 @@ from statistics import fmean
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
 from trainer.inbox import Wish
 from trainer.journal import log, phase
+from trainer.losses import bends, fitted
 from trainer.meter import Laps, Reading, StepLosses
-from trainer.objective import draw_noise
+from trainer.noise import perturbed, with_offset
+from trainer.objective import as_wide_as, draw_noise
+from trainer.optim import learning_rate_of, weights_for_inference
 from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
@@ -45,8 +49,8 @@ def train(run: Training) -> Literal["finished", "stopped"]:
             measured.add(losses, times, num_passes=config.gradient_accumulation_steps)
             laps.end("forward_backward")
 
-        grad_norm = accelerator.clip_grad_norm_(run.trained.parameters, config.max_grad_norm or math.inf)
-        learning_rate: float = run.optimizer.param_groups[0]["lr"]
+        grad_norm = clip_gradients(run)
+        learning_rate = learning_rate_of(run.optimizer)
         run.optimizer.step()
         run.lr_schedule.step()
         run.optimizer.zero_grad(set_to_none=not wants_graph(config))
@@ -94,23 +98,46 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     """What one forward pass is shown, and what it should say."""
     seed, schedule, device = run.config.seed, run.family.schedule, batch.latents.device
     torch.manual_seed(seed_for("dropout", seed, batch.step, micro_step, run.accelerator.process_index))
-    noise = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
-    timesteps = schedule.draw_timesteps(batch.seeds("timestep", seed=seed), shape=noise.shape[1:], device=device)
+    drawn = draw_noise(batch.seeds("noise", seed=seed), shape=batch.latents.shape[1:], device=device)
+    noise = with_offset(drawn, batch.seeds("offset", seed=seed), run.config)
+    added = perturbed(noise, batch.seeds("perturbation", seed=seed), run.config, step=batch.step)
+    timesteps = schedule.draw_timesteps(batch.draws(run.config), shape=noise.shape[1:], device=device)
     conditions = run.family.conditions(
         batch.text_embeds, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
     )
+    noisy = schedule.add_noise(batch.latents, added, timesteps)
+    target = schedule.target(batch.latents, noise, timesteps)
+    base_model = run.trained.left_out() if any(batch.is_regularisation) else None
+    if base_model is not None:
+        with base_model, torch.no_grad():
+            known: Tensor = run.accelerator.unwrap_model(run.predictor)(noisy, timesteps, conditions)
+        is_known = as_wide_as(target, torch.tensor(batch.is_regularisation, device=device))
+        target = torch.where(is_known, known.to(target.dtype), target)
     return Drawn(
-        noisy=schedule.add_noise(batch.latents, noise, timesteps),
+        noisy=noisy,
         timesteps=timesteps,
         conditions=conditions,
-        target=schedule.target(batch.latents, noise, timesteps),
-        weights=schedule.loss_weights(timesteps, snr_gamma=run.config.snr_gamma),
+        target=target,
+        weights=schedule.loss_weights(timesteps),
+        bends=bends(run.config, schedule, timesteps),
+        masks=None if batch.masks is None else fitted(batch.masks, batch.latents),
     )
+
+
+def clip_gradients(run: Training) -> Tensor:
+    """Returns the norm that they had before."""
+    limit = run.config.max_grad_norm or math.inf
+    is_by_value = run.config.grad_clip_method == "value"
+    norm: Tensor = run.accelerator.clip_grad_norm_(run.trained.parameters, math.inf if is_by_value else limit)
+    if is_by_value:
+        torch.nn.utils.clip_grad_value_(run.trained.parameters, limit)
+    return norm
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
     if is_wanted and run.accelerator.is_main_process:
-        run.validation.run(run.painter, step=step)
+        with weights_for_inference(run.optimizer, run.trained.parameters):
+            run.validation.run(run.painter, step=step)
     if is_wanted:
         run.accelerator.wait_for_everyone()
 
@@ -121,7 +148,8 @@ def evaluate_if(run: Training, *, is_wanted: bool) -> dict[str, float]:
         return {}
     losses = {}
     if run.accelerator.is_main_process:
-        losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
+        with weights_for_inference(run.optimizer, run.trained.parameters):
+            losses = run.evaluation.run(run.accelerator.unwrap_model(run.predictor))
     run.accelerator.wait_for_everyone()
     return losses
 
@@ -173,15 +201,17 @@ def _write_weights(run: Training, folder: Path, *, step: int) -> Path:
     about = describe_weights(run.order, step=step)
     if run.average is not None:
         run.average.save(folder, about)
-    return run.trained.export(folder, about)
+    with weights_for_inference(run.optimizer, run.trained.parameters):
+        return run.trained.export(folder, about)
 
 
 def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
     about = describe_weights(run.order, step=step)
-    run.trained.save(folder, about)
+    with weights_for_inference(run.optimizer, run.trained.parameters):
+        run.trained.save(folder, about)
     if run.average is not None:
         run.average.save(folder, about)
-    save_state(folder, optimizer=run.optimizer, accelerator=run.accelerator)
+    save_state(folder, optimizer=run.optimizer, parameters=run.trained.parameters, accelerator=run.accelerator)
 
 
 def _score(facts: Facts) -> str:

@@ -7,6 +7,7 @@ and sigma_t^2 = 1 - alphas_cumprod[t]. In flow matching, alpha_t is 1 - sigma_t.
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
@@ -21,17 +22,35 @@ from trainer.errors import TrainingError
 PredictionType = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """The samples of a batch that timesteps are drawn for.
+
+    seeds: of each. places: of each among all that the run draws. batch_size: the effective one. offsets: of each, how far
+    towards noise the odds of its time are moved, as a logarithm; empty for none.
+    """
+
+    seeds: Sequence[int]
+    places: Sequence[int]
+    batch_size: int
+    offsets: Sequence[float] = ()
+
+
 class Schedule(Protocol):
     """How noise is added and what the denoiser should predict of it. Timesteps are whatever draw_timesteps gives."""
 
-    def draw_timesteps(self, seeds: Sequence[int], *, shape: Sequence[int], device: torch.device) -> Tensor:
-        """One timestep for each seed, (len(seeds),); shape: of each sample's latents."""
+    def draw_timesteps(self, draws: Draws, *, shape: Sequence[int], device: torch.device) -> Tensor:
+        """One timestep for each sample, (batch,); shape: of each sample's latents."""
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor: ...
 
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor: ...
 
-    def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor: ...
+    def loss_weights(self, timesteps: Tensor) -> Tensor:
+        """How much each noise level counts, (batch,)."""
+
+    def noise_to_signal(self, timesteps: Tensor) -> Tensor:
+        """sigma_t / alpha_t, (batch,); infinite for pure noise."""
 
     def times(self, timesteps: Tensor) -> Tensor:
         """How noisy they are, from 0 to 1; (batch,)."""
@@ -47,9 +66,9 @@ class DiffusionSchedule:
     pure noise.
     """
 
-    def __init__(self, scheduler_config: Mapping[str, Any], *, prediction_type: PredictionType | None = None) -> None:
-        override = {"prediction_type": prediction_type} if prediction_type else {}
-        self._scheduler = DDPMScheduler.from_config(dict(scheduler_config), **override)
+    def __init__(self, scheduler_config: Mapping[str, Any], *, config: TrainingConfig) -> None:
+        self._scheduler = DDPMScheduler.from_config(dict(scheduler_config), **schedule_changes(config))
+        self._config = config
         self.prediction_type: str = self._scheduler.config.prediction_type
         self.num_timesteps: int = self._scheduler.config.num_train_timesteps
         if self.prediction_type not in ("epsilon", "v_prediction"):
@@ -57,8 +76,30 @@ class DiffusionSchedule:
                 f"the base model predicts {self.prediction_type!r}; only epsilon and v_prediction can be trained"
             )
 
-    def draw_timesteps(self, seeds: Sequence[int], *, shape: Sequence[int], device: torch.device) -> Tensor:
-        return draw_timesteps(seeds, num_timesteps=self.num_timesteps, device=device)
+        self._shares = timestep_shares(config, num_timesteps=self.num_timesteps)
+
+    def draw_timesteps(self, draws: Draws, *, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Each on its own, or spread: the effective batch has one of each of as many equally likely segments."""
+        is_spread = not self._config.disable_segmented_timestep_sampling
+        if self._shares is None and not is_spread:
+            drawn = draw_timesteps(draws.seeds, num_timesteps=self.num_timesteps, device=torch.device("cpu"))
+        else:
+            heights = torch.tensor([random.Random(seed).random() for seed in draws.seeds], dtype=torch.float64)
+            if is_spread:
+                segments = torch.tensor([place % draws.batch_size for place in draws.places])
+                heights = (segments + heights) / draws.batch_size
+            drawn = self._timesteps_at(heights)
+        if any(draws.offsets):
+            times = _moved_towards_noise((drawn + 0.5) / self.num_timesteps, draws.offsets)
+            drawn = (times * self.num_timesteps).long().clamp(max=self.num_timesteps - 1)
+        return drawn.to(device, non_blocking=True)
+
+    def _timesteps_at(self, heights: Tensor) -> Tensor:
+        """The timesteps below which these shares of all draws lie."""
+        if self._shares is None:
+            return (heights * self.num_timesteps).long()
+        found = torch.searchsorted(self._shares.cumsum(0), heights, right=True)
+        return found.clamp(max=int(self._shares.nonzero().max()))
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """x_t. latents, noise: (batch, channels, height, width) in fp32; timesteps: (batch,)."""
@@ -73,18 +114,32 @@ class DiffusionSchedule:
         velocity: Tensor = self._scheduler.get_velocity(latents, noise, timesteps)
         return velocity
 
-    def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor:
-        """Min-SNR weights (Hang et al. 2023, arXiv:2303.09556), (batch,); ones when snr_gamma is None.
+    def loss_weights(self, timesteps: Tensor) -> Tensor:
+        """Min-SNR weights (Hang et al. 2023, arXiv:2303.09556), (batch,); ones without snr_gamma.
 
         min(SNR, gamma) weighs the loss on x_0; predicting noise divides it by SNR and predicting v by SNR + 1.
-        At zero SNR that is 1 for noise (the limit) and 0 for v.
+        At zero SNR that is 1 for noise (the limit) and 0 for v. Soft min-SNR (Crowson et al. 2024, arXiv:2401.11605) has
+        SNR gamma / (SNR + gamma) in place of the minimum, where gamma is one over the variance of the data.
         """
-        if snr_gamma is None:
+        config = self._config
+        if config.use_soft_min_snr:
+            snr: Tensor = compute_snr(self._scheduler, timesteps)
+            gamma = _soft_gamma(config)
+            divisor = snr + gamma
+            weights = gamma / divisor if self.prediction_type == "epsilon" else snr * gamma / (divisor * (snr + 1))
+        elif config.snr_gamma is not None:
+            snr = compute_snr(self._scheduler, timesteps)
+            if self.prediction_type == "epsilon":
+                weights = (config.snr_gamma / snr).clamp(max=1)
+            else:
+                weights = snr.clamp(max=config.snr_gamma) / (snr + 1)
+        else:
             return torch.ones(timesteps.shape, device=timesteps.device)
-        snr: Tensor = compute_snr(self._scheduler, timesteps)
-        if self.prediction_type == "epsilon":
-            return (snr_gamma / snr).clamp(max=1)
-        return snr.clamp(max=snr_gamma) / (snr + 1)
+        return config.snr_weight * weights
+
+    def noise_to_signal(self, timesteps: Tensor) -> Tensor:
+        ratio: Tensor = compute_snr(self._scheduler, timesteps).rsqrt()
+        return ratio
 
     def times(self, timesteps: Tensor) -> Tensor:
         return timesteps / self.num_timesteps
@@ -118,29 +173,37 @@ class FlowSchedule:
     ) -> None:
         self._scheduler = FlowMatchEulerDiscreteScheduler.from_config(dict(scheduler_config))
         self._patch = patch
-        self._levels = levels
+        self._levels = levels or _custom_levels(config)
+        self._takes_turns = levels is None and config.flow_timesteps_mode == "round-robin"
         self._mu = mu or self._mu_on_line
         self._draw = _level_draw(config)
         self._shift = config.flow_schedule_shift or 1.0
         self._is_shifted_by_size = config.flow_schedule_auto_shift
 
-    def draw_timesteps(self, seeds: Sequence[int], *, shape: Sequence[int], device: torch.device) -> Tensor:
-        if self._levels is not None:
-            drawn = torch.tensor([random.Random(seed).choice(self._levels) for seed in seeds])
+    def draw_timesteps(self, draws: Draws, *, shape: Sequence[int], device: torch.device) -> Tensor:
+        if self._levels is None:
+            drawn = self._shifted(torch.tensor([self._draw(seed) for seed in draws.seeds]), shape=shape)
+            if any(draws.offsets):
+                drawn = _moved_towards_noise(drawn, draws.offsets)
+        elif self._takes_turns:
+            drawn = torch.tensor([self._levels[place % len(self._levels)] for place in draws.places])
         else:
-            drawn = self._shifted(torch.tensor([self._draw(seed) for seed in seeds]), shape=shape)
+            drawn = torch.tensor([random.Random(seed).choice(self._levels) for seed in draws.seeds])
         return drawn.to(device, non_blocking=True)
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        sigmas = _as_wide_as(latents, timesteps)
+        sigmas = as_wide_as(latents, timesteps)
         return (1 - sigmas) * latents + sigmas * noise
 
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         return noise - latents
 
-    def loss_weights(self, timesteps: Tensor, *, snr_gamma: float | None) -> Tensor:
+    def loss_weights(self, timesteps: Tensor) -> Tensor:
         """Ones: Min-SNR is about diffusion, and a flow weighs noise levels by how often they are drawn."""
         return torch.ones(timesteps.shape, device=timesteps.device)
+
+    def noise_to_signal(self, timesteps: Tensor) -> Tensor:
+        return timesteps / (1 - timesteps)
 
     def times(self, timesteps: Tensor) -> Tensor:
         return timesteps
@@ -176,6 +239,30 @@ def _level_draw(config: TrainingConfig) -> Callable[[int], float]:
     return lambda seed: torch.sigmoid(scale * torch.randn((), generator=_generator(seed, "cpu"))).item()
 
 
+def schedule_changes(config: TrainingConfig) -> dict[str, Any]:
+    """What a run has otherwise than the scheduler of its base model says, in training and in sampling."""
+    changes: dict[str, Any] = {"prediction_type": config.prediction_type} if config.prediction_type else {}
+    return changes | ({"rescale_betas_zero_snr": True} if config.rescale_betas_zero_snr else {})
+
+
+def timestep_shares(config: TrainingConfig, *, num_timesteps: int) -> Tensor | None:
+    """How likely each timestep is drawn, (num_timesteps,), where some are preferred; None when all are alike.
+
+    Its beginning is where there is little noise, and a range ends before its last timestep, as in diffusers' examples.
+    """
+    share = int(config.timestep_bias_portion * num_timesteps)
+    preferred = {
+        "earlier": range(share),
+        "later": range(num_timesteps - share, num_timesteps),
+        "range": range(config.timestep_bias_begin, min(config.timestep_bias_end, num_timesteps)),
+    }.get(config.timestep_bias_strategy or "none")
+    if preferred is None:
+        return None
+    weights = torch.ones(num_timesteps, dtype=torch.float64)
+    weights[preferred.start : preferred.stop] *= config.timestep_bias_multiplier
+    return weights / weights.sum()
+
+
 def draw_timesteps(seeds: Sequence[int], *, num_timesteps: int, device: torch.device) -> Tensor:
     """One uniform timestep for each seed, (len(seeds),)."""
     drawn = [torch.randint(num_timesteps, (1,), generator=_generator(seed, "cpu")) for seed in seeds]
@@ -191,15 +278,30 @@ def draw_noise(seeds: Sequence[int], *, shape: Sequence[int], device: torch.devi
     return torch.stack([torch.randn(tuple(shape), generator=_generator(seed, device), device=device) for seed in seeds])
 
 
-def weighted_mse(prediction: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Each sample's mean squared error times its weight; weights and what is returned: (batch,)."""
-    errors = torch.nn.functional.mse_loss(prediction.float(), target.float(), reduction="none")
-    return errors.flatten(1).mean(1) * weights
-
-
-def _as_wide_as(latents: Tensor, timesteps: Tensor) -> Tensor:
+def as_wide_as(latents: Tensor, timesteps: Tensor) -> Tensor:
     """(batch,) as (batch, 1, ...), to be multiplied with latents."""
     return timesteps.view(-1, *(1 for _ in latents.shape[1:]))
+
+
+def _moved_towards_noise(times: Tensor, offsets: Sequence[float]) -> Tensor:
+    """The odds t / (1 - t) times e^offset: what a shift of e^offset makes of a time."""
+    shifts = torch.tensor(offsets).exp()
+    return shifts * times / (1 + (shifts - 1) * times)
+
+
+def _soft_gamma(config: TrainingConfig) -> float:
+    if config.soft_min_snr_sigma_data is not None:
+        return 1 / config.soft_min_snr_sigma_data**2
+    assert config.snr_gamma is not None, "a rule"
+    return config.snr_gamma
+
+
+def _custom_levels(config: TrainingConfig) -> list[float] | None:
+    """Timesteps are counted to 1000, as schedulers do, or to 1 where none is larger."""
+    written = config.flow_custom_timesteps
+    if not written:
+        return None
+    return [each / 1000 for each in written] if max(written) > 1 else list(written)
 
 
 def _generator(seed: int, device: torch.device | str) -> torch.Generator:

@@ -8,6 +8,7 @@ from pathlib import Path
 from domain.config.buckets import Geometry, Size, geometry_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
 from domain.config.dataset import DatasetConfig
+from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
@@ -15,12 +16,15 @@ from domain.families.registry import FAMILIES
 from trainer.data.captions import NO_CAPTION, read_caption_rules
 from trainer.data.epochs import Bucket, EpochOrder, plan_buckets
 from trainer.data.held_out import HeldOut, read_held_out
-from trainer.data.samples import Sample, read_samples
+from trainer.data.masks import with_masks
+from trainer.data.samples import Found, Sample, nothing_left, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
 
 CACHE_FOLDER = "cache"
 """In the run directory, for a run that is given no cache to share."""
+
+LOW_FOR_PRODIGY = 0.1
 
 MAX_NAMED = 50
 """How many pictures that are left out are named one by one."""
@@ -55,6 +59,17 @@ class Order:
         family = FAMILIES[self.config.model_family]
         if self.config.snr_gamma is not None and family.objective == "flow_matching":
             yield f"snr_gamma counts for diffusion only, and {family.name} is trained by flow matching"
+        if self.config.optimizer == "prodigy" and self.config.scaled_learning_rate < LOW_FOR_PRODIGY:
+            yield (
+                f"optimizer is prodigy and learning_rate is {self.config.learning_rate:g}: it multiplies the one that "
+                "prodigy finds by itself; 1 is usual"
+            )
+        known = [dataset.id for dataset in self.datasets if dataset.is_regularisation_data]
+        if known and self.config.model_type == "full":
+            yield (
+                f"the pictures of dataset {', '.join(known)} are trained on like all others, though is_regularisation_data is "
+                "on: with all weights trained, no base model is left to say what is known"
+            )
         for dataset, geometry in zip(self.datasets, self.geometries, strict=True):
             if geometry.resolution_type != "area" and geometry.edge != geometry.resolution:
                 yield (
@@ -84,7 +99,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     if not datasets:
         raise TrainingError("no dataset is trained on: the probability of all is 0; raise that of one")
     for dataset in datasets:
-        problems = tuple(start_problems(dataset, config))
+        problems = (*start_problems(dataset, config), *role_problems(dataset, given))
         if problems:
             raise TrainingError(f"dataset {dataset.id!r}: {problems[0].message}")
     family = FAMILIES[config.model_family]
@@ -99,6 +114,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         )
         for number, dataset in enumerate(datasets)
     ]
+    found = [_with_masks(each, dataset, given) for each, dataset in zip(found, datasets, strict=True)]
     samples = [sample for each in found for sample in each.samples]
     EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
     held_out = tuple(read_held_out([dataset for dataset in given if dataset.is_held_out], config, family))
@@ -116,6 +132,16 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
         resume=spec.resume,
     )
+
+
+def _with_masks(found: Found, dataset: DatasetConfig, given: Sequence[DatasetConfig]) -> Found:
+    masks = masks_of(dataset, given)
+    if masks is None:
+        return found
+    paired = with_masks(found, masks)
+    if not paired.samples:
+        raise TrainingError(nothing_left(dataset, paired.left_out))
+    return paired
 
 
 def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> list[Bucket]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from domain.config.training import TrainingConfig
 from trainer.families.family import Conditions
 from trainer.journal import Journal, log
-from trainer.objective import weighted_mse
+from trainer.losses import losses_of
 
 WARM_UP_PASSES = 3
 """Before recording: libraries choose their kernels and allocate their workspaces at first, which cannot be replayed."""
@@ -24,16 +24,19 @@ Shape = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """All that the passes of a batch depend on, besides weights. noisy, target: as latents; timesteps, weights: (batch,)."""
+    """All that the passes of a batch depend on, besides weights. noisy, target: as latents; timesteps, weights, bends: (batch,). masks: see trainer.losses."""
 
     noisy: Tensor
     timesteps: Tensor
     conditions: Conditions
     target: Tensor
     weights: Tensor
+    bends: Tensor
+    masks: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         own = {"noisy": self.noisy, "timesteps": self.timesteps, "target": self.target, "weights": self.weights}
+        own |= {"bends": self.bends} | ({} if self.masks is None else {"masks": self.masks})
         return own | {f"conditions.{name}": each for name, each in self.conditions.items()}
 
     def copied(self) -> "Drawn":
@@ -43,6 +46,8 @@ class Drawn:
             conditions={name: each.clone() for name, each in self.conditions.items()},
             target=self.target.clone(),
             weights=self.weights.clone(),
+            bends=self.bends.clone(),
+            masks=None if self.masks is None else self.masks.clone(),
         )
 
     @property
@@ -64,7 +69,14 @@ def make_passes(
 ) -> Passes:
     def pass_through(drawn: Drawn) -> Tensor:
         prediction = predictor(drawn.noisy, drawn.timesteps, drawn.conditions)
-        losses = weighted_mse(prediction, drawn.target, drawn.weights)
+        losses = losses_of(
+            prediction,
+            drawn.target,
+            drawn.weights,
+            bends=drawn.bends,
+            loss_type=config.loss_type,
+            masks=drawn.masks,
+        )
         accelerator.backward(losses.mean())
         return losses.detach()
 

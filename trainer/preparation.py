@@ -23,8 +23,9 @@ from trainer.families.registry import FAMILIES
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
+from trainer.lr_schedule import make_lr_schedule
 from trainer.meter import Meter
-from trainer.optim import make_lr_schedule, make_optimizer
+from trainer.optim import check_optimizer, hold_for_optimizer, make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
 from trainer.resuming import find_start, tell_of_changes
@@ -86,6 +87,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             device="cpu" if accelerator.device.type == "cpu" else str(accelerator.device),
         )
     )
+    check_optimizer(config, accelerator.device)
     for remark in order.remarks():
         log(journal, "warning", remark)
     checkpoints = Checkpoints(
@@ -109,6 +111,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     total_steps = epochs.total_steps
     if start_step > 0:
         tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
+    hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
@@ -122,7 +125,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
     if start_step > 0:
-        load_state(checkpoints.folder(start_step), optimizer=prepared_optimizer, accelerator=accelerator)
+        load_state(
+            checkpoints.folder(start_step),
+            optimizer=prepared_optimizer,
+            parameters=trained.parameters,
+            accelerator=accelerator,
+        )
+    prepared_optimizer.train()
     journal.append(
         Planned(
             at=time.time(),

@@ -24,6 +24,8 @@ from domain.families.registry import FAMILIES
 
 Config = TypeVar("Config", bound=BaseModel)
 
+MAX_NAMED_CHOICES = 8
+
 
 def check_training(written: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> TrainingConfig:
     """Raises InvalidInput with one problem for each option that cannot be.
@@ -228,6 +230,8 @@ def suggestion(key: str, known: Mapping[str, Option]) -> str:
 
 
 def _either(option: Option) -> str:
+    if len(option.choices) > MAX_NAMED_CHOICES:
+        return f"{option.default} or one of {len(option.choices) - 1} others"
     return " or ".join(filter(None, (", ".join(option.choices[:-1]), option.choices[-1])))
 
 

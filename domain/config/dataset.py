@@ -60,6 +60,12 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
         return not self.disabled and self.dataset_type == "eval"
 
     @property
+    def conditioning_ids(self) -> tuple[str, ...]:
+        """Of the datasets that hold something for each of its pictures."""
+        named = self.conditioning_data
+        return () if not named else (named,) if isinstance(named, str) else tuple(named)
+
+    @property
     def weighted_aspects(self) -> tuple[tuple[float, float], ...]:
         """Ratios of width to height that crops may have, with their weights."""
         return tuple(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.config.memory_plan import PAGED, MemoryPlan
-from domain.config.optimizer_states import KEEPS_FULL_WEIGHTS, TWO_MOMENTS, state_size
+from domain.config.optimizer_states import IN_FORMAT_OF_RUN, TWO_MOMENTS, state_size
 from domain.families.components import AUTOENCODERS, text_encoders_of, text_width_of
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
@@ -234,7 +234,7 @@ def _trained_bytes(plan: MemoryPlan) -> int:
     """Of each trained weight."""
     if not plan.is_full:
         return ADAPTER_BYTES
-    return 4 if plan.optimizer.startswith(KEEPS_FULL_WEIGHTS) else plan.weight_bytes
+    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else 4
 
 
 def _state_bytes(plan: MemoryPlan) -> float:

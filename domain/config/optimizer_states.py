@@ -20,7 +20,7 @@ EIGHT_BITS = 1.02
 
 # By the end of the name, without the library in front of it; the longest that fits counts.
 SIZES: dict[str, StateSize] = {
-    "adamw_bf16": StateSize(bytes=6),
+    "adamw_bf16": StateSize(bytes=4),
     "adam": TWO_MOMENTS,
     "adamw": TWO_MOMENTS,
     "stableadamw": TWO_MOMENTS,
@@ -57,8 +57,8 @@ SIZES: dict[str, StateSize] = {
     "sdnq-lion": StateSize(bytes=EIGHT_BITS),
     "sdnq-muon": StateSize(bytes=EIGHT_BITS),
 }
-KEEPS_FULL_WEIGHTS = "torch-"
-"""Optimizers of torch itself round in the format of the weights, so that weights trained whole are kept in 32 bits."""
+IN_FORMAT_OF_RUN = frozenset({"adamw_bf16"})
+"""Whose weights that are trained whole have the run's number format; with all others they have 32 bits."""
 
 
 def state_size(optimizer: str) -> StateSize | None:

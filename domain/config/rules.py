@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from domain.config.captions import caption_rules_of, filters_of, read_filters
 from domain.config.dataset import DatasetConfig
+from domain.config.optimizer_settings import read_settings
 from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
@@ -178,6 +179,23 @@ def _timestep_draws(config: TrainingConfig) -> list[str]:
     return [key for key, is_on in in_use.items() if is_on]
 
 
+def _is_biased_to_nothing(config: TrainingConfig) -> bool:
+    covers_all = {
+        "earlier": config.timestep_bias_portion == 1,
+        "later": config.timestep_bias_portion == 1,
+        "range": (config.timestep_bias_begin, config.timestep_bias_end) == (0, 1000),
+    }
+    return config.timestep_bias_multiplier == 0 and covers_all.get(config.timestep_bias_strategy or "none", False)
+
+
+def _misread_settings(config: TrainingConfig) -> str | None:
+    try:
+        read_settings(config.optimizer_config)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _spoken(keys: list[str]) -> str:
     return f"{', '.join(keys[:-1])} and {keys[-1]}"
 
@@ -187,6 +205,19 @@ RULES = (
         ("max_train_steps", "num_train_epochs"),
         lambda config: config.max_train_steps == 0 and config.num_train_epochs == 0,
         lambda _: "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train",
+    ),
+    Rule(
+        ("optimizer_config",),
+        lambda config: _misread_settings(config) is not None,
+        lambda config: _misread_settings(config) or "",
+    ),
+    Rule(
+        ("lr_end", "learning_rate", "lr_scheduler"),
+        lambda config: config.lr_scheduler in ("polynomial", "sine") and config.lr_end >= config.scaled_learning_rate,
+        lambda config: (
+            f"lr_end is {config.lr_end:g} but the learning rate is {config.scaled_learning_rate:g}, and the "
+            f"{config.lr_scheduler} schedule goes down; set lr_end below it, or lr_scheduler to constant"
+        ),
     ),
     Rule(
         ("base_model_precision", "model_type"),
@@ -323,6 +354,30 @@ RULES = (
         ("flow_use_uniform_schedule", "flow_use_beta_schedule", "flow_cubic_schedule_weights", "flow_custom_timesteps"),
         lambda config: len(_timestep_draws(config)) > 1,
         lambda config: f"{_spoken(_timestep_draws(config))} each say how timesteps are drawn; keep one of them",
+    ),
+    Rule(
+        ("snr_gamma", "use_soft_min_snr", "soft_min_snr_sigma_data"),
+        lambda config: config.use_soft_min_snr and config.snr_gamma is None and config.soft_min_snr_sigma_data is None,
+        lambda _: (
+            "use_soft_min_snr is on but neither snr_gamma nor soft_min_snr_sigma_data says where it bends; set snr_gamma, 5 is "
+            "usual, or switch use_soft_min_snr off"
+        ),
+    ),
+    Rule(
+        ("flow_custom_timesteps",),
+        lambda config: any(not 0 < each <= 1000 for each in config.flow_custom_timesteps or ()),
+        lambda config: (
+            f"flow_custom_timesteps is {config.flow_custom_timesteps!r:.80}; write timesteps above 0 and up to 1000, or noise "
+            "levels up to 1"
+        ),
+    ),
+    Rule(
+        ("timestep_bias_multiplier", "timestep_bias_strategy", "timestep_bias_portion"),
+        _is_biased_to_nothing,
+        lambda config: (
+            f"timestep_bias_multiplier is 0 and timestep_bias_strategy {config.timestep_bias_strategy} covers every timestep, "
+            "so that none is left to train; make the multiplier or that part another one"
+        ),
     ),
     Rule(
         ("timestep_bias_begin", "timestep_bias_end"),

@@ -4,6 +4,7 @@ Keys and values are those of the existing command line, so its files can be used
 one for each group; what they mean together is here.
 """
 
+import math
 from typing import Self
 
 from pydantic import model_validator
@@ -77,6 +78,14 @@ class TrainingConfig(
     @property
     def effective_batch_size(self) -> int:
         return self.train_batch_size * self.num_processes * self.gradient_accumulation_steps
+
+    @property
+    def scaled_learning_rate(self) -> float:
+        """The learning rate that the schedule begins from: as written, or scaled with the effective batch."""
+        if not self.lr_scale:
+            return self.learning_rate
+        scale = self.effective_batch_size
+        return self.learning_rate * (math.sqrt(scale) if self.lr_scale_sqrt else scale)
 
     @property
     def validation_sizes(self) -> tuple[tuple[int, int], ...]:

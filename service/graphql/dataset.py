@@ -1,6 +1,7 @@
 """Datasets."""
 
 import asyncio
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -39,6 +40,7 @@ class Dataset(Node):
     name: str = strawberry.field(description="Unique among datasets.")
     version: int = strawberry.field(description="Counts its changes, from 1.")
     kind: str = strawberry.field(description="What it holds, for example image.")
+    updated_at: datetime = strawberry.field(description="When it was last changed.")
     config: JSON = strawberry.field(description="Its entry in multidatabackend.json.")
 
     @strawberry.field(
@@ -125,6 +127,7 @@ class Dataset(Node):
             name=row.name,
             version=row.revision,
             kind=str(row.config.get("dataset_type", "image")),
+            updated_at=row.updated_at,
             config=cast(JSON, row.config),
         )
 

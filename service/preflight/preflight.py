@@ -5,6 +5,7 @@ The same look decides whether a start is refused: what is an error here keeps a 
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
 from domain.config.mixing import Mixture, mixture_of
+from domain.config.roles import role_problems
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
@@ -37,6 +39,7 @@ from service.preflight.remarks import (
     problems_of_mixture,
     problems_of_plan,
     remarks_on,
+    remarks_on_devices,
 )
 from service.preflight.weights import (
     Download,
@@ -121,6 +124,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         ),
         *problems_of_adapter(config.init_lora),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
+        *remarks_on_devices(config, num_gpus=len(gpus)),
     ]
     datasets, more = _checked(environment, config, rows, parts)
     findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
@@ -250,10 +254,14 @@ def _checked(
         return [], [Finding(severity=Severity.ERROR, code="NO_DATASET", message=message)]
     good: list[tuple[DatasetRow, DatasetConfig]] = []
     findings: list[Finding] = []
+    readable = list(_readable(rows, parts))
     for row in rows:
         try:
             dataset = check_dataset(resolve_variables(row.config, parts.settings.config_variables))
-            problems = tuple(unusable_choices(dataset)) or tuple(start_problems(dataset, config))
+            problems = tuple(unusable_choices(dataset)) or (
+                *start_problems(dataset, config),
+                *role_problems(dataset, readable),
+            )
             if problems:
                 raise InvalidInput.from_problems(problems)
         except InvalidInput as refusal:
@@ -278,6 +286,13 @@ def _checked(
         message = f"the environment {environment.name!r} has {alone if good else none}"
         findings.append(Finding(severity=Severity.ERROR, code="NO_DATASET", message=message))
     return good, findings
+
+
+def _readable(rows: Sequence[DatasetRow], parts: Parts) -> Iterator[DatasetConfig]:
+    """What is wrong with the others is found elsewhere."""
+    for row in rows:
+        with suppress(InvalidInput):
+            yield check_dataset(resolve_variables(row.config, parts.settings.config_variables))
 
 
 def _problems_of_devices(

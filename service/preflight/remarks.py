@@ -142,6 +142,18 @@ def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> I
         )
 
 
+def remarks_on_devices(config: TrainingConfig, *, num_gpus: int) -> Iterator[Finding]:
+    """num_gpus: that answered; where a GPU does not, as in some containers, the trainer may still find it."""
+    if config.optimizer.startswith("bnb-") and num_gpus == 0:
+        yield Finding(
+            severity=Severity.WARNING,
+            code="OPTIMIZER_NEEDS_GPU",
+            message=f"optimizer is {config.optimizer}, which is for GPUs, and none was found; set it to torch-adamw, "
+            "or to optimi-lion or torch-adafactor, which need less memory",
+            path=("config", "optimizer"),
+        )
+
+
 def remarks_on(
     environment: EnvironmentRow, config: TrainingConfig, *, unused: Sequence[Unused], total_steps: int | None
 ) -> Iterator[Finding]:

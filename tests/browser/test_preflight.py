@@ -153,14 +153,16 @@ def test_panel_says_when_nobody_could_be_asked(doors: Doors, maker: Maker) -> No
 
 
 def test_what_does_nothing_is_shown_with_the_reason(doors: Doors, script: Script, maker: Maker) -> None:
-    environment_id = maker.environment("kept", maker.dataset("other", [(80, 80)] * 4), lr_end=1e-7)
+    environment_id = maker.environment("kept", maker.dataset("other", [(80, 80)] * 4), singlora_ramp_up_steps=5)
     page, _ = open_environment(doors, environment_id)
     unused = page.get_by_role("region", name="Not used here")
-    expect(unused.get_by_role("listitem")).to_have_text(["lr_end: 1e-7This version does not act on it yet"])
-    unused.get_by_role("button", name="Remove lr_end").click()
+    expect(unused.get_by_role("listitem")).to_have_text(
+        ["singlora_ramp_up_steps: 5This version does not act on it yet"]
+    )
+    unused.get_by_role("button", name="Remove singlora_ramp_up_steps").click()
     expect(unused).to_have_count(0)
     page.get_by_role("button", name="Save 1 change").click()
     expect(page.get_by_text("unsaved change")).to_have_count(0)
     now = script.ask("query($id: ID!) { environment(id: $id) { config } }", id=environment_id)["environment"]
-    assert "lr_end" not in now["config"]
+    assert "singlora_ramp_up_steps" not in now["config"]
     assert doors.complaints == []

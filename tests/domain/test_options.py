@@ -29,6 +29,7 @@ READERS = {
         "domain/config/buckets.py",
         "domain/config/captions.py",
         "domain/config/mixing.py",
+        "domain/config/roles.py",
         "domain/config/rules.py",
     ),
 }
@@ -113,14 +114,14 @@ def problems(written: dict[str, object]) -> list[Problem]:
 
 
 def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
-    assert problems({"lora_init_type": "pissa", "optimizer": "prodigy"}) == [
+    assert problems({"lora_init_type": "pissa", "optimizer": "sdnq-came"}) == [
         Problem(
             "lora_init_type is pissa, which this version cannot do yet; set it to default or gaussian, "
             "or keep the configuration for a later one",
             ("config", "lora_init_type"),
         ),
         Problem(
-            "optimizer is prodigy, which this version cannot do yet; set it to torch-adamw, "
+            "optimizer is sdnq-came, which this version cannot do yet; set it to torch-adamw or one of 39 others, "
             "or keep the configuration for a later one",
             ("config", "optimizer"),
         ),
@@ -163,7 +164,7 @@ def test_typing_error_is_refused_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"id": "a", "dataset_type": "conditioning", "conditioning_type": "mask"},
+        {"id": "a", "dataset_type": "conditioning", "conditioning_type": "controlnet"},
         {"id": "a", "instance_data_dir": "/a", "crop_style": "face"},
     ],
 )

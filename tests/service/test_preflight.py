@@ -170,6 +170,7 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
         ({"validation_step_interval": 500}, ("INFO", "NO_VALIDATION_BETWEEN")),
+        ({"optimizer": "bnb-adamw8bit"}, ("WARNING", "OPTIMIZER_NEEDS_GPU")),
         ({"ramtorch": True}, ("INFO", "UNUSED_OPTIONS")),
         ({"seed": "{env:NOT_OPEN}"}, ("ERROR", "INVALID_CONFIG")),
     ],
@@ -196,6 +197,13 @@ def test_steps_in_which_nothing_is_trained_on_are_refused(
 ) -> None:
     folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
     assert codes(look(script, make(folder, datasets=dataset, max_train_steps=20))) == expected
+
+
+def test_masks_that_are_not_there_keep_a_run_from_starting(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    found = look(script, make(folder, datasets={"conditioning_data": "masks"}))
+    assert codes(found) == [("ERROR", "INVALID_DATASET")]
+    assert "the environment has no such dataset" in found["problems"][0]["message"]
 
 
 def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Targets and weights equal those of diffusers' own formulas, at the ends of the schedule too."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from domain.config.checks import check_training
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-from trainer.objective import DiffusionSchedule, FlowSchedule, draw_noise, draw_timesteps, weighted_mse
+from trainer.losses import losses_of
+from trainer.objective import DiffusionSchedule, Draws, FlowSchedule, draw_noise, draw_timesteps
 
 SCALED_LINEAR: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 ZERO_SNR = SCALED_LINEAR | {"rescale_betas_zero_snr": True}
@@ -18,8 +21,13 @@ TIMESTEPS = torch.tensor([0, 1, 250, 500, 998, 999])
 CPU = torch.device("cpu")
 
 
-def schedule_of(config: dict[str, Any], prediction_type: str) -> DiffusionSchedule:
-    return DiffusionSchedule(DDIMScheduler(**config, prediction_type=prediction_type).config)
+def schedule_of(scheduler: dict[str, Any], prediction_type: str, **options: Any) -> DiffusionSchedule:
+    written = {"model_family": "sd1x", "prediction_type": prediction_type, **options}
+    return DiffusionSchedule(DDIMScheduler(**scheduler).config, config=check_training(written))
+
+
+def draws_of(seeds: Sequence[int], *, offsets: Sequence[float] = (), batch_size: int = 4) -> Draws:
+    return Draws(seeds=seeds, places=seeds, batch_size=batch_size, offsets=offsets)
 
 
 def latents_and_noise() -> tuple[Tensor, Tensor]:
@@ -62,7 +70,7 @@ def test_sampler_with_the_v_target_gives_the_latents_back() -> None:
         **ZERO_SNR, prediction_type="v_prediction", timestep_spacing="trailing", clip_sample=False
     )
     scheduler.set_timesteps(1)
-    schedule = DiffusionSchedule(scheduler.config)
+    schedule = schedule_of(ZERO_SNR, "v_prediction")
     timesteps = torch.full((len(TIMESTEPS),), 999)
     noisy = schedule.add_noise(latents, noise, timesteps)
     target = schedule.target(latents, noise, timesteps)
@@ -71,7 +79,7 @@ def test_sampler_with_the_v_target_gives_the_latents_back() -> None:
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 def test_weights_without_gamma_are_one(prediction_type: str) -> None:
-    weights = schedule_of(ZERO_SNR, prediction_type).loss_weights(TIMESTEPS, snr_gamma=None)
+    weights = schedule_of(ZERO_SNR, prediction_type).loss_weights(TIMESTEPS)
     assert torch.equal(weights, torch.ones(len(TIMESTEPS)))
 
 
@@ -80,27 +88,28 @@ def test_min_snr_weights_equal_the_paper(prediction_type: str) -> None:
     alphas = DDPMScheduler(**SCALED_LINEAR).alphas_cumprod[TIMESTEPS]
     snr = alphas / (1 - alphas)
     divisor = snr if prediction_type == "epsilon" else snr + 1
-    weights = schedule_of(SCALED_LINEAR, prediction_type).loss_weights(TIMESTEPS, snr_gamma=5.0)
+    weights = schedule_of(SCALED_LINEAR, prediction_type, snr_gamma=5.0).loss_weights(TIMESTEPS)
     assert torch.allclose(weights, torch.minimum(snr, torch.tensor(5.0)) / divisor, rtol=1e-5)
 
 
 def test_min_snr_weight_at_zero_snr_is_a_number() -> None:
     last = torch.tensor([999])
-    assert schedule_of(ZERO_SNR, "epsilon").loss_weights(last, snr_gamma=5.0).item() == 1
-    assert schedule_of(ZERO_SNR, "v_prediction").loss_weights(last, snr_gamma=5.0).item() == 0
+    assert schedule_of(ZERO_SNR, "epsilon", snr_gamma=5.0).loss_weights(last).item() == 1
+    assert schedule_of(ZERO_SNR, "v_prediction", snr_gamma=5.0).loss_weights(last).item() == 0
 
 
 def test_v_loss_weighted_by_gamma_is_the_weighted_loss_on_the_latents() -> None:
     """(SNR + 1) |x_0 - x_0'|^2 = |v - v'|^2, so dividing by SNR + 1 leaves min(SNR, gamma) on x_0."""
     latents, noise = latents_and_noise()
-    schedule = schedule_of(SCALED_LINEAR, "v_prediction")
+    schedule = schedule_of(SCALED_LINEAR, "v_prediction", snr_gamma=5.0)
     alphas = DDPMScheduler(**SCALED_LINEAR).alphas_cumprod[TIMESTEPS].double()
     alpha, sigma = (each.sqrt().view(-1, 1, 1, 1) for each in (alphas, 1 - alphas))
     guess = latents.double() + 0.1
     noisy = alpha * latents + sigma * noise
     guessed_v = alpha * (noisy - alpha * guess) / sigma - sigma * guess
-    loss = weighted_mse(
-        guessed_v, schedule.target(latents, noise, TIMESTEPS), schedule.loss_weights(TIMESTEPS, snr_gamma=5.0)
+    weights = schedule.loss_weights(TIMESTEPS)
+    loss = losses_of(
+        guessed_v, schedule.target(latents, noise, TIMESTEPS), weights, bends=weights, loss_type="l2"
     ).mean()
     snr = alphas / (1 - alphas)
     assert loss.item() == pytest.approx((snr.clamp(max=5) * 0.1**2).mean().item(), rel=1e-3)
@@ -108,7 +117,8 @@ def test_v_loss_weighted_by_gamma_is_the_weighted_loss_on_the_latents() -> None:
 
 def test_override_of_the_prediction_type_wins() -> None:
     config = DDIMScheduler(**ZERO_SNR, prediction_type="v_prediction").config
-    assert DiffusionSchedule(config, prediction_type="epsilon").prediction_type == "epsilon"
+    overriding = check_training({"model_family": "sd1x", "prediction_type": "epsilon"})
+    assert DiffusionSchedule(config, config=overriding).prediction_type == "epsilon"
 
 
 def test_prediction_of_the_sample_is_refused() -> None:
@@ -118,7 +128,8 @@ def test_prediction_of_the_sample_is_refused() -> None:
 
 def test_loss_of_a_sample_is_its_weighted_mean_squared_error() -> None:
     prediction = torch.tensor([[1.0, 3.0], [2.0, 2.0]]).view(2, 1, 1, 2)
-    losses = weighted_mse(prediction, torch.zeros_like(prediction), torch.tensor([1.0, 0.5]))
+    weights = torch.tensor([1.0, 0.5])
+    losses = losses_of(prediction, torch.zeros_like(prediction), weights, bends=weights, loss_type="l2")
     assert losses.tolist() == [1.0 * 5, 0.5 * 4]
 
 
@@ -148,7 +159,7 @@ def flow_of(*, dynamic: bool = False, levels: tuple[float, ...] | None = None, *
 
 
 def drawn(schedule: FlowSchedule, *, num: int = 4000, shape: tuple[int, ...] = TOKENS) -> Tensor:
-    return schedule.draw_timesteps(range(num), shape=shape, device=CPU)
+    return schedule.draw_timesteps(draws_of(range(num)), shape=shape, device=CPU)
 
 
 def test_flow_noises_as_the_scheduler_does() -> None:
@@ -170,7 +181,7 @@ def test_flow_target_leads_the_sampler_to_the_latents_in_one_step() -> None:
 
 
 def test_flow_weighs_all_noise_levels_alike() -> None:
-    assert torch.equal(flow_of().loss_weights(torch.tensor([0.0, 0.5, 1.0]), snr_gamma=5.0), torch.ones(3))
+    assert torch.equal(flow_of().loss_weights(torch.tensor([0.0, 0.5, 1.0])), torch.ones(3))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +233,7 @@ def test_given_levels_are_drawn_unshifted_and_alone() -> None:
 def test_sigma_of_a_sample_depends_on_its_seed_alone(options: dict[str, Any]) -> None:
     together = drawn(flow_of(**options), num=3)
     torch.manual_seed(1)
-    alone = flow_of(**options).draw_timesteps([2], shape=TOKENS, device=CPU)
+    alone = flow_of(**options).draw_timesteps(draws_of([2]), shape=TOKENS, device=CPU)
     assert torch.equal(alone, together[2:])
 
 

@@ -1,7 +1,7 @@
 """From the samples of an order to the loader of its batches: what is not encoded yet is, by all processes together."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -15,11 +15,12 @@ from trainer.data.cache import EncodingCache
 from trainer.data.cache_use import CacheUse, cache_use, cut_anew
 from trainer.data.captions import NO_CAPTION
 from trainer.data.digests import UNREADABLE, Digests
-from trainer.data.encoding import Encoder, EncodingFamily
+from trainer.data.encoding import Encoder, EncodingFamily, mask_key
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader, Shown
 from trainer.data.samples import Sample, nothing_left
+from trainer.data.sources.source import Picture
 from trainer.data.turns import OwnTurns, SharedTurns, Turns
 from trainer.errors import StopRequested, TrainingError
 from trainer.inbox import Inbox
@@ -59,8 +60,9 @@ class Assembly:
         cache = EncodingCache(order.cache, tell=partial(log, self._journal, "warning"))
         encoder = Encoder(family, batch_size=order.config.vae_batch_size, device=accelerator.device)
         uses = [cache_use(dataset, order.config) for dataset in order.datasets]
-        cuts = self._cuts(Digests(order.cache, seen_at=seen_at), uses)
-        self._encode(encoder, cache, cuts=cuts, uses=uses)
+        digests = Digests(order.cache, seen_at=seen_at)
+        cuts, masks = self._cuts(digests, uses), self._masks(digests)
+        self._encode(encoder, cache, cuts=cuts, masks=masks, uses=uses)
         is_there = [
             cut.digest != UNREADABLE
             and (not uses[sample.dataset].builds_latents or cache.has(encoder.latents_key(cut.digest, cut.placement)))
@@ -74,6 +76,7 @@ class Assembly:
             [
                 *(encoder.text_key(caption) for caption in captions),
                 *(encoder.latents_key(cut.digest, cut.placement) for cut in cuts),
+                *(mask_key(mask.digest, mask.placement) for mask in masks.values()),
             ]
         )
         epochs = EpochOrder(buckets_of(samples, order.datasets), order.config, datasets=order.datasets)
@@ -83,6 +86,9 @@ class Assembly:
                     cut=cut,
                     captions=sample.captions,
                     caption_dropout=sample.caption_dropout,
+                    is_regularisation=order.datasets[sample.dataset].is_regularisation_data,
+                    mask=None if sample.mask is None else masks[sample],
+                    timestep_offset=order.datasets[sample.dataset].timestep_sampling_offset,
                     keeps_text=uses[sample.dataset].keeps_text,
                     recut=self._recut(sample) if uses[sample.dataset].cuts_anew else None,
                 )
@@ -99,27 +105,48 @@ class Assembly:
     def _cuts(self, digests: Digests, uses: Sequence[CacheUse]) -> list[Cut]:
         """Of all samples, with the digests of their pictures."""
         samples = self._order.samples
-        known = [digests.known(sample.picture) for sample in samples]
+        found = self._digests_of([sample.picture for sample in samples], digests)
+        return [
+            Cut(
+                picture=sample.picture,
+                digest=digest,
+                placement=sample.placement,
+                is_kept=uses[sample.dataset].keeps_latents,
+            )
+            for sample, digest in zip(samples, found, strict=True)
+        ]
+
+    def _masks(self, digests: Digests) -> dict[Sample, Cut]:
+        """Of the samples that have one."""
+        masked = [(sample, sample.mask) for sample in self._order.samples if sample.mask is not None]
+        found = self._digests_of([mask for _, mask in masked], digests) if masked else []
+        return {
+            sample: Cut(picture=mask, digest=digest, placement=sample.placement)
+            for (sample, mask), digest in zip(masked, found, strict=True)
+        }
+
+    def _digests_of(self, pictures: Sequence[Picture], digests: Digests) -> list[str]:
+        known = [digests.known(picture) for picture in pictures]
         unknown = self._agreed([place for place, digest in enumerate(known) if digest is None])
         found: dict[int, str] = {}
         if unknown:
-            pictures = {place: samples[place].picture for place in unknown}
-            mine = self._builder.digest(pictures, digests, num_done=len(samples) - len(unknown))
+            missing = {place: pictures[place] for place in unknown}
+            mine = self._builder.digest(missing, digests, num_done=len(pictures) - len(unknown))
             found.update(gather_object(list(mine.items())))
             digests.save()
             self._go_on()
         known = self._agreed(known)
-        return [
-            Cut(
-                picture=sample.picture,
-                digest=found.get(place) or known[place] or UNREADABLE,
-                placement=sample.placement,
-                is_kept=uses[sample.dataset].keeps_latents,
-            )
-            for place, sample in enumerate(samples)
-        ]
+        return [found.get(place) or digest or UNREADABLE for place, digest in enumerate(known)]
 
-    def _encode(self, encoder: Encoder, cache: EncodingCache, *, cuts: Sequence[Cut], uses: Sequence[CacheUse]) -> None:
+    def _encode(
+        self,
+        encoder: Encoder,
+        cache: EncodingCache,
+        *,
+        cuts: Sequence[Cut],
+        masks: Mapping[Sample, Cut],
+        uses: Sequence[CacheUse],
+    ) -> None:
         """What is encoded before the first step and is not there yet."""
         samples = self._order.samples
         texts = [sample.captions for sample in samples if uses[sample.dataset].builds_text]
@@ -136,6 +163,12 @@ class Assembly:
             self._builder.encode_pictures(
                 encoder, [cuts[place] for place in missing], cache, num_done=len(built) - len(missing)
             )
+        whole = [mask for sample, mask in masks.items() if not uses[sample.dataset].cuts_anew]
+        if whole:
+            unmade = self._agreed(
+                [place for place, mask in enumerate(whole) if not cache.has(mask_key(mask.digest, mask.placement))]
+            )
+            self._builder.encode_masks([whole[place] for place in unmade], cache, num_done=len(whole) - len(unmade))
         self._go_on()
         cache.look_again()
         if self._accelerator.is_main_process:

@@ -11,16 +11,18 @@ from PIL import Image
 from domain.config.buckets import Size
 from trainer.data.cache import EncodingCache
 from trainer.data.digests import Digests
-from trainer.data.encoding import Encoder, chunks
+from trainer.data.encoding import Encoder, chunks, encode_mask, mask_key
 from trainer.data.encodings import Cut
 from trainer.data.pictures import UnreadablePicture, read_picture
 from trainer.data.sources.source import Picture
 from trainer.data.turns import Turns
+from trainer.errors import TrainingError
 from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
 
 CAPTIONS_AT_ONCE = 8
 DIGESTED_AT_ONCE = 64
+MASKS_AT_ONCE = 16
 
 Item = TypeVar("Item")
 
@@ -68,6 +70,17 @@ class Builder:
                     encoded = encoder.encode_pictures([picture for _, picture in readable])
                     for (cut, _), latents in zip(readable, encoded, strict=True):
                         cache.write(encoder.latents_key(cut.digest, cut.placement), latents)
+        cache.flush()
+
+    def encode_masks(self, masks: Sequence[Cut], cache: EncodingCache, *, num_done: int) -> None:
+        """masks: those that the cache lacks. Raises TrainingError for one that cannot be read."""
+        for chunk in self._share("encode_masks", chunks(masks, MASKS_AT_ONCE), num_done=num_done):
+            for mask in chunk:
+                try:
+                    picture = read_picture(mask.picture, mask.placement, digest=mask.digest)
+                except UnreadablePicture as error:
+                    raise TrainingError(f"{error}; mend the mask, or take its picture out of the dataset") from error
+                cache.write(mask_key(mask.digest, mask.placement), encode_mask(picture))
         cache.flush()
 
     def _read_ahead(

@@ -20,6 +20,9 @@ ENCODING_FORMAT = 3
 """Raised whenever this code would encode the same input differently."""
 
 LATENTS = "latents"
+MASK = "mask"
+MASK_EDGE = 8
+"""Of masks, squares of so many pixels become one number. Latents are as coarse, or so many times as coarse."""
 
 Item = TypeVar("Item")
 
@@ -75,6 +78,23 @@ class Encoder:
         pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
         latents = self._family.encode_pictures(pixels).cpu()
         return [{LATENTS: each} for each in latents[: len(pictures)]]
+
+
+def mask_key(digest: str, placement: Placement) -> str:
+    """digest: of the mask's content. It depends on no model."""
+    return key_of(
+        kind=MASK,
+        format=ENCODING_FORMAT,
+        picture=digest,
+        region=str(tuple(placement.region)),
+        size=str(tuple(placement.target)),
+    )
+
+
+def encode_mask(picture: Image.Image) -> Mapping[str, Tensor]:
+    """(height/8, width/8) from 0 for black to 1 for white."""
+    pixels = to_pixels(picture.convert("L").convert("RGB"))[:1] / 2 + 0.5
+    return {MASK: torch.nn.functional.avg_pool2d(pixels, MASK_EDGE)[0]}
 
 
 def chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from domain.config.buckets import Placement
 from trainer.data.cache import EncodingCache, MissingEncoding
-from trainer.data.encoding import LATENTS, Encoder, chunks
+from trainer.data.encoding import LATENTS, MASK, Encoder, chunks, encode_mask, mask_key
 from trainer.data.pictures import UnreadablePicture, read_picture
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
@@ -61,6 +61,17 @@ class Encodings:
                     self._cache.write(self._encoder.latents_key(cut.digest, cut.placement), latents)
                 made.append(latents[LATENTS])
         return made
+
+    def mask(self, cut: Cut) -> Tensor:
+        """See encode_mask. Raises TrainingError when it is needed and cannot be read any more."""
+        key = mask_key(cut.digest, cut.placement)
+        try:
+            return self._cache.read(key)[MASK]
+        except MissingEncoding:
+            encoded = encode_mask(_read(cut))
+            if cut.is_kept:
+                self._cache.write(key, encoded)
+            return encoded[MASK]
 
     def close(self) -> None:
         """Write what was made."""

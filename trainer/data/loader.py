@@ -17,6 +17,7 @@ from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.read_ahead import ReadAhead
 from trainer.families.family import TextEmbeds
+from trainer.objective import Draws
 from trainer.randomness import seed_for
 
 
@@ -24,29 +25,51 @@ from trainer.randomness import seed_for
 class Shown:
     """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any.
 
-    keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
+    timestep_offset: see trainer.objective.Draws. is_regularisation: it should stay as the base model has it. mask: where its loss counts. keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
     """
 
     cut: Cut
     captions: tuple[str, ...]
     caption_dropout: float
+    timestep_offset: float = 0.0
+    is_regularisation: bool = False
+    mask: Cut | None = None
     keeps_text: bool = True
     recut: Callable[[int], Placement] | None = None
 
     def cut_in(self, epoch: int) -> Cut:
-        return self.cut if self.recut is None else replace(self.cut, placement=self.recut(epoch))
+        return self._recut(self.cut, epoch)
+
+    def mask_in(self, epoch: int) -> Cut | None:
+        return None if self.mask is None else self._recut(self.mask, epoch)
+
+    def _recut(self, cut: Cut, epoch: int) -> Cut:
+        return cut if self.recut is None else replace(cut, placement=self.recut(epoch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """latents: (batch, channels, height/8, width/8). geometry: (batch, 6), see trainer.data.encoding.geometry_of.
-    positions: of each sample in the step's effective batch."""
+    positions: of each sample in the step's effective batch. masks: (batch, height/8, width/8), where the loss counts; None
+    for everywhere. is_regularisation: of each sample, whether it should stay as the base model has it."""
 
     step: int
     positions: tuple[int, ...]
     latents: Tensor
     geometry: Tensor
     text_embeds: TextEmbeds
+    timestep_offsets: tuple[float, ...]
+    is_regularisation: tuple[bool, ...]
+    masks: Tensor | None
+
+    def draws(self, config: TrainingConfig) -> Draws:
+        num = config.effective_batch_size
+        return Draws(
+            seeds=self.seeds("timestep", seed=config.seed),
+            places=[self.step * num + position for position in self.positions],
+            batch_size=num,
+            offsets=self.timestep_offsets,
+        )
 
     def seeds(self, purpose: str, *, seed: int) -> list[int]:
         return [seed_for(purpose, seed, self.step, position) for position in self.positions]
@@ -62,6 +85,9 @@ class Found:
     keeps_texts: list[bool]
     cuts: list[Cut]
     pictures: list[Tensor | Image.Image]
+    timestep_offsets: tuple[float, ...]
+    is_regularisation: tuple[bool, ...]
+    masks: list[Tensor | None]
 
 
 class Loader:
@@ -102,6 +128,9 @@ class Loader:
             latents=self._on_device(self._latents(read)),
             geometry=self._on_device([geometry_of(cut.placement) for cut in read.cuts]),
             text_embeds={name: self._on_device([text[name] for text in texts]) for name in texts[0]},
+            timestep_offsets=read.timestep_offsets,
+            is_regularisation=read.is_regularisation,
+            masks=self._masks(read),
         )
 
     def close(self) -> None:
@@ -127,6 +156,12 @@ class Loader:
             keeps_texts=[sample.keeps_text for sample in samples],
             cuts=cuts,
             pictures=[self._encodings.find_latents(cut) for cut in cuts],
+            timestep_offsets=tuple(sample.timestep_offset for sample in samples),
+            is_regularisation=tuple(sample.is_regularisation for sample in samples),
+            masks=[
+                self._mask(sample.mask_in(epoch), step=step, position=position)
+                for sample, position in zip(samples, positions, strict=True)
+            ],
         )
 
     def _following(self, place: tuple[int, int]) -> tuple[int, int] | None:
@@ -143,6 +178,19 @@ class Loader:
         ]
         made = iter(self._encodings.make_latents(missing))
         return [picture if isinstance(picture, Tensor) else next(made) for picture in found.pictures]
+
+    def _mask(self, mask: Cut | None, *, step: int, position: int) -> Tensor | None:
+        """None where all of the picture counts this time."""
+        if mask is None:
+            return None
+        draw = random.Random(seed_for("mask", self._config.seed, step, position))
+        return self._encodings.mask(mask) if draw.random() < self._config.masked_loss_probability else None
+
+    def _masks(self, found: Found) -> Tensor | None:
+        there = next((mask for mask in found.masks if mask is not None), None)
+        if there is None:
+            return None
+        return self._on_device([torch.ones_like(there) if mask is None else mask for mask in found.masks])
 
     def _on_device(self, tensors: Sequence[Tensor]) -> Tensor:
         """All in one, the shorter ones filled up with zeros at the end of their first dimension."""

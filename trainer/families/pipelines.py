@@ -4,21 +4,23 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DDIMScheduler, DiffusionPipeline
 from PIL import Image
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoTokenizer
 
+from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, digest_of
 from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
-from trainer.objective import PredictionType
+from trainer.objective import schedule_changes
 
 LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 """What diffusers and transformers raise for weights that are missing, damaged or of another shape."""
@@ -113,11 +115,20 @@ def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
         )[0]
 
 
-def use_prediction_type(pipeline: Any, prediction_type: PredictionType | None) -> None:
-    """Let the pipeline's scheduler read predictions in another way than the base model says."""
-    if prediction_type is not None:
-        scheduler = pipeline.scheduler
-        pipeline.scheduler = type(scheduler).from_config(scheduler.config, prediction_type=prediction_type)
+def use_schedule(pipeline: Any, config: TrainingConfig) -> None:
+    """Let the pipeline's scheduler read predictions, and know noise, as the run does.
+
+    With zero terminal SNR sampling has to begin at the last timestep (Lin et al. 2023, arXiv:2305.08891, section 3.3).
+    """
+    changes = schedule_changes(config)
+    if not changes:
+        return
+    made = type(pipeline.scheduler)
+    if "rescale_betas_zero_snr" in changes:
+        changes["timestep_spacing"] = "trailing"
+        if "rescale_betas_zero_snr" not in signature(made.__init__).parameters:
+            made = DDIMScheduler
+    pipeline.scheduler = made.from_config(pipeline.scheduler.config, **changes)
 
 
 def cut_captions_at_positions(tokenizer: Any, text_encoder: Any) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from domain.config.checks import num_tokens
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.latents import encode_scaled
-from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_prediction_type
+from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
 from trainer.objective import DiffusionSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
@@ -26,14 +26,14 @@ class PixArtSigma(ModelFamily):
         self._dtype = base.dtype
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
-        self.schedule = DiffusionSchedule(pipeline.scheduler.config, prediction_type=base.config.prediction_type)
+        self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
         self.latents_identity = digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
         pipeline = load_pipeline(PixArtSigmaPipeline, base, parts=PARTS)
-        use_prediction_type(pipeline, base.config.prediction_type)
+        use_schedule(pipeline, base.config)
         return cls(pipeline, base)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from trainer.families.pipelines import (
     draw_with,
     load_pipeline,
     text_identity,
-    use_prediction_type,
+    use_schedule,
 )
 from trainer.objective import DiffusionSchedule
 
@@ -31,7 +31,7 @@ class StableDiffusionXL(ModelFamily):
         self._device = base.device
         self._dtype = base.dtype
         self.denoiser = pipeline.unet
-        self.schedule = DiffusionSchedule(pipeline.scheduler.config, prediction_type=base.config.prediction_type)
+        self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity(
             (pipeline.tokenizer, pipeline.text_encoder), (pipeline.tokenizer_2, pipeline.text_encoder_2)
         )
@@ -41,7 +41,7 @@ class StableDiffusionXL(ModelFamily):
     def load(cls, base: BaseModel) -> Self:
         # Marked pictures would be no truth about the weights.
         pipeline = load_pipeline(StableDiffusionXLPipeline, base, parts=PARTS, add_watermarker=False, **UNUSED)
-        use_prediction_type(pipeline, base.config.prediction_type)
+        use_schedule(pipeline, base.config)
         cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
         cut_captions_at_positions(pipeline.tokenizer_2, pipeline.text_encoder_2)
         return cls(pipeline, base)

@@ -15,7 +15,7 @@ from trainer.families.pipelines import (
     draw_with,
     load_pipeline,
     text_identity,
-    use_prediction_type,
+    use_schedule,
 )
 from trainer.objective import DiffusionSchedule
 
@@ -32,14 +32,14 @@ class StableDiffusion(ModelFamily):
         self._device = base.device
         self._dtype = base.dtype
         self.denoiser = pipeline.unet
-        self.schedule = DiffusionSchedule(pipeline.scheduler.config, prediction_type=base.config.prediction_type)
+        self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder))
         self.latents_identity = digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
         pipeline = load_pipeline(StableDiffusionPipeline, base, parts=PARTS, requires_safety_checker=False, **UNUSED)
-        use_prediction_type(pipeline, base.config.prediction_type)
+        use_schedule(pipeline, base.config)
         cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
         return cls(pipeline, base)
 

@@ -27,6 +27,7 @@ class Average:
             update_after_step=config.ema_warmup_steps,
             foreach=not config.ema_foreach_disable,
         )
+        self._ema.shadow_params = [each.float() for each in self._ema.shadow_params]
         self._ema.to(self._home)
 
     def update(self, step: int) -> None:
@@ -36,7 +37,9 @@ class Average:
         self._ema.optimization_step = step - 1
         self._ema.to(self._updated_on)
         # What has no gradient would be taken over as it is.
-        self._ema.step([each.detach().to(self._updated_on).requires_grad_() for each in self._trained.parameters])
+        self._ema.step(
+            [each.detach().to(self._updated_on, torch.float32).requires_grad_() for each in self._trained.parameters]
+        )
         self._ema.to(self._home)
 
     @contextmanager

@@ -1,7 +1,8 @@
 """LoRA (Hu et al. 2021, arXiv:2106.09685) and DoRA (Liu et al. 2024, arXiv:2402.09353) by peft, beside frozen weights."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +51,17 @@ class Lora(Trained):
         if config.init_lora is not None:
             lora._begin_with(config.init_lora, family)
         return lora
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        layers = [layer for part in self._parts.values() for layer in part.modules() if isinstance(layer, LoraLayer)]
+        for layer in layers:
+            layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.enable_adapters(True)
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as

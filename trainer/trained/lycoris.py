@@ -1,7 +1,8 @@
 """LyCORIS (Yeh et al. 2024, arXiv:2309.14859) by its own package: LoKr, LoHa and others beside a frozen denoiser."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,6 +48,16 @@ class Lycoris(Trained):
         network.apply_to()
         network.to(base.device)
         return cls(family.denoiser, network, settings, dtype=base.dtype)
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        for layer in self._network.loras:
+            layer.restore()
+        try:
+            yield
+        finally:
+            for layer in self._network.loras:
+                layer.apply_to()
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As create_lycoris_from_weights reads it, with the settings beside it and in it."""

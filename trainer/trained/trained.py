@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
@@ -28,6 +28,10 @@ class Trained(ABC):
         self.parameters = trained_parameters(modules)
         self._held = (*self.parameters, *constants)
         self._dtypes = [dtype] * len(self._held) if isinstance(dtype, torch.dtype) else dtype
+
+    def left_out(self) -> AbstractContextManager[None] | None:
+        """The base model alone, for a forward pass without gradients; None where what is trained has taken its place."""
+        return None
 
     @abstractmethod
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:

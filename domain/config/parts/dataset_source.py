@@ -89,8 +89,8 @@ class SourceOptions(Part):
     dataset_type: DatasetType = option(
         "image",
         label="Kind",
-        usable=["image", "eval", *sorted(EMBED_TYPES)],
-        help="What the dataset holds; eval: pictures that are not trained on, only measured. Those of embeds say where another tool keeps encodings, and are left out.",
+        usable=["image", "eval", "conditioning", *sorted(EMBED_TYPES)],
+        help="What the dataset holds; eval: pictures that are not trained on, only measured; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings, and are left out.",
     )
     instance_data_dir: str = option(
         "",

@@ -46,9 +46,8 @@ class UseOptions(Part):
     is_regularisation_data: bool = option(
         False,
         label="Keeps what is known",
-        later=True,
         aliases=["is_regularization_data"],
-        help="Pictures of what the model should not forget: prior preservation.",
+        help="Pictures of what the model should not forget: adapters learn to say of them what the base model says.",
     )
     slider_strength: float | None = option(
         None, label="Slider", advanced=True, later=True, help="On which side of a slider the pictures are, and how far."
@@ -57,20 +56,24 @@ class UseOptions(Part):
         0.0,
         label="Shift of noise levels",
         advanced=True,
-        later=True,
-        help="Draw more (above 0) or less noisy steps for this dataset.",
+        ge=-10,
+        le=10,
+        help="Draw more (above 0) or less noisy steps for this dataset: 1 makes noise as much likelier as a shift of 2.7.",
     )
     conditioning_data: str | list[str] | None = option(
         None,
-        label="Conditioned by",
+        label="Masks in",
         kind="json",
         advanced=True,
-        later=True,
-        decisive=True,
-        help="The datasets that hold a conditioning picture of the same name for each picture.",
+        help="The dataset with a mask of the same name and size for each picture: the loss counts where it is white.",
     )
     conditioning_type: Literal["controlnet", "mask", "reference_strict", "reference_loose"] | None = option(
-        None, label="Condition", advanced=True, later=True, help="What the pictures are for those they belong to."
+        None,
+        label="Condition",
+        advanced=True,
+        requires={"dataset_type": "conditioning"},
+        usable=["mask"],
+        help="What the pictures are for those they belong to. mask: white where the loss counts.",
     )
     conditioning: list[Any] | dict[str, Any] | None = option(
         None,

@@ -20,19 +20,18 @@ class LearningRateOptions(Part):
     ] = option(
         "constant_with_warmup",
         label="Learning rate schedule",
-        usable=["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"],
-        help="How the learning rate changes over the run.",
+        help="How the learning rate changes over the run. sine swings down to the last learning rate and back.",
     )
     lr_warmup_steps: int = option(
         0, label="Warm-up steps", ge=0, help="Steps over which the learning rate rises from zero."
     )
     lr_num_cycles: int = option(
         1,
-        label="Restarts",
+        label="Cycles",
         advanced=True,
         ge=1,
-        requires={"lr_scheduler": "cosine_with_restarts"},
-        help="How often the cosine schedule starts over.",
+        requires={"lr_scheduler": ["cosine_with_restarts", "sine"]},
+        help="How often the cosine schedule starts over, or the sine schedule swings down and back.",
     )
     lr_power: float = option(
         0.8,
@@ -46,24 +45,21 @@ class LearningRateOptions(Part):
         4e-7,
         label="Last learning rate",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
-        requires={"lr_scheduler": "polynomial"},
-        help="Where the polynomial schedule arrives at the end of the run.",
+        requires={"lr_scheduler": ["polynomial", "sine"]},
+        help="Where the polynomial schedule arrives at the end of the run, and the sine schedule at its lowest.",
     )
     lr_scale: bool = option(
         False,
         label="Scale with the batch",
         advanced=True,
-        later=True,
         help="Multiply the learning rate by the effective batch size.",
     )
     lr_scale_sqrt: bool = option(
         False,
         label="Scale with its square root",
         advanced=True,
-        later=True,
         requires={"lr_scale": True},
         help="Multiply by the square root of the effective batch size instead, which suits Adam better.",
     )

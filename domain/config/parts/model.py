@@ -229,7 +229,6 @@ class ModelOptions(Part):
         False,
         label="Zero terminal SNR",
         advanced=True,
-        later=True,
         families=DISCRETE_FAMILIES,
         help="Change the noise schedule so that its last step is pure noise, for darker darks and brighter lights.",
     )

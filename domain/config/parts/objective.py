@@ -11,16 +11,13 @@ class LossOptions(Part):
 
     loss_type: Literal["l2", "huber", "smooth_l1"] = option(
         "l2",
-        label="Loss",
-        later=True,
-        usable=["l2"],
+        label="Kind of loss",
         help="l2 squares the error; huber and smooth_l1 grow slower for large ones, so that bad pictures count less.",
     )
     huber_schedule: Literal["snr", "exponential", "constant"] = option(
         "snr",
         label="Change of the bend",
         advanced=True,
-        later=True,
         requires={"loss_type": ["huber", "smooth_l1"]},
         help="How the point where the loss bends changes with the noise level.",
     )
@@ -28,7 +25,6 @@ class LossOptions(Part):
         0.1,
         label="Bend",
         advanced=True,
-        later=True,
         gt=0,
         requires={"loss_type": ["huber", "smooth_l1"]},
         help="Size of the error from which on the loss grows in a straight line.",
@@ -45,7 +41,6 @@ class LossOptions(Part):
         1.0,
         label="Weight of min-SNR",
         advanced=True,
-        later=True,
         ge=0,
         families=DISCRETE_FAMILIES,
         help="What the loss is multiplied by where min-SNR is used.",
@@ -54,7 +49,6 @@ class LossOptions(Part):
         False,
         label="Soft min-SNR",
         advanced=True,
-        later=True,
         families=DISCRETE_FAMILIES,
         help="Bend the weights of min-SNR smoothly instead of cutting them.",
     )
@@ -62,19 +56,17 @@ class LossOptions(Part):
         None,
         label="Spread of the data",
         advanced=True,
-        later=True,
         gt=0,
         requires={"use_soft_min_snr": True},
-        help="Standard deviation of latents that soft min-SNR reckons with.",
+        help="Standard deviation of latents that soft min-SNR reckons with; 0.5 is usual. Empty: by the gamma of min-SNR.",
     )
     masked_loss_probability: float = option(
         1.0,
         label="Masks count",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
-        help="How often the loss is weighed by the mask that a dataset pairs with a picture.",
+        help="How often the loss is the mean over what the mask of a picture shows, in place of the whole picture.",
     )
 
 
@@ -85,7 +77,6 @@ class NoiseOptions(Part):
         False,
         label="Offset noise",
         advanced=True,
-        later=True,
         families=DISCRETE_FAMILIES,
         help="Shift the noise of whole pictures, so that the model learns very dark and very bright ones.",
     )
@@ -93,7 +84,6 @@ class NoiseOptions(Part):
         0.1,
         label="Size of the offset",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         requires={"offset_noise": True},
@@ -103,17 +93,15 @@ class NoiseOptions(Part):
         0.25,
         label="How often",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         requires={"offset_noise": True},
-        help="Share of the batches whose noise is shifted.",
+        help="Share of the pictures whose noise is shifted.",
     )
     input_perturbation: float = option(
         0.0,
         label="Input perturbation",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         help="Add this much further noise to what the denoiser sees, but not to what it should predict; 0.1 is usual.",
@@ -122,7 +110,6 @@ class NoiseOptions(Part):
         0,
         label="Perturb until",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
         help="Let the perturbation fade out over this many steps. 0: it stays.",
@@ -197,15 +184,13 @@ class TimestepOptions(Part):
         None,
         label="Fixed timesteps",
         advanced=True,
-        later=True,
         families=FLOW_FAMILIES,
-        help="Train only these timesteps, as a list or with commas, for example those of a distilled model.",
+        help="Train only these timesteps, up to 1000, or noise levels up to 1, as a list or with commas, for example those of a distilled model.",
     )
     flow_timesteps_mode: Literal["fixed-list", "round-robin"] = option(
         "fixed-list",
         label="Order of fixed timesteps",
         advanced=True,
-        later=True,
         families=FLOW_FAMILIES,
         help="Drawn by chance from the list, or one after another.",
     )
@@ -213,23 +198,20 @@ class TimestepOptions(Part):
         True,
         label="Draw each on its own",
         advanced=True,
-        later=True,
         families=DISCRETE_FAMILIES,
-        help="Draw the timestep of each picture independently. Off: a batch spreads over the schedule.",
+        help="Draw the timestep of each picture independently. Off: each effective batch spreads over the schedule.",
     )
     timestep_bias_strategy: Literal["none", "earlier", "later", "range"] | None = option(
         None,
         label="Prefer",
         advanced=True,
-        later=True,
         families=DISCRETE_FAMILIES,
-        help="Train a part of the schedule more often: its beginning, its end, or a range.",
+        help="Train a part of the schedule more often: earlier is where there is little noise, later where there is much.",
     )
     timestep_bias_multiplier: float = option(
         1.0,
         label="How much more often",
         advanced=True,
-        later=True,
         ge=0,
         requires={"timestep_bias_strategy": ["earlier", "later", "range"]},
         help="Weight of the preferred part; below 1 it is trained less.",
@@ -238,7 +220,6 @@ class TimestepOptions(Part):
         0.25,
         label="Preferred share",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         requires={"timestep_bias_strategy": ["earlier", "later"]},
@@ -248,7 +229,6 @@ class TimestepOptions(Part):
         0,
         label="Range from",
         advanced=True,
-        later=True,
         ge=0,
         le=1000,
         requires={"timestep_bias_strategy": "range"},
@@ -258,11 +238,10 @@ class TimestepOptions(Part):
         1000,
         label="Range to",
         advanced=True,
-        later=True,
         ge=0,
         le=1000,
         requires={"timestep_bias_strategy": "range"},
-        help="Last preferred timestep.",
+        help="Timestep that the preferred ones end before.",
     )
     training_scheduler_timestep_spacing: Literal["leading", "linspace", "trailing"] = option(
         "trailing",

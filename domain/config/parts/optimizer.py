@@ -1,6 +1,6 @@
 """The update rule."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from domain.config.options import Group, Part, option
 
@@ -62,51 +62,64 @@ Optimizer = Literal[
 ]
 
 
+LATER = (
+    "torch-sparseadam",
+    "adamw_schedulefree+aggressive",
+    "adamw_schedulefree+no_kahan",
+    "sdnq-adamw",
+    "sdnq-adamw+no_quant",
+    "sdnq-adafactor",
+    "sdnq-came",
+    "sdnq-lion",
+    "sdnq-muon",
+    "sdnq-muon+quantized_matmul",
+    "ao-adamw8bit",
+    "ao-adamw4bit",
+    "ao-adamfp8",
+    "ao-adamwfp8",
+)
+
+
 class OptimizerOptions(Part):
     group = Group("optimizer", "Optimizer", "The rule by which gradients become updates.")
 
     optimizer: Optimizer = option(
         "torch-adamw",
-        label="Optimizer",
-        later=True,
-        usable=["torch-adamw"],
+        label="Update rule",
+        usable=[name for name in get_args(Optimizer) if name not in LATER],
         help="The update rule. AdamW suits nearly everything; 8-bit kinds save memory, prodigy finds its learning rate.",
     )
     optimizer_config: str | None = option(
         None,
         label="Settings of the optimizer",
         advanced=True,
-        later=True,
         kind="text",
         help="Further arguments of the optimizer, as key=value with commas between them.",
     )
-    optimizer_beta1: float = option(
-        0.9,
+    optimizer_beta1: float | None = option(
+        None,
         label="Beta 1",
         advanced=True,
         ge=0,
         lt=1,
-        empty_is_default=True,
         aliases=["adam_beta1"],
-        help="Memory of the mean gradient.",
+        help="Memory of the mean gradient. Empty: what suits the optimizer, which is 0.9 for AdamW.",
     )
-    optimizer_beta2: float = option(
-        0.999,
+    optimizer_beta2: float | None = option(
+        None,
         label="Beta 2",
         advanced=True,
         ge=0,
         lt=1,
-        empty_is_default=True,
         aliases=["adam_beta2"],
-        help="Memory of the gradient's variance.",
+        help="Memory of the gradient's variance. Empty: what suits the optimizer, which is 0.999 for AdamW.",
     )
-    adam_epsilon: float = option(
-        1e-8,
+    adam_epsilon: float | None = option(
+        None,
         label="Epsilon",
         advanced=True,
-        later=True,
         ge=0,
-        help="Keeps the division by the gradient's variance finite.",
+        help="Keeps the division by the gradient's variance finite. Empty: what suits the optimizer.",
     )
     adam_weight_decay: float = option(
         0.01, label="Weight decay", advanced=True, ge=0, help="Pull of the weights towards zero."
@@ -116,13 +129,12 @@ class OptimizerOptions(Part):
         label="Gradient clipping",
         advanced=True,
         ge=0,
-        help="Largest norm a gradient may have; 0 turns clipping off.",
+        help="Largest norm, or largest number, a gradient may have; 0 turns clipping off.",
     )
     grad_clip_method: Literal["norm", "value"] = option(
         "norm",
         label="Clip by",
         advanced=True,
-        later=True,
         help="norm shortens the gradient as a whole and keeps its direction; value cuts each number on its own.",
     )
     gradient_precision: Literal["unmodified", "fp32"] | None = option(
@@ -164,7 +176,6 @@ class OptimizerOptions(Part):
         None,
         label="Prodigy adapts for",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
         requires={"optimizer": "prodigy"},

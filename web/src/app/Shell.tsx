@@ -1,6 +1,7 @@
 import { Anchor, Button, Loader } from '@mantine/core'
 import { lazy, Suspense } from 'react'
 import { Link, Route, Switch, useLocation, useRoute } from 'wouter'
+import { DatasetsPage } from '../dataset/DatasetsPage'
 import { EnvironmentsPage } from '../environment/EnvironmentsPage'
 import { RunsPage } from '../run/RunsPage'
 import { AccountPage } from '../user/AccountPage'
@@ -22,6 +23,8 @@ const RunPage = lazy(() => import('../run/RunPage'))
 const EnvironmentPage = lazy(() => import('../environment/EnvironmentPage'))
 const NewEnvironmentPage = lazy(() => import('../environment/new/NewEnvironmentPage'))
 const ImportPage = lazy(() => import('../environment/import/ImportPage'))
+const DatasetPage = lazy(() => import('../dataset/DatasetPage'))
+const NewDatasetPage = lazy(() => import('../dataset/new/NewDatasetPage'))
 const UsersPage = lazy(() => import('../user/UsersPage'))
 const AccessPage = lazy(() => import('../policy/AccessPage'))
 const AuditPage = lazy(() => import('../audit/AuditPage'))
@@ -46,6 +49,9 @@ export function Shell() {
             <NavLink href={routes.runs} also="/runs/*" label={messages.shell.runs} />
             {may('config.view') && (
               <NavLink href={routes.environments} also="/environments/*" label={messages.shell.environments} />
+            )}
+            {may('config.view') && (
+              <NavLink href={routes.datasets} also="/datasets/*" label={messages.shell.datasets} />
             )}
             {adminPages.map(({ href, label }) => (
               <NavLink key={href} href={href} also={`${href}/*`} label={label} isForWide />
@@ -96,6 +102,17 @@ function Pages() {
       <Route path="/environments/:id/:tab?">
         {({ id, tab }) => <EnvironmentPage key={id} id={toId(id)} tab={tab} />}
       </Route>
+      <Route path={routes.datasets}>
+        <Gated needs={['config.view']} title={messages.noRights.datasets}>
+          <DatasetsPage />
+        </Gated>
+      </Route>
+      <Route path={routes.newDataset}>
+        <Gated needs={['config.create']}>
+          <NewDatasetPage />
+        </Gated>
+      </Route>
+      <Route path="/datasets/:id/:tab?">{({ id, tab }) => <DatasetPage key={id} id={toId(id)} tab={tab} />}</Route>
       <Route path="/account/:tab?">{({ tab }) => <AccountPage tab={tab} />}</Route>
       <Route path={routes.users}>
         <Gated needs={['admin.users']}>

@@ -266,6 +266,7 @@ export const accountWords = {
   noRights: {
     runs: 'You may not see runs',
     environments: 'You may not see environments',
+    datasets: 'You may not see datasets',
     page: 'This page is not for you',
     hint: 'Your levels do not allow it. An administrator can change that.',
     toAccount: 'See what you may do',

@@ -1,5 +1,6 @@
 import type { RunState } from '../graphql/generated/documents'
 import { accountWords } from './messages.accounts.en'
+import { datasetWords } from './messages.datasets.en'
 import { environmentWords } from './messages.environments.en'
 
 const states: Record<RunState, string> = {
@@ -19,6 +20,7 @@ const phases: Record<string, string> = {
   read_images: 'Look at images',
   encode_captions: 'Encode captions',
   encode_images: 'Encode images',
+  encode_masks: 'Prepare masks',
   validate: 'Make validation images',
   save: 'Save',
 }
@@ -33,6 +35,7 @@ const metrics: Record<string, string> = {
 
 export const en = {
   ...accountWords,
+  ...datasetWords,
   ...environmentWords,
   locale: 'en',
   product: 'SimpleTuner',
@@ -62,6 +65,7 @@ export const en = {
     navigation: 'Main',
     runs: 'Runs',
     environments: 'Environments',
+    datasets: 'Datasets',
     account: 'Account',
     users: 'Users',
     access: 'Access',

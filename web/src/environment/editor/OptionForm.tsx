@@ -153,7 +153,7 @@ export function fallbackIn(effective: Record<string, unknown>, option: ConfigOpt
   return { value: option.default, source: 'default' }
 }
 
-function describeUnmet(
+export function describeUnmet(
   unmet: readonly { key: string; wanted: unknown[] }[],
   options: ReadonlyMap<string, ConfigOption>,
 ): string {

@@ -3,10 +3,14 @@ import { useLocation } from 'wouter'
 import { messages } from '../../app/messages'
 import { useConfirm } from '../../app/useConfirm'
 
-const words = messages.editor
+interface LeaveWords {
+  leaveTitle: string
+  leaveHint: string
+  leaveYes: string
+}
 
-/** Ask before a link leads away from what is not saved; home: addresses that begin so are no leaving. */
-export function useLeaveGuard(isGuarded: boolean, home: string): ReactNode {
+/** Ask before a link leads away from what is not done; home: addresses that begin so are no leaving. */
+export function useLeaveGuard(isGuarded: boolean, home: string, words: LeaveWords = messages.editor): ReactNode {
   const [ask, dialog] = useConfirm()
   const [, navigate] = useLocation()
 

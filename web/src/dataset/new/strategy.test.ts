@@ -1,0 +1,9 @@
+import { expect, it } from 'vitest'
+import { suggestStrategy } from './strategy'
+
+it.each([
+  [['a.png', 'b.png'], 'instanceprompt'],
+  [['a.png', 'a.txt'], 'textfile'],
+  [['cats.zip'], 'textfile'],
+  [[], 'textfile'],
+])('%j', (names, strategy) => expect(suggestStrategy(names)).toBe(strategy))

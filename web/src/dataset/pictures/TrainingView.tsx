@@ -1,0 +1,62 @@
+import { toSentence } from '../../app/format'
+import { LoadedView } from '../../app/LoadedView'
+import { messages } from '../../app/messages'
+import { Failure } from '../../app/Notice'
+import { ImagePreviewDocument, type DatasetImageFilter } from '../../graphql/generated/documents'
+import { useLoaded } from '../../graphql/useLoaded'
+import type { Picture } from './pictureFeed'
+import classes from './PictureDrawer.module.css'
+
+const words = messages.picture
+
+interface TrainingViewProps {
+  datasetId: string
+  picture: Picture
+  filter: DatasetImageFilter | null
+  /** The cursor of the picture before it. */
+  after: string | null
+}
+
+/** The very pixels that training sees, and the texts that they are shown with. */
+export function TrainingView({ datasetId, picture, filter, after }: TrainingViewProps) {
+  const query = useLoaded({
+    query: ImagePreviewDocument,
+    variables: { id: datasetId, after, filter },
+    requestPolicy: 'network-only',
+  })
+  if (query.error) return <Failure error={query.error} onRetry={query.refresh} />
+  return (
+    <LoadedView query={query} rows={6}>
+      {({ dataset }) => {
+        const found = dataset?.images.edges.find(({ node }) => node.id === picture.id)
+        const preview = found?.node.preview
+        if (!preview)
+          return (
+            <div className={classes.nothing}>
+              {words.notTrained}
+              {picture.leftOut !== null && <span>{toSentence(picture.leftOut)}</span>}
+            </div>
+          )
+        const { url, region, captions } = preview
+        return (
+          <div>
+            <img className={classes.image} src={url} alt={words.trainingAlt(picture.path)} />
+            <div className={classes.region}>
+              {words.region}: {words.regionOf(region.width, region.height, region.x, region.y)}
+            </div>
+            {captions.length > 0 && (
+              <>
+                <div className={classes.region}>{words.shownWith}:</div>
+                <ul className={classes.captions}>
+                  {captions.map((caption, place) => (
+                    <li key={place}>{caption}</li>
+                  ))}
+                </ul>
+              </>
+            )}
+          </div>
+        )
+      }}
+    </LoadedView>
+  )
+}

@@ -1,0 +1,40 @@
+import type { DatasetImageFilter, ImageProblem } from '../../graphql/generated/documents'
+import { isProblem } from './problems'
+
+const BUCKET = /^(\d{1,6})x(\d{1,6})$/
+
+export interface PictureFilter {
+  problem: ImageProblem | null
+  /** As in the address: 512x768. */
+  bucket: string | null
+  caption: string
+  path: string
+}
+
+/** What the address says of which pictures are shown; what is no filter there counts as none. */
+export function readFilter(parameters: URLSearchParams): PictureFilter {
+  const problem = parameters.get('problem')
+  const bucket = parameters.get('bucket')
+  return {
+    problem: problem !== null && isProblem(problem) ? problem : null,
+    bucket: bucket !== null && BUCKET.test(bucket) ? bucket : null,
+    caption: parameters.get('caption') ?? '',
+    path: parameters.get('path') ?? '',
+  }
+}
+
+/** As the service wants it; null for all pictures. */
+export function toInput({ problem, bucket, caption, path }: PictureFilter): DatasetImageFilter | null {
+  const size = bucket === null ? null : BUCKET.exec(bucket)
+  const input: DatasetImageFilter = {
+    ...(problem && { problem }),
+    ...(size && { bucket: { width: Number(size[1]), height: Number(size[2]) } }),
+    ...(caption !== '' && { caption }),
+    ...(path !== '' && { path }),
+  }
+  return Object.keys(input).length === 0 ? null : input
+}
+
+export function toBucket({ width, height }: { width: number; height: number }): string {
+  return `${width}x${height}`
+}

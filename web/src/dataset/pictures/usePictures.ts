@@ -1,0 +1,36 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import { useClient } from 'urql'
+import type { DatasetImageFilter } from '../../graphql/generated/documents'
+import { PictureFeed, type Picture, type PictureList } from './pictureFeed'
+
+interface Pictures {
+  list: PictureList
+  showMore: () => void
+  reload: () => void
+  replace: (pictures: readonly Picture[]) => void
+}
+
+/** The pictures that a filter leaves, asked for anew with each edition; until an answer comes, the last ones stay. */
+export function usePictures(datasetId: string, filter: DatasetImageFilter | null, edition: number): Pictures {
+  const client = useClient()
+  const written = JSON.stringify(filter)
+  const feed = useMemo(
+    () => new PictureFeed(client, datasetId, JSON.parse(written) as DatasetImageFilter | null),
+    [client, datasetId, written],
+  )
+  const state = useSyncExternalStore(feed.subscribe, feed.getState)
+  const [last, setLast] = useState(state)
+  if (state.edges !== undefined && state !== last) setLast(state)
+
+  useEffect(() => {
+    void feed.reload()
+  }, [feed, edition])
+
+  const { edges, isBusy, error } = state
+  return {
+    list: edges === undefined ? { ...last, isBusy, error } : state,
+    showMore: () => void feed.showMore(),
+    reload: () => void feed.reload(),
+    replace: (pictures) => feed.replace(pictures),
+  }
+}
