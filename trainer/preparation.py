@@ -35,7 +35,8 @@ from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
 from trainer.trained.painter import Painter
-from trainer.trained.trained import Trained
+from trainer.trained.rates import give_text_encoders_their_rate
+from trainer.trained.trained import Trained, trained_parameters
 from trainer.validation import Validation
 from trainer.wire import Planned, Started
 
@@ -99,8 +100,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     with phase(journal, "load_model"):
         base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
         family = FAMILIES[config.model_family].load(base)
-        parts = Parts(family, device=accelerator.device, are_apart=base.is_apart)
         trained = _what_trains(family, base)
+        parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
@@ -113,6 +114,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
     hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
+    give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
         trained.load(checkpoints.folder(start_step))

@@ -77,7 +77,7 @@ def test_parts_come_one_after_the_other_when_they_start_apart(watched: Watched) 
     (expected,) = family.encode_captions(["a red square"])
     latents = family.encode_pictures(PIXELS)
     watched.seen.clear()
-    parts = Parts(family, device=GPU, are_apart=True)
+    parts = Parts(family, [family.denoiser], device=GPU, are_apart=True)
     (embeds,) = parts.encode_captions(["a red square"])
     assert all(torch.equal(embeds[name], expected[name]) for name in expected)
     texts = watched.on_device()
@@ -92,7 +92,7 @@ def test_parts_come_one_after_the_other_when_they_start_apart(watched: Watched) 
 def test_text_encoders_leave_before_the_first_step_of_a_drawing(watched: Watched) -> None:
     family = watched.family
     expected = watched.draws(family)
-    parts = Parts(family, device=GPU, are_apart=True)
+    parts = Parts(family, [family.denoiser], device=GPU, are_apart=True)
     parts.begin()
     watched.seen.clear()
     assert watched.draws(parts) == expected
@@ -104,7 +104,7 @@ def test_text_encoders_leave_before_the_first_step_of_a_drawing(watched: Watched
 
 
 def test_nothing_moves_where_there_is_no_other_memory(watched: Watched) -> None:
-    parts = Parts(watched.family, device=CPU, are_apart=False)
+    parts = Parts(watched.family, [watched.family.denoiser], device=CPU, are_apart=False)
     parts.begin()
     watched.draws(parts)
     assert watched.on_device() == []

@@ -12,26 +12,28 @@ from trainer.families.family import Drawing, ModelFamily, TextEmbeds, has_own_me
 
 Kind = Literal["text", "pictures"]
 KINDS: tuple[Kind, ...] = ("text", "pictures")
-TEXT_ENCODERS = "text_encoder"
-"""How their names in pipelines begin."""
 
 
 class Parts:
-    """A family whose text encoders and autoencoder wait in main memory until they are needed.
+    """A family whose text encoders and autoencoder wait in main memory until they are needed, unless they are trained.
 
     They come when captions, pictures or drawings ask for them, and go by rest(). Their weights stay in main memory also
     meanwhile, so that going costs nothing. Where the device has no memory of its own, nothing is ever moved.
     """
 
-    def __init__(self, family: ModelFamily, *, device: torch.device, are_apart: bool) -> None:
-        """are_apart: everything is in main memory yet, see BaseModel.is_apart."""
+    def __init__(
+        self, family: ModelFamily, trained: Sequence[nn.Module], *, device: torch.device, are_apart: bool
+    ) -> None:
+        """trained: the networks that every step needs. are_apart: everything is in main memory yet, see BaseModel.is_apart."""
         self._family = family
+        self._trained = trained
         self._device = device
         self._groups: dict[Kind, list[nn.Module]] = {"text": [], "pictures": []}
         if has_own_memory(device):
+            text_encoders = family.text_encoders()
             for name, part in family.pipeline.components.items():
-                if isinstance(part, nn.Module) and part is not family.denoiser:
-                    self._groups["text" if name.startswith(TEXT_ENCODERS) else "pictures"].append(part)
+                if isinstance(part, nn.Module) and all(part is not each for each in trained):
+                    self._groups["text" if name in text_encoders else "pictures"].append(part)
         self._awake: set[Kind] = set() if are_apart else set(KINDS)
         self._are_apart = are_apart
         self._kept: dict[nn.Module, dict[str, Tensor]] = {}
@@ -58,10 +60,11 @@ class Parts:
             self.rest()
 
     def begin(self) -> None:
-        """Encoding is over, and steps begin: the denoiser comes to the device, and the others rest."""
+        """Encoding is over, and steps begin: what is trained comes to the device, and the others rest."""
         self.rest()
         if self._are_apart:
-            self._family.denoiser.to(self._device)
+            for module in self._trained:
+                module.to(self._device)
         self._are_apart = False
 
     def rest(self) -> None:
