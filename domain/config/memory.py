@@ -169,6 +169,7 @@ def estimate_memory(
     encoders, encoders_unknown = _text_encoder_bytes(subject)
     vae = _autoencoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
+    text_while_training |= plan.trains_text_encoders
     everything = ("text encoders", "autoencoder", "denoiser")
     encoding = everything[:1] * text_while_training + everything[1:2] * pictures_while_training
     resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights}
@@ -408,6 +409,8 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
         notes.append("attention_mechanism native-math keeps a matrix for each picture that is not counted here")
     if plan.has_own_targets and not plan.is_full:
         notes.append("peft_lora_target_modules is set: the adapter is counted as one on the family's usual layers")
+    if plan.trains_text_encoders:
+        notes.append("train_text_encoder is on: adapters and activations of the text encoders are not counted")
     if plan.lora_type == "lycoris" and not plan.is_full:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

@@ -404,8 +404,8 @@ RULES = (
         ("train_text_encoder", "model_family"),
         lambda config: config.train_text_encoder and config.model_family not in TEXT_TRAINING_FAMILIES,
         lambda config: (
-            f"train_text_encoder is on, but the text encoders of {config.model_family} are language models that stay as "
-            "they are; switch it off"
+            f"train_text_encoder is on, but the text encoders of {config.model_family} stay as they are; switch it off, or "
+            f"choose one of {', '.join(TEXT_TRAINING_FAMILIES)}"
         ),
     ),
     Rule(

@@ -47,7 +47,7 @@ def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None
         flavour=flavour,
         pixels=pixels,
         num_devices=config.num_processes,
-        text_while_training=config.train_text_encoder or config.text_cache_disable or config.text_cache_ondemand,
+        text_while_training=config.text_cache_disable or config.text_cache_ondemand,
         pictures_while_training=config.vae_cache_disable or config.vae_cache_ondemand,
     )
 

@@ -259,7 +259,7 @@ NETWORKS = {"text encoders", "autoencoder", "denoiser"}
     ids=["rests", "apart", "encodes-between-steps"],
 )
 def test_networks_count_in_the_phases_that_they_are_on_the_device(
-    offloads: bool, while_training: dict[str, bool], held: tuple[set[str], ...]
+    offloads: bool, while_training: dict[str, Any], held: tuple[set[str], ...]
 ) -> None:
     plan = MemoryPlan.of({"train_batch_size": 1, "offload_during_startup": offloads})
     estimated = estimate_memory(plan, family=FLUX, flavour=FLUX_DEV, pixels=2**20, **while_training)

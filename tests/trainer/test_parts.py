@@ -65,7 +65,7 @@ def watched(small_model: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> W
     watched = Watched(FAMILIES[config.model_family].load(base))
     to = nn.Module.to
 
-    def moved(module: Any, *told: Any, **options: Any) -> nn.Module:
+    def moved(module: Any, *told: Any, **options: Any) -> Any:
         return module._apply(torch.clone) if GPU in told else to(module, *told, **options)
 
     monkeypatch.setattr(nn.Module, "to", moved)

@@ -62,7 +62,7 @@ def test_trained_text_encoders_do_not_rest(model: tuple[str, Path]) -> None:
     lora = Lora.beside(family, base)
     moved: list[nn.Module] = []
     for part in (family.denoiser, *family.text_encoders().values()):
-        part.to = lambda *_, part=part: moved.append(part)  # type: ignore[method-assign, misc, assignment]
+        part.to = lambda *_, part=part: moved.append(part)  # type: ignore[method-assign, assignment]
     parts = Parts(family, list(lora.modules), device=torch.device("cuda"), are_apart=True)
     parts.begin()
     assert moved == [family.denoiser, *family.text_encoders().values()]
