@@ -213,15 +213,24 @@ def checkpoint_bytes(plan: MemoryPlan, *, family: Family, flavour: Flavour | Non
     return int(num_trained * (copies * _trained_bytes(plan) + _state_bytes(plan)))
 
 
-def cache_bytes_per_image(plan: MemoryPlan, *, family: Family, flavour: Flavour | None, pixels: int) -> int | None:
-    """Of the latents of one picture and the text embeds of one caption. None: size not known."""
+def cache_bytes_per_image(
+    plan: MemoryPlan,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    keeps_latents: bool = True,
+    keeps_text: bool = True,
+) -> int | None:
+    """Of the latents of one picture and the text embeds of one caption, as far as they are kept. None: size not known."""
     width = text_width_of(family.key, flavour.key if flavour else family.default_flavour)
     if width is None or family.key not in AUTOENCODERS:
         return None
     autoencoder = AUTOENCODERS[family.key]
     latents = 3 * pixels if autoencoder is None else pixels // autoencoder.factor**2 * autoencoder.channels
     tokens = plan.tokens or usual_tokens(family, flavour)
-    return 4 * latents + tokens * width * (2 if plan.is_mixed else 4)
+    text = tokens * width * (2 if plan.is_mixed else 4)
+    return 4 * latents * keeps_latents + text * keeps_text
 
 
 def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:

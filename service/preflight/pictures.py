@@ -9,7 +9,7 @@ import stat
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,21 +69,36 @@ class Folder:
 
 
 def look_at(
-    database: Database, dataset: DatasetConfig, geometry: Geometry, *, captions: CaptionRules, seed: int, until: float
+    database: Database,
+    dataset: DatasetConfig,
+    geometry: Geometry,
+    *,
+    captions: CaptionRules,
+    seed: int,
+    until: float,
+    open_folders: Sequence[Path],
 ) -> Folder:
-    """until: on the monotonic clock; what is remembered, or seen without opening a picture, is not left out for it."""
+    """until: on the monotonic clock; what is remembered, or seen without opening a picture, is not left out for it.
+    open_folders: to which links to pictures may lead, besides the dataset's own."""
     root = os.path.join(Path(dataset.instance_data_dir), "")
     needs_captions = _wants_caption(captions)
     placed = _Placed(geometry, dataset=dataset.id, seed=seed)
     found = Folder()
     captioned: dict[str, bool] = {}
     excluded = frozenset(dataset.excluded_images or ())
+    link_folders = [os.path.realpath(folder) for folder in (Path(root), *open_folders)]
     pictures = (entry for entry in scan_pictures(Path(root)) if entry.path.removeprefix(root) not in excluded)
     for chunk in _chunks(pictures):
         sizes = _sizes_of(database, chunk, until=until)
         for entry in chunk:
             path = entry.path
             found.num_images += 1
+            if _leads_outside(entry, link_folders):
+                found.num_unreadable += 1
+                _name(
+                    found.unreadable, f"{path.removeprefix(root)} (a link that leads out of the folders that are open)"
+                )
+                continue
             if needs_captions and not _has_caption(path, root, captioned):
                 found.num_uncaptioned += 1
                 _name(found.uncaptioned, path.removeprefix(root))
@@ -97,6 +112,14 @@ def look_at(
         chosen = chosen_names(found.sizes, dataset=dataset.id, limit=dataset.max_num_samples)
         found.buckets = Counter(found.sizes[name] for name in chosen)
     return found
+
+
+def _leads_outside(entry: Entry, folders: Sequence[str]) -> bool:
+    """Folders are never entered through links, so only the file itself can be one."""
+    if not entry.is_symlink():
+        return False
+    real = Path(os.path.realpath(entry.path))
+    return not any(real.is_relative_to(folder) for folder in folders)
 
 
 class _Placed:

@@ -4,6 +4,7 @@ The same look decides whether a start is refused: what is an error here keeps a 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
 from domain.config.buckets import Size, geometry_of
+from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
 from domain.config.dataset import DatasetConfig
@@ -179,6 +181,7 @@ def _look_at_pictures(
             captions=caption_rules_of(dataset, config, filters=filters_of(dataset)),
             seed=config.seed,
             until=time.monotonic() + share,
+            open_folders=parts.settings.allowed_paths,
         )
         findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
@@ -206,7 +209,9 @@ def _look_at_pictures(
         config=config,
         is_estimate=is_estimate,
     )
-    num_images = sum(bucket.count.num_images for bucket in plan.buckets)
+    num_of_dataset = Counter[str]()
+    for bucket in plan.buckets:
+        num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
@@ -214,7 +219,11 @@ def _look_at_pictures(
         family=family,
         flavour=flavour,
         pixels=largest,
-        num_images=num_images,
+        pictures=[
+            (cache_use(dataset, config), num_of_dataset[dataset.id])
+            for _, dataset in datasets
+            if not dataset.is_held_out
+        ],
         runs=parts.settings.runs,
         download=download,
     )
@@ -234,7 +243,7 @@ def _look_at_pictures(
         plan=plan if folders else None,
         mixture=mixture if folders else None,
         sizes=tuple(sizes),
-        num_images=num_images,
+        num_images=num_of_dataset.total(),
         total_steps=total_steps,
         effective_batch_size=config.effective_batch_size,
         memory=memory,

@@ -190,6 +190,25 @@ def test_used_dataset_is_not_deleted_and_says_by_whom(page: Page, script: Script
     expect(page.get_by_role("alert")).to_contain_text("cat-painter")
 
 
+def test_environment_makes_something_else_of_the_pictures(page: Page) -> None:
+    page.get_by_role("tab", name="Pictures").click()
+    expect(number(page, "Too small")).to_contain_text("1")
+    page.get_by_label("By which environment").select_option("cat-painter")
+    expect(page.get_by_role("button", name="64 × 64: 5 pictures")).to_be_visible()
+    expect(number(page, "Too small")).to_have_count(0)
+
+
+def test_more_pictures_are_added(page: Page, folder: Path) -> None:
+    page.get_by_role("button", name="Add pictures").click()
+    dialog = page.get_by_role("dialog", name="Add pictures")
+    with page.expect_file_chooser() as chooser:
+        dialog.get_by_role("button", name="Choose files").click()
+    chooser.value.set_files([picture("blue.jpg", color="blue")])
+    dialog.get_by_role("button", name="Upload", exact=True).click()
+    expect(dialog).to_have_count(0)
+    expect(tile(page, "blue.jpg")).to_be_visible()
+
+
 def test_folder_of_the_machine_becomes_a_dataset(page: Page, server: Server) -> None:
     page.goto("/datasets/new")
     page.get_by_text("On the service’s machine").click()
@@ -203,7 +222,7 @@ def test_folder_of_the_machine_becomes_a_dataset(page: Page, server: Server) -> 
     expect(page.get_by_label("Prompt for all pictures")).to_have_value("a photo of cats-again")
     page.get_by_role("button", name="Create dataset").click()
     expect(page.get_by_role("heading", name="cats-again")).to_be_visible()
-    expect(page.get_by_role("list", name="Pictures").get_by_role("listitem")).to_have_count(5)
+    expect(page.get_by_role("list", name="Pictures").get_by_role("listitem")).to_have_count(6)
 
 
 def test_browsers_complained_of_nothing(doors: Doors) -> None:

@@ -331,8 +331,16 @@ def test_checkpoint_holds_adapter_and_state() -> None:
 
 def test_cache_holds_latents_and_text_embeds() -> None:
     sd1x = FAMILIES["sd1x"]
-    cached = cache_bytes_per_image(MemoryPlan.of({}), family=sd1x, flavour=sd1x.flavour(None), pixels=512**2)
-    assert cached == 4 * 4 * 64 * 64 + 77 * 768 * 2
+    latents, text = 4 * 4 * 64 * 64, 77 * 768 * 2
+    for expected, kept in (
+        (latents + text, {}),
+        (text, {"keeps_latents": False}),
+        (latents, {"keeps_text": False}),
+    ):
+        cached = cache_bytes_per_image(
+            MemoryPlan.of({}), family=sd1x, flavour=sd1x.flavour(None), pixels=512**2, **kept
+        )
+        assert cached == expected
 
 
 def test_disk_of_what_is_not_known_is_not_known() -> None:

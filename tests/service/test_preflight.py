@@ -249,6 +249,23 @@ def test_memory_and_disk_of_published_weights(script: Script, make: Make, tmp_pa
     assert "(an estimated 4.3 GB)" in said
 
 
+def test_disk_is_not_needed_for_what_is_not_kept(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(600, 600)] * 4)
+    usual = {"pretrained_model_name_or_path": None, "model_flavour": "1.5", "resolution": 512}
+    latents, text = 4 * 4 * 64 * 64, 77 * 768 * 2
+
+    def needed(datasets: dict[str, Any] | None = None, **config: Any) -> float:
+        return float(look(script, make(folder, datasets=datasets, **usual, **config))["disk"]["neededBytes"])
+
+    everything = needed()
+    for saved, given in (
+        (latents, {"vae_cache_disable": True}),
+        (latents, {"datasets": {"vae_cache_clear_each_epoch": True}}),
+        (latents + text, {"vae_cache_disable": True, "datasets": {"text_cache_disable": True}}),
+    ):
+        assert everything - needed(**given) == 4 * saved
+
+
 def test_download_of_nobody_knows_what_has_no_size(script: Script, make: Make, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
     found = look(script, make(folder, pretrained_model_name_or_path="owner/name"))

@@ -1,6 +1,8 @@
 import { ActionIcon, Select, Stack, Text } from '@mantine/core'
+import { Link } from 'wouter'
 import { ChevronDown, ChevronUp, Cross, Warning } from '../app/icons'
 import { messages } from '../app/messages'
+import { routes } from '../app/routes'
 import { DatasetChoicesDocument, type DatasetRowFragment } from '../graphql/generated/documents'
 import { useLoaded } from '../graphql/useLoaded'
 import classes from './DatasetChooser.module.css'
@@ -84,7 +86,7 @@ function DatasetRow({ dataset, isFirst, isLast, isReadOnly, onMove, onRemove }: 
   return (
     <li className={classes.dataset}>
       <span className={classes.about}>
-        <span className={classes.name}>{name}</span>
+        <span className={classes.name}>{dataset ? <Link href={routes.dataset(dataset.id)}>{name}</Link> : name}</span>
         {dataset && (
           <Text fz="xs" c="dimmed" component="span">
             {dataset.kind}

@@ -12,9 +12,12 @@ import { Pending } from '../app/Pending'
 import { routes } from '../app/routes'
 import { Time } from '../app/Time'
 import { DatasetDocument, ScanDatasetDocument, type DatasetPartsFragment } from '../graphql/generated/documents'
+import { isRecord } from '../environment/editor/values'
 import { useAction } from '../graphql/useAction'
 import { useLoaded } from '../graphql/useLoaded'
+import { useMay } from '../user/viewer'
 import { HistoryTab } from './captions/HistoryTab'
+import { AddPictures } from './new/AddPictures'
 import { PicturesTab } from './pictures/PicturesTab'
 import { isUnderWay } from './scan/scan'
 import { ScanProgress } from './scan/ScanProgress'
@@ -63,20 +66,25 @@ function DatasetView({ dataset, tab, onRefresh }: DatasetViewProps) {
   const renew = () => setEdition((before) => before + 1)
   const scan = useScan(id, dataset.scan, renew)
   const scanning = useAction(ScanDatasetDocument)
+  const folder = folderOf(dataset)
+  const may = useMay()
   return (
     <>
       <Breadcrumb href={routes.datasets} label={words.title} />
       <PageTitle
         title={name}
         actions={
-          <Button
-            variant={scan === null ? 'filled' : 'default'}
-            loading={scanning.isBusy}
-            disabled={isUnderWay(scan)}
-            onClick={() => void scanning.act({ id })}
-          >
-            {scan === null ? messages.scan.begin : messages.scan.again}
-          </Button>
+          <Group gap={8}>
+            {folder !== null && may('config.create') && <AddPictures datasetId={id} folder={folder} />}
+            <Button
+              variant={scan === null ? 'filled' : 'default'}
+              loading={scanning.isBusy}
+              disabled={isUnderWay(scan)}
+              onClick={() => void scanning.act({ id })}
+            >
+              {scan === null ? messages.scan.begin : messages.scan.again}
+            </Button>
+          </Group>
         }
       />
       <Group gap="lg" mb="sm" c="dimmed" fz="sm">
@@ -117,4 +125,11 @@ function DatasetView({ dataset, tab, onRefresh }: DatasetViewProps) {
       </Tabs>
     </>
   )
+}
+
+/** The folder that more pictures can be put into; null where they come from elsewhere. */
+function folderOf({ config, mayEdit }: DatasetPartsFragment): string | null {
+  if (!mayEdit || !isRecord(config)) return null
+  const { type = 'local', instance_data_dir: folder } = config
+  return type === 'local' && typeof folder === 'string' && folder !== '' ? folder : null
 }

@@ -1,5 +1,5 @@
 import { Badge, Button, Group, Text, TextInput, UnstyledButton } from '@mantine/core'
-import { useState, type KeyboardEvent } from 'react'
+import { useEffect, useEffectEvent, useState, type KeyboardEvent } from 'react'
 import { formatCount } from '../../app/format'
 import { Folder, Plus } from '../../app/icons'
 import { LoadedView } from '../../app/LoadedView'
@@ -35,13 +35,6 @@ interface FolderBrowserProps {
 /** The folders of the service's machine, as far as they are open to the viewer. */
 export function FolderBrowser({ trail, onGo, onEntries }: FolderBrowserProps) {
   const here = trail.at(-1)
-  const query = useLoaded({ query: DirectoryDocument, variables: { path: here?.path ?? null }, context: CONTEXT })
-  const [toldOf, setToldOf] = useState<Directory | null>(null)
-  const directory = query.data?.directory ?? null
-  if (directory !== null && directory !== toldOf && directory.path === (here?.path ?? null)) {
-    setToldOf(directory)
-    if (directory.path !== null) onEntries(directory.entries)
-  }
   return (
     <section className={classes.browser} aria-label={words.title}>
       <nav className={classes.trail} aria-label={words.path}>
@@ -55,13 +48,38 @@ export function FolderBrowser({ trail, onGo, onEntries }: FolderBrowserProps) {
           />
         ))}
       </nav>
+      <OpenFolder
+        key={here?.path}
+        path={here?.path ?? null}
+        onOpen={(stop) => onGo([...trail, stop])}
+        onEntries={onEntries}
+      />
+    </section>
+  )
+}
+
+interface OpenFolderProps extends Pick<FolderBrowserProps, 'onEntries'> {
+  path: string | null
+  onOpen: (stop: Stop) => void
+}
+
+/** What is in one folder; nothing of another one is shown in its place. */
+function OpenFolder({ path, onOpen, onEntries }: OpenFolderProps) {
+  const query = useLoaded({ query: DirectoryDocument, variables: { path }, context: CONTEXT })
+  const directory = query.data?.directory
+  const tell = useEffectEvent(onEntries)
+  useEffect(() => {
+    if (directory && path !== null) tell(directory.entries)
+  }, [directory, path])
+  return (
+    <>
       <div className={classes.list}>
         <LoadedView query={query} rows={4}>
-          {({ directory: found }) => found && <Entries directory={found} onOpen={(stop) => onGo([...trail, stop])} />}
+          {({ directory: found }) => found && <Entries directory={found} onOpen={onOpen} />}
         </LoadedView>
       </div>
-      {directory?.canWrite && here && <NewFolder path={here.path} onMade={(stop) => onGo([...trail, stop])} />}
-    </section>
+      {directory?.canWrite && path !== null && <NewFolder path={path} onMade={onOpen} />}
+    </>
   )
 }
 
@@ -92,7 +110,10 @@ function Entries({ directory, onOpen }: { directory: Directory; onOpen: (stop: S
           onClick={() => onOpen({ path: entry.path, name: entry.name, numImages: entry.numImages })}
         >
           <Folder />
-          <span className={classes.name}>{entry.name}</span>
+          <span className={classes.name}>
+            {entry.name}
+            {directory.path === null && <span className={classes.place}>{entry.path}</span>}
+          </span>
           {entry.hasDataset && (
             <Badge variant="light" color="gray" tt="none" fw={500}>
               {words.used}

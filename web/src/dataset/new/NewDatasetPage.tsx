@@ -86,7 +86,7 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
   const way = made === null ? chosenWay : 'upload'
   const here = trail.at(-1)
   const source = sourceOf(way, picked, here)
-  const name = typedName ?? (way === 'upload' ? nameOf(picked) : here?.name) ?? words.suggestion
+  const name = typedName ?? suggestName(way === 'upload' ? nameOf(picked) : here?.name)
   const strategy = chosenStrategy ?? suggestStrategy(way === 'upload' ? picked.map(({ file }) => file.name) : names)
   const prompt = typedPrompt ?? words.promptOf(name)
 
@@ -150,6 +150,11 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
       </Stack>
     </form>
   )
+}
+
+/** The folder of everything has no name that says anything. */
+function suggestName(name: string | null | undefined): string {
+  return name && name !== '/' ? name : words.suggestion
 }
 
 function sourceOf(way: Way, picked: readonly Picked[], here: Stop | undefined): Source | null {

@@ -21,7 +21,11 @@ it.each([
 it('counts what would be sent', () => {
   const all = picked('a.png', 'a.txt', 'b.zip', 'Thumbs.db')
   expect(tally(all)).toEqual({ picture: 1, text: 1, archive: 1, other: 1, bytes: 15 })
-  expect(sendable(all).map(({ file }) => file.name)).toEqual(['a.png', 'a.txt', 'b.zip'])
+})
+
+it('sends what the service takes, by name', () => {
+  const names = sendable(picked('10.png', '9.png', 'Thumbs.db', 'b.zip')).map(({ file }) => file.name)
+  expect(names).toEqual(['9.png', '10.png', 'b.zip'])
 })
 
 describe('nameOf', () => {

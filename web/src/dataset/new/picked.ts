@@ -36,9 +36,16 @@ export function tally(picked: readonly Picked[]): Tally {
   return counts
 }
 
-/** Without what the service would not take. */
+/** By name, without what the service would not take. */
 export function sendable(picked: readonly Picked[]): Picked[] {
-  return picked.filter(({ file }) => sortOf(file.name) !== 'other')
+  const taken = picked.filter(({ file }) => sortOf(file.name) !== 'other')
+  return taken.sort((one, other) => byName.compare(pathOf(one), pathOf(other)))
+}
+
+const byName = new Intl.Collator(undefined, { numeric: true })
+
+function pathOf({ file, folder }: Picked): string {
+  return `${folder}/${file.name}`
 }
 
 /** Those of a file input; a chosen folder tells where in it each one lies. */

@@ -56,26 +56,31 @@ interface Work {
 export class UploadQueue {
   readonly #service: Service
   readonly #listeners = new Set<() => void>()
+  readonly #items: Item[]
   readonly #work: Work[]
-  #state: QueueState
-  #told: QueueState
+  /** Places of files that nothing is done about yet, in their order. */
+  readonly #waiting: number[]
+  readonly #busy = new Set<number>()
+  #isPaused = false
+  #isLost = false
   #isOver = false
+  #told: QueueState
   #tellTimer: ReturnType<typeof setTimeout> | undefined
   #retryTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(service: Service, picked: readonly Picked[]) {
     this.#service = service
     this.#work = picked.map(() => ({ key: service.createKey() }))
-    const items = picked.map((each) => ({
+    this.#waiting = picked.map((_, place) => place)
+    this.#items = picked.map((each) => ({
       picked: each,
-      state: 'waiting' as const,
+      state: 'waiting',
       sentBytes: 0,
       unpacked: 0,
       problem: null,
       report: null,
     }))
-    this.#state = { items, isPaused: false, isLost: false }
-    this.#told = this.#state
+    this.#told = this.#snapshot()
   }
 
   readonly getState = (): QueueState => this.#told
@@ -87,25 +92,29 @@ export class UploadQueue {
 
   /** Send whatever waits. */
   start(): void {
-    if (this.#isOver || this.#state.isPaused) return
     clearTimeout(this.#retryTimer)
-    const { items } = this.#state
-    const numBusy = items.filter(({ state }) => state === 'sending' || state === 'unpacking').length
-    const waiting = items.flatMap(({ state }, place) => (state === 'waiting' ? [place] : []))
-    for (const place of waiting.slice(0, Math.max(0, AT_ONCE - numBusy))) void this.#send(place)
+    while (!this.#isOver && !this.#isPaused && this.#busy.size < AT_ONCE) {
+      const place = this.#waiting.shift()
+      if (place === undefined) return
+      this.#busy.add(place)
+      void this.#send(place)
+    }
   }
 
   pause(): void {
-    this.#set({ isPaused: true })
-    this.#state.items.forEach(({ state }, place) => {
-      if (state !== 'sending') return
+    this.#isPaused = true
+    for (const place of this.#busy) {
+      if (this.#items[place]?.state !== 'sending') continue
       void this.#work[place]?.upload?.abort()
-      this.#change(place, { state: 'waiting' })
-    })
+      this.#wait(place)
+    }
+    this.#tellSoon()
   }
 
   resume(): void {
-    this.#set({ isPaused: false, isLost: false })
+    this.#isPaused = false
+    this.#isLost = false
+    this.#tellSoon()
     this.start()
   }
 
@@ -114,28 +123,28 @@ export class UploadQueue {
     this.#isOver = true
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#tellTimer)
-    for (const { upload } of this.#work) void upload?.abort()
+    for (const place of this.#busy) void this.#work[place]?.upload?.abort()
   }
 
   async #send(place: number): Promise<void> {
     const work = this.#work[place]
-    const item = this.#state.items[place]
+    const item = this.#items[place]
     if (!work || !item) return
     this.#change(place, { state: 'sending' })
     if (work.upload) {
       work.upload.start()
       return
     }
-    const isArchive = sortOf(item.picked.file.name) === 'archive'
-    const begun = await this.#service.begin(item.picked, isArchive, work.key)
-    if (this.#isOver) return
+    const { picked } = item
+    const begun = await this.#service.begin(picked, sortOf(picked.file.name) === 'archive', work.key)
+    // Paused meanwhile: it waits again, and is begun once more by the same key.
+    if (this.#isOver || work.upload || !this.#busy.has(place)) return
     if (begun.kind === 'lost') this.#lose(place)
     else if (begun.kind === 'refused') this.#end(place, { state: 'refused', problem: begun.problem })
     else {
       work.id = begun.id
-      work.upload = this.#createUpload(place, begun.url, item.picked.file)
-      if (this.#state.isPaused) this.#change(place, { state: 'waiting' })
-      else work.upload.start()
+      work.upload = this.#createUpload(place, begun.url, picked.file)
+      work.upload.start()
     }
   }
 
@@ -147,7 +156,7 @@ export class UploadQueue {
       retryDelays: RETRY_DELAYS_MS,
       storeFingerprintForResuming: false,
       onProgress: (sentBytes) => {
-        if (this.#state.isLost) this.#set({ isLost: false })
+        this.#isLost = false
         this.#change(place, { sentBytes })
       },
       onSuccess: () => void this.#look(place),
@@ -167,38 +176,51 @@ export class UploadQueue {
     if (told.kind === 'done') this.#end(place, { state: 'done', report: told.report })
     else if (told.kind === 'refused') this.#end(place, { state: 'refused', problem: told.problem })
     else {
-      if (told.kind === 'unpacking') this.#change(place, { state: 'unpacking', unpacked: told.progress })
-      this.#set({ isLost: told.kind === 'lost' })
-      setTimeout(() => void this.#look(place), told.kind === 'lost' ? TRY_AGAIN_AFTER_MS : LOOK_EVERY_MS)
+      this.#isLost = told.kind === 'lost'
+      this.#change(place, { state: 'unpacking', ...(told.kind === 'unpacking' && { unpacked: told.progress }) })
+      setTimeout(() => void this.#look(place), this.#isLost ? TRY_AGAIN_AFTER_MS : LOOK_EVERY_MS)
     }
   }
 
   #end(place: number, changed: Partial<Item>): void {
-    this.#set({ isLost: false })
-    this.#change(place, { ...changed, sentBytes: this.#state.items[place]?.picked.file.size ?? 0 })
+    this.#isLost = false
+    this.#busy.delete(place)
+    this.#change(place, { ...changed, sentBytes: this.#items[place]?.picked.file.size ?? 0 })
     this.start()
   }
 
   #lose(place: number): void {
-    this.#change(place, { state: 'waiting' })
-    this.#set({ isLost: true })
+    if (!this.#busy.has(place)) return
+    this.#isLost = true
+    this.#wait(place)
     clearTimeout(this.#retryTimer)
     this.#retryTimer = setTimeout(() => this.start(), TRY_AGAIN_AFTER_MS)
   }
 
+  #wait(place: number): void {
+    this.#busy.delete(place)
+    this.#waiting.unshift(place)
+    this.#change(place, { state: 'waiting' })
+  }
+
   #change(place: number, changed: Partial<Item>): void {
-    const items = this.#state.items.map((item, each) => (each === place ? { ...item, ...changed } : item))
-    this.#set({ items })
+    const item = this.#items[place]
+    if (item) this.#items[place] = { ...item, ...changed }
+    this.#tellSoon()
   }
 
   /** Listeners are told a few times a second, however much is sent. */
-  #set(changed: Partial<QueueState>): void {
-    this.#state = { ...this.#state, ...changed }
+  #tellSoon(): void {
+    if (this.#isOver) return
     this.#tellTimer ??= setTimeout(() => {
       this.#tellTimer = undefined
-      this.#told = this.#state
+      this.#told = this.#snapshot()
       for (const listener of this.#listeners) listener()
     }, TELL_EVERY_MS)
+  }
+
+  #snapshot(): QueueState {
+    return { items: [...this.#items], isPaused: this.#isPaused, isLost: this.#isLost }
   }
 }
 

@@ -18,8 +18,10 @@ interface FilterBarProps {
 
 /** What the pictures below have in common, each with the way out of it. */
 export function FilterBar({ filter, list, onChange, onClear }: FilterBarProps) {
-  const { problem, bucket, caption, path } = filter
-  const numFilters = [problem !== null, bucket !== null, caption !== '', path !== ''].filter(Boolean).length
+  const { problem, bucket, caption, path, sameAs } = filter
+  const numFilters = [problem !== null, bucket !== null, caption !== '', path !== '', sameAs !== null].filter(
+    Boolean,
+  ).length
   const numShown = list.edges?.length ?? 0
   const total = formatCount(list.totalCount)
   return (
@@ -28,6 +30,7 @@ export function FilterBar({ filter, list, onChange, onClear }: FilterBarProps) {
       <SearchField label={words.path} search={path} onSearch={(text) => onChange({ path: text })} />
       {problem !== null && <Chip label={labelOf(problem)} onRemove={() => onChange({ problem: null })} />}
       {bucket !== null && <Chip label={bucket.replace('x', ' × ')} onRemove={() => onChange({ bucket: null })} />}
+      {sameAs !== null && <Chip label={words.copies} onRemove={() => onChange({ sameAs: null })} />}
       {numFilters > 1 && (
         <Button size="compact-sm" variant="subtle" onClick={onClear}>
           {words.clear}

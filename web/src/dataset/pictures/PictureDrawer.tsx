@@ -4,14 +4,10 @@ import { formatBytes, toSentence } from '../../app/format'
 import { ChevronLeft, ChevronRight, External } from '../../app/icons'
 import { messages } from '../../app/messages'
 import { Refused } from '../../app/Notice'
-import {
-  ExcludeImagesDocument,
-  type DatasetImageFilter,
-  type DatasetPartsFragment,
-} from '../../graphql/generated/documents'
+import { ExcludeImagesDocument, type DatasetPartsFragment } from '../../graphql/generated/documents'
 import { useAction } from '../../graphql/useAction'
 import { CaptionEditor } from './CaptionEditor'
-import type { Picture, PictureEdge } from './pictureFeed'
+import type { Picture, PictureEdge, Selection } from './pictureFeed'
 import { colorOf, isUnusable, labelOf } from './problems'
 import { TrainingView } from './TrainingView'
 import classes from './PictureDrawer.module.css'
@@ -21,11 +17,12 @@ type View = 'file' | 'training'
 
 interface PictureDrawerProps {
   dataset: DatasetPartsFragment
-  filter: DatasetImageFilter | null
+  selection: Selection
   edges: readonly PictureEdge[]
   openId: string | null
   onOpen: (picture: Picture | null) => void
   onReplace: (pictures: readonly Picture[]) => void
+  onCopies: (picture: Picture) => void
   onChanged: () => void
 }
 
@@ -75,13 +72,13 @@ export function PictureDrawer(props: PictureDrawerProps) {
               key={picture.id}
               datasetId={props.dataset.id}
               picture={picture}
-              filter={props.filter}
+              selection={props.selection}
               after={edges[place - 1]?.cursor ?? null}
             />
           ) : (
             <FileView picture={picture} />
           )}
-          <Facts picture={picture} />
+          <Facts picture={picture} onCopies={() => props.onCopies(picture)} />
           {!isUnusable(picture.problems) && (
             <CaptionEditor
               key={`caption ${picture.id}`}
@@ -130,7 +127,7 @@ function FileView({ picture }: { picture: Picture }) {
   return <img className={classes.image} src={url} alt={words.alt(path)} />
 }
 
-function Facts({ picture }: { picture: Picture }) {
+function Facts({ picture, onCopies }: { picture: Picture; onCopies: () => void }) {
   const { width, height, bucket, format, mode, sizeBytes, problems, leftOut, url } = picture
   const file = [format, mode, sizeBytes === null ? null : formatBytes(sizeBytes)].filter((each) => each !== null)
   return (
@@ -161,6 +158,11 @@ function Facts({ picture }: { picture: Picture }) {
               {labelOf(problem)}
             </Badge>
           ))}
+          {problems.includes('DUPLICATE') && (
+            <Button size="compact-xs" variant="subtle" onClick={onCopies}>
+              {words.showCopies}
+            </Button>
+          )}
           {leftOut !== null && (
             <Text fz="xs" c="dimmed">
               {toSentence(leftOut)}

@@ -19,7 +19,8 @@ import { BulkEdit, type Done } from '../captions/BulkEdit'
 import { DoneNotice } from '../captions/DoneNotice'
 import { isUnderWay, type Scan } from '../scan/scan'
 import { FilterBar } from './FilterBar'
-import { readFilter, toInput, type PictureFilter } from './filter'
+import { NO_FILTER, readFilter, toInput, type PictureFilter } from './filter'
+import { JudgeSelect } from './JudgeSelect'
 import { PictureDrawer } from './PictureDrawer'
 import { PictureGrid } from './PictureGrid'
 import { Summary } from './Summary'
@@ -41,8 +42,10 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
   const [parameters, setParameters] = useSearchParams()
   const filter = readFilter(parameters)
   const input = toInput(filter)
-  const report = useLoaded({ query: DatasetReportDocument, variables: { id } })
-  const { list, showMore, reload, replace } = usePictures(id, input, edition)
+  const environmentId = parameters.get('by')
+  const selection = { filter: input, environmentId }
+  const report = useLoaded({ query: DatasetReportDocument, variables: { id, environmentId } })
+  const { list, showMore, reload, replace } = usePictures(id, selection, edition)
   const [isEditing, setIsEditing] = useState(false)
   const [done, setDone] = useState<Done | null>(null)
   const [confirm, dialog] = useConfirm()
@@ -55,16 +58,18 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
   function set(key: string, value: string | null) {
     setParameters((before) => withParameter(before, key, value), { replace: true })
   }
-  const change = (changed: Partial<PictureFilter>) =>
+  /** Show other pictures; opened: the one beside the list, if not the same as before. */
+  function change(changed: Partial<PictureFilter>, opened = parameters.get('picture')) {
     setParameters(
       (before) =>
-        Object.entries(changed).reduce(
+        Object.entries({ ...changed, picture: opened }).reduce(
           (all, [key, value]) => withParameter(all, key, value === '' ? null : value),
           before,
         ),
       { replace: true },
     )
-  const clear = () => change({ problem: null, bucket: null, caption: '', path: '' })
+  }
+  const clear = () => change(NO_FILTER)
   const isExcludedOnly = filter.problem === 'EXCLUDED'
   const total = formatCount(list.totalCount)
 
@@ -91,7 +96,12 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
     )
   return (
     <>
-      <Summary query={report} filter={filter} onFilter={change} />
+      <Summary
+        query={report}
+        filter={filter}
+        onFilter={change}
+        judge={<JudgeSelect datasetId={id} environmentId={environmentId} onChange={(by) => set('by', by)} />}
+      />
       <Panel
         title={words.list}
         isFlush
@@ -127,11 +137,12 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
       </Panel>
       <PictureDrawer
         dataset={dataset}
-        filter={input}
+        selection={selection}
         edges={list.edges ?? []}
         openId={parameters.get('picture')}
         onOpen={(picture) => set('picture', picture?.id ?? null)}
         onReplace={replace}
+        onCopies={(picture) => change({ ...NO_FILTER, sameAs: picture.id }, null)}
         onChanged={onChanged}
       />
       <BulkEdit

@@ -1,5 +1,5 @@
 import { Badge, Text, UnstyledButton } from '@mantine/core'
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { formatBytes, formatCount } from '../../app/format'
 import { LoadedView } from '../../app/LoadedView'
 import { messages } from '../../app/messages'
@@ -24,10 +24,12 @@ interface Filtering {
 
 interface SummaryProps extends Filtering {
   query: Loaded<DatasetReportQuery>
+  /** By whom it is judged what training makes of the pictures. */
+  judge: ReactNode
 }
 
 /** All pictures in numbers: how many, what is remarkable, and the sizes that training brings them to. */
-export function Summary({ query, ...filtering }: SummaryProps) {
+export function Summary({ query, judge, ...filtering }: SummaryProps) {
   return (
     <LoadedView query={query} rows={3}>
       {({ dataset }) => {
@@ -39,7 +41,7 @@ export function Summary({ query, ...filtering }: SummaryProps) {
               <Facts report={report} buckets={dataset.buckets} />
               <Problems report={report} {...filtering} />
             </Panel>
-            <Panel title={words.buckets}>
+            <Panel title={words.buckets} aside={judge}>
               <BucketBars buckets={dataset.buckets} {...filtering} />
             </Panel>
           </div>

@@ -2,9 +2,9 @@ import { toSentence } from '../../app/format'
 import { LoadedView } from '../../app/LoadedView'
 import { messages } from '../../app/messages'
 import { Failure } from '../../app/Notice'
-import { ImagePreviewDocument, type DatasetImageFilter } from '../../graphql/generated/documents'
+import { ImagePreviewDocument } from '../../graphql/generated/documents'
 import { useLoaded } from '../../graphql/useLoaded'
-import type { Picture } from './pictureFeed'
+import type { Picture, Selection } from './pictureFeed'
 import classes from './PictureDrawer.module.css'
 
 const words = messages.picture
@@ -12,16 +12,16 @@ const words = messages.picture
 interface TrainingViewProps {
   datasetId: string
   picture: Picture
-  filter: DatasetImageFilter | null
+  selection: Selection
   /** The cursor of the picture before it. */
   after: string | null
 }
 
 /** The very pixels that training sees, and the texts that they are shown with. */
-export function TrainingView({ datasetId, picture, filter, after }: TrainingViewProps) {
+export function TrainingView({ datasetId, picture, selection, after }: TrainingViewProps) {
   const query = useLoaded({
     query: ImagePreviewDocument,
-    variables: { id: datasetId, after, filter },
+    variables: { id: datasetId, after, ...selection },
     requestPolicy: 'network-only',
   })
   if (query.error) return <Failure error={query.error} onRetry={query.refresh} />

@@ -8,7 +8,8 @@ it.each([
   ['problem=NO_CAPTION', { problem: 'NO_CAPTION' }],
   ['problem=NO_SUCH&bucket=5-5', null],
   ['bucket=512x768&path=cats/', { bucket: { width: 512, height: 768 }, path: 'cats/' }],
-  ['caption=grey&image=abc', { caption: 'grey' }],
+  ['caption=grey&picture=abc', { caption: 'grey' }],
+  ['sameAs=abc', { sameAs: 'abc' }],
 ])('%s', (address, input) => expect(inputOf(address)).toEqual(input))
 
 it('reads the sizes that it writes', () => {

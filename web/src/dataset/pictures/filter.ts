@@ -9,7 +9,11 @@ export interface PictureFilter {
   bucket: string | null
   caption: string
   path: string
+  /** The id of a picture whose copies are looked for. */
+  sameAs: string | null
 }
+
+export const NO_FILTER: PictureFilter = { problem: null, bucket: null, caption: '', path: '', sameAs: null }
 
 /** What the address says of which pictures are shown; what is no filter there counts as none. */
 export function readFilter(parameters: URLSearchParams): PictureFilter {
@@ -20,17 +24,19 @@ export function readFilter(parameters: URLSearchParams): PictureFilter {
     bucket: bucket !== null && BUCKET.test(bucket) ? bucket : null,
     caption: parameters.get('caption') ?? '',
     path: parameters.get('path') ?? '',
+    sameAs: parameters.get('sameAs'),
   }
 }
 
 /** As the service wants it; null for all pictures. */
-export function toInput({ problem, bucket, caption, path }: PictureFilter): DatasetImageFilter | null {
+export function toInput({ problem, bucket, caption, path, sameAs }: PictureFilter): DatasetImageFilter | null {
   const size = bucket === null ? null : BUCKET.exec(bucket)
   const input: DatasetImageFilter = {
     ...(problem && { problem }),
     ...(size && { bucket: { width: Number(size[1]), height: Number(size[2]) } }),
     ...(caption !== '' && { caption }),
     ...(path !== '' && { path }),
+    ...(sameAs !== null && { sameAs }),
   }
   return Object.keys(input).length === 0 ? null : input
 }

@@ -19,6 +19,12 @@ export interface PictureList {
 }
 
 export const PAGE_LENGTH = 60
+/** Which pictures, and by which environment they are judged; null for the dataset alone. */
+export interface Selection {
+  filter: DatasetImageFilter | null
+  environmentId: string | null
+}
+
 const LONGEST_PAGE = 100
 const NOTHING: PictureList = { edges: undefined, totalCount: 0, hasMore: false, isBusy: true, error: undefined }
 
@@ -26,16 +32,16 @@ const NOTHING: PictureList = { edges: undefined, totalCount: 0, hasMore: false, 
 export class PictureFeed {
   readonly #client: Client
   readonly #datasetId: string
-  readonly #filter: DatasetImageFilter | null
+  readonly #selection: Selection
   readonly #listeners = new Set<() => void>()
   #state = NOTHING
   /** Which answer is awaited; one to an earlier question is dropped. */
   #attempt = 0
 
-  constructor(client: Client, datasetId: string, filter: DatasetImageFilter | null) {
+  constructor(client: Client, datasetId: string, selection: Selection) {
     this.#client = client
     this.#datasetId = datasetId
-    this.#filter = filter
+    this.#selection = selection
   }
 
   readonly getState = (): PictureList => this.#state
@@ -86,7 +92,7 @@ export class PictureFeed {
   }
 
   #ask(first: number, after: string | undefined) {
-    const variables = { id: this.#datasetId, first, after: after ?? null, filter: this.#filter }
+    const variables = { id: this.#datasetId, first, after: after ?? null, ...this.#selection }
     return this.#client.query(DatasetImagesDocument, variables, { requestPolicy: 'network-only' }).toPromise()
   }
 

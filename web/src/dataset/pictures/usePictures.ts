@@ -1,7 +1,6 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { useClient } from 'urql'
-import type { DatasetImageFilter } from '../../graphql/generated/documents'
-import { PictureFeed, type Picture, type PictureList } from './pictureFeed'
+import { PictureFeed, type Picture, type PictureList, type Selection } from './pictureFeed'
 
 interface Pictures {
   list: PictureList
@@ -10,12 +9,12 @@ interface Pictures {
   replace: (pictures: readonly Picture[]) => void
 }
 
-/** The pictures that a filter leaves, asked for anew with each edition; until an answer comes, the last ones stay. */
-export function usePictures(datasetId: string, filter: DatasetImageFilter | null, edition: number): Pictures {
+/** The selected pictures, asked for anew with each edition; until an answer comes, the last ones stay. */
+export function usePictures(datasetId: string, selection: Selection, edition: number): Pictures {
   const client = useClient()
-  const written = JSON.stringify(filter)
+  const written = JSON.stringify(selection)
   const feed = useMemo(
-    () => new PictureFeed(client, datasetId, JSON.parse(written) as DatasetImageFilter | null),
+    () => new PictureFeed(client, datasetId, JSON.parse(written) as Selection),
     [client, datasetId, written],
   )
   const state = useSyncExternalStore(feed.subscribe, feed.getState)
