@@ -48,7 +48,8 @@ def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None
         flavour=flavour,
         pixels=pixels,
         num_devices=config.num_processes,
-        keeps_everything=True,
+        text_while_training=config.text_cache_disable or config.text_cache_ondemand,
+        pictures_while_training=config.vae_cache_disable or config.vae_cache_ondemand,
     )
 
 

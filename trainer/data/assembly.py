@@ -15,7 +15,7 @@ from trainer.data.building import Builder, why_unreadable
 from trainer.data.cache import EncodingCache
 from trainer.data.captions import NO_CAPTION
 from trainer.data.digests import UNREADABLE, Digests
-from trainer.data.encoding import Encoder, mask_key
+from trainer.data.encoding import Encoder, EncodingFamily, mask_key
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader, Shown
@@ -24,7 +24,6 @@ from trainer.data.samples import Sample, nothing_left
 from trainer.data.sources.source import Picture
 from trainer.data.turns import OwnTurns, SharedTurns, Turns
 from trainer.errors import StopRequested, TrainingError
-from trainer.families.family import ModelFamily
 from trainer.inbox import Inbox
 from trainer.journal import Journal, log
 from trainer.order import Order, buckets_of
@@ -56,7 +55,7 @@ class Assembly:
             next_turns=self._next_turns, journal=journal, inbox=inbox, num_threads=order.config.max_workers
         )
 
-    def load(self, family: ModelFamily, *, seen_at: float) -> LoadedData:
+    def load(self, family: EncodingFamily, *, seen_at: float) -> LoadedData:
         """seen_at: when the versions of the pictures had been looked at. Raises TrainingError and StopRequested."""
         order, accelerator = self._order, self._accelerator
         cache = EncodingCache(order.cache, tell=partial(log, self._journal, "warning"))

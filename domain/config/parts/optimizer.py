@@ -181,8 +181,6 @@ class OptimizerOptions(Part):
         False,
         label="Train the text encoder",
         advanced=True,
-        later=True,
-        decisive=True,
         families=["sd1x", "sd2x", "sdxl"],
         help="Give the text encoder an adapter as well, for words it has never met.",
     )
@@ -190,7 +188,6 @@ class OptimizerOptions(Part):
         None,
         label="Its learning rate",
         advanced=True,
-        later=True,
         gt=0,
         le=1,
         requires={"train_text_encoder": True},
