@@ -65,6 +65,7 @@ def create_app(settings: Settings, database: Database) -> Starlette:
             bell=parts.bell,
             runs=settings.runs,
             cache=settings.cache,
+            open_folders=settings.allowed_paths,
             cache_bytes=settings.cache_bytes,
             max_running=settings.max_running,
             environment=settings.environment,

@@ -78,6 +78,7 @@ class Supervisor:
         bell: Bell,
         runs: Path,
         cache: Path,
+        open_folders: Sequence[Path],
         cache_bytes: int,
         max_running: int,
         environment: Mapping[str, str],
@@ -89,6 +90,7 @@ class Supervisor:
         self._bell = bell
         self._runs = runs
         self._cache = cache
+        self._open_folders = open_folders
         self._cache_bytes = cache_bytes
         self._max_running = max_running
         self._environment = environment
@@ -162,7 +164,8 @@ class Supervisor:
             watch.run_dir.mkdir(parents=True, exist_ok=True)
             mark_pinned(watch.run_dir, self._pinned_steps(watch))
             self._make_room()
-            wire.write_run_spec(watch.run_dir, _spec(run, self._variables, cache=self._cache))
+            spec = _spec(run, self._variables, cache=self._cache, open_folders=self._open_folders)
+            wire.write_run_spec(watch.run_dir, spec)
             local.launch(
                 watch.run_dir,
                 num_processes=int(run.config["num_processes"]),
@@ -304,7 +307,7 @@ class Supervisor:
             return active_runs(session)
 
 
-def _spec(run: TrainingRun, variables: Mapping[str, str], *, cache: Path) -> wire.RunSpec:
+def _spec(run: TrainingRun, variables: Mapping[str, str], *, cache: Path, open_folders: Sequence[Path]) -> wire.RunSpec:
     """Raises InvalidInput when the configuration names a variable that is not open to it."""
     resume_from = "latest" if run.resume_from_step is None else f"checkpoint-{run.resume_from_step}"
     return wire.RunSpec(
@@ -314,6 +317,7 @@ def _spec(run: TrainingRun, variables: Mapping[str, str], *, cache: Path) -> wir
         datasets=[resolve_variables(dataset["config"], variables) for dataset in run.datasets],
         resume=run.is_resume,
         cache=str(cache),
+        open_folders=[str(folder) for folder in open_folders],
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
-from trainer.data.encoding import LATENTS, Encoder, geometry_of
+from trainer.data.encoding import LATENTS, Encoder, EncodingFamily, geometry_of
 from trainer.data.held_out import HeldOut
 from trainer.data.pictures import UnreadablePicture, read_picture
 from trainer.errors import TrainingError
@@ -126,10 +126,12 @@ class Evaluation:
 
 
 def encode_held_out(
-    held_out: Sequence[HeldOut], family: ModelFamily, *, device: torch.device, journal: Journal
+    held_out: Sequence[HeldOut], family: EncodingFamily, *, device: torch.device, journal: Journal
 ) -> Iterator[HeldOutPicture]:
     """Raises TrainingError when no picture of a dataset can be read."""
     encoder = Encoder(family, batch_size=1, device=device)
+    captions = {sample.captions[0]: None for each in held_out for sample in each.samples}
+    text_embeds = {caption: encoder.encode_caption(caption) for caption in captions}
     with phase(journal, "encode_held_out", total=sum(len(each.samples) for each in held_out)) as progress:
         for each in held_out:
             num_readable = 0
@@ -144,11 +146,9 @@ def encode_held_out(
                 yield HeldOutPicture(
                     dataset=each.dataset,
                     seed=seed,
-                    latents=encoder.encode_pictures([picture])[0][LATENTS].cpu(),
+                    latents=encoder.encode_pictures([picture])[0][LATENTS],
                     geometry=geometry_of(sample.placement),
-                    text_embeds={
-                        name: tensor.cpu() for name, tensor in encoder.encode_caption(sample.captions[0]).items()
-                    },
+                    text_embeds=text_embeds[sample.captions[0]],
                 )
             if num_readable == 0:
                 raise TrainingError(

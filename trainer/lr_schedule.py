@@ -8,6 +8,7 @@ from diffusers.optimization import (
     get_polynomial_decay_schedule_with_warmup,
     get_scheduler,
 )
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -25,7 +26,11 @@ def make_lr_schedule(
     schedule = _made(config, optimizer, total_steps=total_steps)
     schedule.last_epoch = start_step
     for group, base, factor in zip(optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
-        group["lr"] = base * factor(start_step)
+        rate = base * factor(start_step)
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)  # torchao's are compiled with it
+        else:
+            group["lr"] = rate
     return schedule
 
 

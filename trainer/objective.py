@@ -97,7 +97,7 @@ class DiffusionSchedule:
     def _timesteps_at(self, heights: Tensor) -> Tensor:
         """The timesteps below which these shares of all draws lie."""
         if self._shares is None:
-            return (heights * self.num_timesteps).long()
+            return (heights * self.num_timesteps).long().clamp(max=self.num_timesteps - 1)
         found = torch.searchsorted(self._shares.cumsum(0), heights, right=True)
         return found.clamp(max=int(self._shares.nonzero().max()))
 

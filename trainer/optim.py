@@ -4,7 +4,7 @@ import importlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import Parameter as Argument
 from inspect import signature
 from typing import Any
@@ -30,39 +30,29 @@ class Recipe:
     needs_cuda: bool = False
 
 
-PAGED: tuple[tuple[str, dict[str, Any]], ...] = (("", {}), ("-paged", {"is_paged": True}))
-"""Paged, the optimizer's memory moves to main memory when the GPU's runs out."""
+OF_TORCH = ["Adam", "AdamW", "SGD", "RAdam", "NAdam", "RMSprop", "Adagrad", "Adadelta", "Adafactor", "Adamax", "ASGD"]
+OF_OPTIMI = ["StableAdamW", "AdamW", "Lion", "RAdam", "Ranger", "Adan", "Adam", "SGD"]
+OF_TORCHAO = ["AdamW8bit", "AdamW4bit", "AdamFp8", "AdamWFp8"]
+OF_BITSANDBYTES = ["Adam", "AdamW", "Lion", "AdEMAMix", "Adagrad"]
+PAGED = ("AdamW", "Lion", "AdEMAMix")
+"""Their memory moves to main memory when the GPU's runs out, where their name says so."""
+
+FOR_GPUS: dict[str, Any] = {"extra": "low-bit", "needs_cuda": True}
 
 
 def _recipes() -> Iterator[tuple[str, Recipe]]:
-    for name in (
-        "Adam",
-        "AdamW",
-        "SGD",
-        "RAdam",
-        "NAdam",
-        "RMSprop",
-        "Adagrad",
-        "Adadelta",
-        "Adafactor",
-        "Adamax",
-        "ASGD",
-    ):
+    for name in OF_TORCH:
         yield f"torch-{name.lower()}", Recipe(package="torch.optim", name=name)
-    for name in ("StableAdamW", "AdamW", "Lion", "RAdam", "Ranger", "Adan", "Adam", "SGD"):
+    for name in OF_OPTIMI:
         yield f"optimi-{name.lower()}", Recipe(package="optimi", name=name)
-    for name in ("Adam", "AdamW", "Lion", "AdEMAMix"):
+    for name in OF_TORCHAO:
+        yield f"ao-{name.lower()}", Recipe(package="torchao.optim", name=name, **FOR_GPUS)
+    for name in OF_BITSANDBYTES:
         for bits in ("", "8bit"):
-            for suffix, fixed in PAGED if name != "Adam" else PAGED[:1]:
-                recipe = Recipe(
-                    package="bitsandbytes.optim", name=name + bits, fixed=fixed, extra="low-bit", needs_cuda=True
-                )
-                yield f"bnb-{name.lower()}{bits}{suffix}", recipe
-    for name in ("Adagrad", "Adagrad8bit"):
-        yield (
-            f"bnb-{name.lower()}",
-            Recipe(package="bitsandbytes.optim", name=name, extra="low-bit", needs_cuda=True),
-        )
+            recipe = Recipe(package="bitsandbytes.optim", name=name + bits, **FOR_GPUS)
+            yield f"bnb-{name.lower()}{bits}", recipe
+            if name in PAGED:
+                yield f"bnb-{name.lower()}{bits}-paged", replace(recipe, fixed={"is_paged": True})
     yield "adamw_bf16", Recipe(package="trainer.adamw_bf16", name="AdamWBf16")
     yield "adamw_schedulefree", Recipe(package="schedulefree", name="AdamWScheduleFree")
     yield "prodigy", Recipe(package="prodigyopt", name="Prodigy")
@@ -107,14 +97,32 @@ def check_optimizer(config: TrainingConfig, device: torch.device) -> None:
             f"optimizer is {config.optimizer}, which is for GPUs, and there is none; set it to torch-adamw, or to "
             "optimi-lion or torch-adafactor, which need less memory"
         )
-    _arguments(config)
+    try:
+        make_optimizer(config, [Parameter(torch.zeros(1, 1))])
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"{config.optimizer} does not take these settings: {reason}; correct optimizer_config, or the options of the optimizer"
+        ) from error
 
 
 def hold_for_optimizer(config: TrainingConfig, parameters: Sequence[Parameter], dtype: torch.dtype) -> None:
-    """adamw_bf16 trains weights in bf16, where the run computes in it."""
-    if config.optimizer == "adamw_bf16" and dtype == torch.bfloat16:
-        for parameter in parameters:
-            parameter.data = parameter.data.to(dtype)
+    """adamw_bf16 trains weights in bf16, where the run computes in it.
+
+    Raises TrainingError when their gradients are wanted in another format, which this torch cannot.
+    """
+    if config.optimizer != "adamw_bf16" or dtype != torch.bfloat16:
+        return
+    is_exact = config.gradient_precision == "fp32"
+    if is_exact and not hasattr(torch.Tensor, "grad_dtype"):
+        raise TrainingError(
+            f"gradient_precision is fp32, which torch {torch.__version__} cannot do for weights in bf16; install 2.10 or newer, "
+            "or set it to unmodified"
+        )
+    for parameter in parameters:
+        parameter.data = parameter.data.to(dtype)
+        if is_exact:
+            parameter.grad_dtype = torch.float32
 
 
 def learning_rate_of(optimizer: Optimizer) -> float:

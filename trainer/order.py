@@ -104,6 +104,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
             raise TrainingError(f"dataset {dataset.id!r}: {problems[0].message}")
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
+    open_folders = None if spec.open_folders is None else tuple(map(Path, spec.open_folders))
     found = [
         read_samples(
             dataset,
@@ -111,13 +112,15 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
             geometry=geometries[number],
             captions=read_caption_rules(dataset, config),
             seed=config.seed,
+            open_folders=open_folders,
         )
         for number, dataset in enumerate(datasets)
     ]
     found = [_with_masks(each, dataset, given) for each, dataset in zip(found, datasets, strict=True)]
     samples = [sample for each in found for sample in each.samples]
     EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
-    held_out = tuple(read_held_out([dataset for dataset in given if dataset.is_held_out], config, family))
+    measured = [dataset for dataset in given if dataset.is_held_out]
+    held_out = tuple(read_held_out(measured, config, family, open_folders=open_folders))
     return Order(
         run_dir=run_dir,
         name=spec.name,

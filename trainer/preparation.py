@@ -18,6 +18,7 @@ from trainer.data.loader import Loader
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
+from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
@@ -34,7 +35,8 @@ from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
 from trainer.trained.painter import Painter
-from trainer.trained.trained import Trained
+from trainer.trained.rates import give_text_encoders_their_rate
+from trainer.trained.trained import Trained, trained_parameters
 from trainer.validation import Validation
 from trainer.wire import Planned, Started
 
@@ -99,17 +101,20 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
+        parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(family, seen_at=started_at)
+    data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
-    pictures = list(encode_held_out(held_out, family, device=accelerator.device, journal=journal)) if held_out else []
+    pictures = list(encode_held_out(held_out, parts, device=accelerator.device, journal=journal)) if held_out else []
+    parts.begin()
     total_steps = epochs.total_steps
     if start_step > 0:
         tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
     hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
+    give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
     if start_step > 0:
         trained.load(checkpoints.folder(start_step))
@@ -148,7 +153,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family=family,
         trained=trained,
         average=average,
-        painter=Painter(family, trained, average, config),
+        painter=Painter(parts, trained, average, config),
         predictor=predictor,
         passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
         optimizer=prepared_optimizer,

@@ -5,7 +5,7 @@
                 caption_options               environment's caption options
     copy        name, out                     the file as it is
 
-Each request has the dataset's entry, its secrets, and the version of the picture. A request that takes too long ends the
+Each request has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
 process; whoever asked sees that and starts another one.
 """
 
@@ -56,7 +56,8 @@ class Maker:
         written = fill_in_secrets(request["dataset"], secrets=request.get("secrets", {}), environment=os.environ)
         dataset = DatasetConfig(**written)
         if self._source is None or dataset != self._dataset:
-            self._dataset, self._source = dataset, source_of(dataset)
+            open_folders = tuple(map(Path, request["open_folders"]))
+            self._dataset, self._source = dataset, source_of(dataset, open_folders=open_folders)
         picture = Picture(source=self._source, name=request["name"], version=request["version"])
         out = Path(request["out"])
         match request["do"]:

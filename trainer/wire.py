@@ -46,7 +46,8 @@ class RunSpec:
 
     config: the keys of TrainingConfig; datasets: the entries of multidatabackend.json. All paths are absolute.
     resume: go on from the newest complete checkpoint of the run directory, if there is one. cache: the folder of encodings
-    that runs share; None: the run keeps its own.
+    that runs share; None: the run keeps its own. open_folders: to which links to pictures and captions may lead, besides
+    the datasets' own; None: anywhere.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class RunSpec:
     datasets: list[dict[str, Any]]
     resume: bool = False
     cache: str | None = None
+    open_folders: list[str] | None = None
     format: int = FORMAT
 
 

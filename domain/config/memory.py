@@ -7,7 +7,7 @@ tokens and batch; what one pixel and one token cost is known for each denoiser (
 peaks correct what is left: see calibration.py. What nobody knows is named in `unknown` rather than guessed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -147,13 +147,14 @@ def estimate_memory(
     pixels: int,
     num_devices: int = 1,
     calibration: Calibration = DEFAULT,
-    keeps_everything: bool = False,
+    text_while_training: bool = False,
+    pictures_while_training: bool = False,
     denoiser: Denoiser | None = None,
 ) -> MemoryEstimate:
     """pixels: width times height of the largest pictures. flavour: None for weights of one's own.
 
-    keeps_everything: whether denoiser, text encoders and autoencoder share the device all the time, rather than each
-    in the phases that use it. denoiser: None for that of the flavour.
+    text_while_training, pictures_while_training: captions and pictures are encoded between steps, so that what encodes
+    them is on the device then. Before the first step all networks are, unless they are offloaded meanwhile. denoiser: None for that of the flavour.
     """
     subject = _Subject(
         plan=plan,
@@ -168,22 +169,36 @@ def estimate_memory(
     encoders, encoders_unknown = _text_encoder_bytes(subject)
     vae = _autoencoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
+    text_while_training |= plan.trains_text_encoders
+    everything = ("text encoders", "autoencoder", "denoiser")
+    encoding = everything[:1] * text_while_training + everything[1:2] * pictures_while_training
     resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights}
-    worked = {
-        "text_encoding": (("text encoders",), [Part("working memory", GIB // 4)]),
-        "latent_caching": (("autoencoder",), [Part("pictures and latents", _encoding_bytes(subject))]),
-        "training": (("denoiser",), [*trained, *_activation_parts(subject)]),
-        "validation": (("denoiser", "autoencoder"), [*trained[:1], Part("drawing", _drawing_bytes(subject))]),
+    drawing = _drawing_bytes(subject)
+    reads_prompts = plan.validates and encoders > drawing  # they have gone when the first step of drawing is made
+    worked: dict[Phase, tuple[Sequence[str], list[Part]]] = {
+        "text_encoding": (
+            ("text encoders",) if plan.offloads_startup else everything,
+            [Part("working memory", GIB // 4)],
+        ),
+        "latent_caching": (
+            ("autoencoder",) if plan.offloads_startup else everything,
+            [Part("pictures and latents", _encoding_bytes(subject))],
+        ),
+        "training": (("denoiser", *encoding), [*trained, *_activation_parts(subject)]),
+        "validation": (
+            ("denoiser", "autoencoder", *(("text encoders",) if reads_prompts else ())),
+            [*trained[:1], *(() if reads_prompts else (Part("drawing", drawing),))],
+        ),
     }
     unknowns = tuple(_unknown(subject, encoders_unknown=encoders_unknown))
     phases = []
     for phase in PHASES:
         used, extra = worked[phase]
-        held = [Part(name, size) for name, size in resident.items() if keeps_everything or name in used]
+        held = [Part(name, size) for name, size in resident.items() if name in used]
         parts = [part for part in (*held, *extra) if part.bytes > 0]
         scale = calibration.factor(subject.kind, phase)
         scaled = tuple(Part(part.name, round(part.bytes * scale)) for part in parts)
-        missing = tuple(dict.fromkeys(why for name, why in unknowns if name in (*used, phase) or keeps_everything))
+        missing = tuple(dict.fromkeys(why for name, why in unknowns if name in (*used, phase)))
         phases.append(PhaseMemory(phase, (*scaled, Part("CUDA and its libraries", CUDA_BYTES)), missing))
     return MemoryEstimate(tuple(phases), _host_bytes(subject, encoders=encoders, vae=vae), _notes(subject))
 
@@ -198,15 +213,24 @@ def checkpoint_bytes(plan: MemoryPlan, *, family: Family, flavour: Flavour | Non
     return int(num_trained * (copies * _trained_bytes(plan) + _state_bytes(plan)))
 
 
-def cache_bytes_per_image(plan: MemoryPlan, *, family: Family, flavour: Flavour | None, pixels: int) -> int | None:
-    """Of the latents of one picture and the text embeds of one caption. None: size not known."""
+def cache_bytes_per_image(
+    plan: MemoryPlan,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    keeps_latents: bool = True,
+    keeps_text: bool = True,
+) -> int | None:
+    """Of the latents of one picture and the text embeds of one caption, as far as they are kept. None: size not known."""
     width = text_width_of(family.key, flavour.key if flavour else family.default_flavour)
     if width is None or family.key not in AUTOENCODERS:
         return None
     autoencoder = AUTOENCODERS[family.key]
     latents = 3 * pixels if autoencoder is None else pixels // autoencoder.factor**2 * autoencoder.channels
     tokens = plan.tokens or usual_tokens(family, flavour)
-    return 4 * latents + tokens * width * (2 if plan.is_mixed else 4)
+    text = tokens * width * (2 if plan.is_mixed else 4)
+    return 4 * latents * keeps_latents + text * keeps_text
 
 
 def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:
@@ -350,14 +374,13 @@ def _text_encoder_bytes(subject: _Subject) -> tuple[int, bool]:
     for number, encoder in enumerate(encoders):
         bits = plan.encoder_bits[number] if number < len(plan.encoder_bits) else None
         sizes.append(encoder.parameters * (plan.weight_bytes if bits is None else bits / 8))
-    largest_or_all = max(sizes, default=0) if plan.offloads_startup else sum(sizes)
-    return int(largest_or_all), False
+    return int(sum(sizes)), False
 
 
 def _host_bytes(subject: _Subject, *, encoders: int, vae: int) -> int:
     """Python, what waits in RAM for the device, and, while it is read from disk, the largest network."""
     denoiser, plan = subject.denoiser, subject.plan
-    waiting = 0.0
+    waiting = float(encoders + vae)
     loading = max(encoders, vae)
     if denoiser is not None:
         whole = denoiser.parameters * (_trained_bytes(plan) if plan.is_full else plan.weight_bytes)
@@ -395,6 +418,8 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
         notes.append("attention_mechanism native-math keeps a matrix for each picture that is not counted here")
     if plan.has_own_targets and not plan.is_full:
         notes.append("peft_lora_target_modules is set: the adapter is counted as one on the family's usual layers")
+    if plan.trains_text_encoders:
+        notes.append("train_text_encoder is on: adapters and activations of the text encoders are not counted")
     if plan.lora_type == "lycoris" and not plan.is_full:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

@@ -25,7 +25,7 @@ class MemoryPlan:
     optimizer: its name. lora_type: standard, lycoris. checkpointed: which share of the blocks is computed again.
     swapped_blocks: how many blocks wait in RAM. streamed: which share of the linear layers comes from RAM for each use.
     shards_states, shards_gradients, shards_weights: among the devices of a run. offloads_startup: no network is on the
-    device while it has nothing to do. tokens: None for the family's own limit. strange: options that were not understood.
+    device before the first step while it has nothing to do. tokens: None for the family's own limit. strange: options that were not understood.
     """
 
     is_full: bool
@@ -38,6 +38,7 @@ class MemoryPlan:
     lora_rank: int
     lora_dropout: float
     has_own_targets: bool
+    trains_text_encoders: bool
     optimizer: str
     offloads_optimizer: bool
     ema_on_device: bool
@@ -81,6 +82,7 @@ class MemoryPlan:
             lora_rank=max(1, read.count("lora_rank", 16)),
             lora_dropout=read.number("lora_dropout", 0.1),
             has_own_targets=bool(values.get("peft_lora_target_modules")),
+            trains_text_encoders=read.flag("train_text_encoder"),
             optimizer=read.text("optimizer", "torch-adamw"),
             offloads_optimizer=read.text("optimizer_cpu_offload_method", "none") not in ("none", ""),
             ema_on_device=in_use and ema_stays,

@@ -1,9 +1,19 @@
 """What datasets are to each other: pictures, the masks that say where their loss counts, and pictures of what is known."""
 
+import posixpath
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from domain.config.dataset import DatasetConfig
 from domain.errors import Problem
+
+
+def paired_name(name: str) -> str:
+    """What the names of a picture and of its mask, below the folders of their datasets, have in common.
+
+    Accents are written in one character or in two, by different systems.
+    """
+    return unicodedata.normalize("NFC", posixpath.splitext(name)[0])
 
 
 def masks_of(dataset: DatasetConfig, datasets: Sequence[DatasetConfig]) -> DatasetConfig | None:

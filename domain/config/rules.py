@@ -30,6 +30,7 @@ ENDPOINT = re.compile(
     r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?/?"
 )
 REGION = re.compile(r"[A-Za-z0-9-]+")
+TEXT_TRAINING_FAMILIES = ("sd1x", "sd2x", "sdxl")
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 REQUIRED_KEYS = {
     "aws": ("aws_bucket_name",),
@@ -205,6 +206,16 @@ RULES = (
         ("max_train_steps", "num_train_epochs"),
         lambda config: config.max_train_steps == 0 and config.num_train_epochs == 0,
         lambda _: "max_train_steps and num_train_epochs are both 0; set one of them to say how long to train",
+    ),
+    Rule(
+        ("gradient_precision", "num_processes", "optimizer"),
+        lambda config: (
+            config.gradient_precision == "fp32" and config.optimizer == "adamw_bf16" and config.num_processes > 1
+        ),
+        lambda config: (
+            f"gradient_precision is fp32 but num_processes is {config.num_processes}, and processes exchange the gradients "
+            "of adamw_bf16 in its own format; set gradient_precision to unmodified, or optimizer to torch-adamw"
+        ),
     ),
     Rule(
         ("optimizer_config",),
@@ -397,6 +408,35 @@ RULES = (
         lambda config: (
             f"flux_guidance_min is {config.flux_guidance_min:g} but flux_guidance_max is {config.flux_guidance_max:g}; "
             "write the smaller one first"
+        ),
+    ),
+    Rule(
+        ("train_text_encoder", "model_family"),
+        lambda config: config.train_text_encoder and config.model_family not in TEXT_TRAINING_FAMILIES,
+        lambda config: (
+            f"train_text_encoder is on, but the text encoders of {config.model_family} stay as they are; switch it off, or "
+            f"choose one of {', '.join(TEXT_TRAINING_FAMILIES)}"
+        ),
+    ),
+    Rule(
+        ("train_text_encoder", "model_type", "lora_type", "lora_format"),
+        lambda config: (
+            config.train_text_encoder
+            and (config.model_type, config.lora_type, config.lora_format) != ("lora", "standard", "diffusers")
+        ),
+        lambda config: (
+            "train_text_encoder is on, which is for adapters that diffusers loads into text encoders; set model_type to "
+            "lora, lora_type to standard and lora_format to diffusers, or switch it off"
+        ),
+    ),
+    Rule(
+        ("text_encoder_lr", "optimizer", "train_text_encoder"),
+        lambda config: (
+            config.train_text_encoder and config.text_encoder_lr is not None and config.optimizer == "prodigy"
+        ),
+        lambda config: (
+            "text_encoder_lr is set, but prodigy finds one learning rate for everything; leave it empty, or choose another "
+            "optimizer"
         ),
     ),
     Rule(

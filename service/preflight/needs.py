@@ -1,9 +1,10 @@
 """What a run needs of the machine: memory in each phase, and room on the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.config.cache_use import CacheUse
 from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoint_bytes, estimate_memory
 from domain.config.memory_plan import MemoryPlan
 from domain.config.presets import memory_presets
@@ -47,7 +48,8 @@ def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None
         flavour=flavour,
         pixels=pixels,
         num_devices=config.num_processes,
-        keeps_everything=True,
+        text_while_training=config.text_cache_disable or config.text_cache_ondemand,
+        pictures_while_training=config.vae_cache_disable or config.vae_cache_ondemand,
     )
 
 
@@ -57,21 +59,34 @@ def disk_of(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
-    num_images: int,
+    pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
 ) -> Disk | None:
-    """None where the sizes are not known."""
+    """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
     plan = MemoryPlan.of(config.model_dump())
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
-    cached = cache_bytes_per_image(plan, family=family, flavour=flavour, pixels=pixels)
-    if checkpoint is None or cached is None or not _is_known(config, family):
+    cached = [
+        (
+            cache_bytes_per_image(
+                plan,
+                family=family,
+                flavour=flavour,
+                pixels=pixels,
+                keeps_latents=use.keeps_latents,
+                keeps_text=use.keeps_text,
+            ),
+            num_images,
+        )
+        for use, num_images in pictures
+    ]
+    if checkpoint is None or any(each is None for each, _ in cached) or not _is_known(config, family):
         return None
     rolling = config.checkpoints_rolling_total_limit if config.checkpointing_rolling_steps else 0
     # Two more than are kept: the oldest goes when the newest is whole, and the best may be an older one.
     return Disk(
         checkpoint_bytes=checkpoint,
-        cache_bytes=cached * num_images,
+        cache_bytes=sum((each or 0) * num_images for each, num_images in cached),
         num_checkpoints=config.checkpoints_total_limit + rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
         download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,

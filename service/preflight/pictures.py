@@ -9,8 +9,9 @@ import stat
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -24,6 +25,7 @@ from domain.config.dataset import DatasetConfig
 from service.database import Database
 from service.folders import scan_pictures
 from service.preflight.known_sizes import picture_sizes
+from service.preflight.masks import Masks
 
 ORIENTATION = 0x0112
 ON_ITS_SIDE = frozenset({5, 6, 7, 8})
@@ -46,7 +48,7 @@ Entry = os.DirEntry[str]
 
 @dataclass(slots=True)
 class Folder:
-    """What a dataset's pictures come to. buckets: pictures by target size. left_out, unreadable, uncaptioned: how many,
+    """What a dataset's pictures come to. buckets: pictures by target size. left_out, unreadable, uncaptioned, unmasked: how many,
     and the first few by name. sizes: by name, where only some are drawn of them. num_unknown: pictures whose size was not looked at for want of time."""
 
     num_images: int = 0
@@ -57,6 +59,8 @@ class Folder:
     unreadable: list[str] = field(default_factory=list)
     num_uncaptioned: int = 0
     uncaptioned: list[str] = field(default_factory=list)
+    num_unmasked: int = 0
+    unmasked: list[str] = field(default_factory=list)
     num_unknown: int = 0
     sizes: dict[str, Size] = field(default_factory=dict)
 
@@ -69,24 +73,47 @@ class Folder:
 
 
 def look_at(
-    database: Database, dataset: DatasetConfig, geometry: Geometry, *, captions: CaptionRules, seed: int, until: float
+    database: Database,
+    dataset: DatasetConfig,
+    geometry: Geometry,
+    *,
+    captions: CaptionRules,
+    seed: int,
+    until: float,
+    open_folders: Sequence[Path],
+    masks: Masks | None = None,
 ) -> Folder:
-    """until: on the monotonic clock; what is remembered, or seen without opening a picture, is not left out for it."""
+    """until: on the monotonic clock; what is remembered, or seen without opening a picture, is not left out for it.
+    open_folders: to which links to pictures may lead, besides the dataset's own. masks: what pictures need one of."""
     root = os.path.join(Path(dataset.instance_data_dir), "")
     needs_captions = _wants_caption(captions)
     placed = _Placed(geometry, dataset=dataset.id, seed=seed)
     found = Folder()
     captioned: dict[str, bool] = {}
+    unmasked: dict[str, str] = {}
     excluded = frozenset(dataset.excluded_images or ())
+    link_folders = [os.path.realpath(folder) for folder in (Path(root), *open_folders)]
     pictures = (entry for entry in scan_pictures(Path(root)) if entry.path.removeprefix(root) not in excluded)
     for chunk in _chunks(pictures):
         sizes = _sizes_of(database, chunk, until=until)
+        if masks is not None:
+            known = {path.removeprefix(root): size for path, size in sizes.items()}
+            names = [entry.path.removeprefix(root) for entry in chunk]
+            unmasked |= masks.missing(names, known, partial(_sizes_of, database, until=until))
         for entry in chunk:
             path = entry.path
             found.num_images += 1
+            if _leads_outside(entry, link_folders):
+                found.num_unreadable += 1
+                _name(
+                    found.unreadable, f"{path.removeprefix(root)} (a link that leads out of the folders that are open)"
+                )
+                continue
             if needs_captions and not _has_caption(path, root, captioned):
                 found.num_uncaptioned += 1
                 _name(found.uncaptioned, path.removeprefix(root))
+            if path.removeprefix(root) in unmasked and dataset.max_num_samples is None:
+                continue
             if path not in sizes:
                 found.num_unknown += 1
             else:
@@ -95,8 +122,18 @@ def look_at(
                 )
     if dataset.max_num_samples is not None:
         chosen = chosen_names(found.sizes, dataset=dataset.id, limit=dataset.max_num_samples)
-        found.buckets = Counter(found.sizes[name] for name in chosen)
+        found.buckets = Counter(found.sizes[name] for name in chosen if name not in unmasked)
+    found.num_unmasked = len(unmasked)
+    found.unmasked = [f"{name} {reason}" for name, reason in list(unmasked.items())[:MAX_NAMED]]
     return found
+
+
+def _leads_outside(entry: Entry, folders: Sequence[str]) -> bool:
+    """Folders are never entered through links, so only the file itself can be one."""
+    if not entry.is_symlink():
+        return False
+    real = Path(os.path.realpath(entry.path))
+    return not any(real.is_relative_to(folder) for folder in folders)
 
 
 class _Placed:

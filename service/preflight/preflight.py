@@ -4,6 +4,7 @@ The same look decides whether a start is refused: what is an error here keeps a 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
 from domain.config.buckets import Size, geometry_of
+from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
 from domain.config.dataset import DatasetConfig
 from domain.config.effective import effective_config, is_default_environment
 from domain.config.memory import MemoryEstimate
 from domain.config.mixing import Mixture, mixture_of
-from domain.config.roles import role_problems
+from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
@@ -29,6 +31,7 @@ from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
 from service.preflight.findings import Finding, Severity, Suggestion, refused
+from service.preflight.masks import Masks
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import (
@@ -138,6 +141,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         written,
         findings,
         datasets=datasets,
+        readable=list(_readable(rows, parts)),
         family=family,
         flavour=flavour,
         available=min(chosen, default=machine.ram_bytes()),
@@ -153,6 +157,7 @@ def _look_at_pictures(
     findings: list[Finding],
     *,
     datasets: Sequence[tuple[DatasetRow, DatasetConfig]],
+    readable: Sequence[DatasetConfig],
     family: Family,
     flavour: Flavour | None,
     available: int | None,
@@ -172,6 +177,7 @@ def _look_at_pictures(
         if dataset.type != "local":
             findings.append(not_looked_at(row, dataset))
             continue
+        paired = masks_of(dataset, readable)
         folder = look_at(
             parts.database,
             dataset,
@@ -179,6 +185,8 @@ def _look_at_pictures(
             captions=caption_rules_of(dataset, config, filters=filters_of(dataset)),
             seed=config.seed,
             until=time.monotonic() + share,
+            open_folders=parts.settings.allowed_paths,
+            masks=Masks(paired) if paired is not None and paired.type == "local" else None,
         )
         findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
@@ -206,7 +214,9 @@ def _look_at_pictures(
         config=config,
         is_estimate=is_estimate,
     )
-    num_images = sum(bucket.count.num_images for bucket in plan.buckets)
+    num_of_dataset = Counter[str]()
+    for bucket in plan.buckets:
+        num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
     disk = disk_of(
@@ -214,7 +224,11 @@ def _look_at_pictures(
         family=family,
         flavour=flavour,
         pixels=largest,
-        num_images=num_images,
+        pictures=[
+            (cache_use(dataset, config), num_of_dataset[dataset.id])
+            for _, dataset in datasets
+            if not dataset.is_held_out
+        ],
         runs=parts.settings.runs,
         download=download,
     )
@@ -234,7 +248,7 @@ def _look_at_pictures(
         plan=plan if folders else None,
         mixture=mixture if folders else None,
         sizes=tuple(sizes),
-        num_images=num_images,
+        num_images=num_of_dataset.total(),
         total_steps=total_steps,
         effective_batch_size=config.effective_batch_size,
         memory=memory,

@@ -22,7 +22,7 @@ def problems_of_folder(
     """config: for the size that pictures are compared with."""
     path = ("datasets", row.name, "instance_data_dir")
     where = dataset.instance_data_dir
-    num_usable = folder.num_images - folder.num_left_out - folder.num_unreadable
+    num_usable = folder.num_images - folder.num_left_out - folder.num_unreadable - folder.num_unmasked
     if not Path(where).is_dir():
         message = f"the folder {where} of the dataset {row.name!r} does not exist"
         yield Finding(severity=Severity.ERROR, code="DATASET_MISSING", message=message, path=path)
@@ -31,7 +31,7 @@ def problems_of_folder(
         message = f"the folder {where} of the dataset {row.name!r} has no pictures"
         yield Finding(severity=Severity.ERROR, code="DATASET_EMPTY", message=message, path=path)
         return
-    severity = Severity.WARNING if num_usable else Severity.ERROR
+    severity = Severity.WARNING if num_usable > 0 else Severity.ERROR
     if folder.num_unreadable:
         yield Finding(
             severity=severity,
@@ -39,6 +39,14 @@ def problems_of_folder(
             message=f"{folder.num_unreadable} of {folder.num_images} pictures of the dataset {row.name!r} cannot be read and "
             f"are skipped: {_listed(folder.unreadable, folder.num_unreadable)}",
             path=path,
+        )
+    if folder.num_unmasked:
+        yield Finding(
+            severity=severity,
+            code="PICTURES_WITHOUT_MASK",
+            message=f"{folder.num_unmasked} of {folder.num_images} pictures of the dataset {row.name!r} have no mask and are "
+            f"left out: {_listed(folder.unmasked, folder.num_unmasked)}",
+            path=("datasets", row.name, "conditioning_data"),
         )
     if folder.num_left_out:
         yield Finding(
@@ -144,7 +152,7 @@ def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> I
 
 def remarks_on_devices(config: TrainingConfig, *, num_gpus: int) -> Iterator[Finding]:
     """num_gpus: that answered; where a GPU does not, as in some containers, the trainer may still find it."""
-    if config.optimizer.startswith("bnb-") and num_gpus == 0:
+    if config.optimizer.startswith(("bnb-", "ao-")) and num_gpus == 0:
         yield Finding(
             severity=Severity.WARNING,
             code="OPTIMIZER_NEEDS_GPU",

@@ -134,6 +134,7 @@ def request_for(parts: Parts, dataset: DatasetRow, name: str, version: str, out:
     return {
         "dataset": config,
         "secrets": secrets_of_run(parts.database, parts.vault, dataset.owner) if needs_secrets else {},
+        "open_folders": [str(path) for path in parts.settings.allowed_paths],
         "name": name,
         "version": version,
         "out": str(out),

@@ -87,7 +87,7 @@ def look(database: Database, folder: Path, *, until: float) -> Folder:
     dataset = check_dataset({"id": "a", "instance_data_dir": str(folder), "resolution": 64})
     geometry = geometry_of(dataset, config, FAMILIES["sd1x"])
     captions = caption_rules_of(dataset, config)
-    return look_at(database, dataset, geometry, captions=captions, seed=1, until=until)
+    return look_at(database, dataset, geometry, captions=captions, seed=1, until=until, open_folders=())
 
 
 @contextmanager

@@ -173,3 +173,37 @@ def test_dataset_without_what_its_source_needs_cannot_be_started_with(
     dataset = check_dataset({"id": "a", "instance_data_dir": "/a", **entry})
     config = check_training({"model_family": "sd1x"})
     assert [problem.message for problem in start_problems(dataset, config)] == expected
+
+
+TEXT = {"train_text_encoder": True}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"model_family": "sdxl", **TEXT}, {}),
+        ({"model_family": "sd2x", **TEXT, "text_encoder_lr": 1e-5}, {}),
+        ({"model_family": "flux", **TEXT}, {"train_text_encoder": "the text encoders of flux stay as they are"}),
+        ({"model_family": "sdxl", **TEXT, "model_type": "full"}, {"train_text_encoder": "set model_type to lora"}),
+        (
+            {"model_family": "sdxl", **TEXT, "lora_type": "lycoris", "lycoris_config": {"algo": "lokr"}},
+            {"train_text_encoder": "lora_type to standard"},
+        ),
+        (
+            {"model_family": "sdxl", **TEXT, "lora_format": "comfyui"},
+            {"train_text_encoder": "lora_format to diffusers"},
+        ),
+        (
+            {"model_family": "sdxl", **TEXT, "text_encoder_lr": 1e-5, "optimizer": "prodigy"},
+            {"text_encoder_lr": "prodigy finds one learning rate"},
+        ),
+    ],
+)
+def test_text_encoders_are_trained_where_diffusers_reads_their_adapters(
+    written: dict[str, Any], said: dict[str, str]
+) -> None:
+    found = {} if not said else messages(written)
+    assert found.keys() == said.keys()
+    assert all(said[key] in found[key] for key in said)
+    if not said:
+        assert check_training(written).train_text_encoder

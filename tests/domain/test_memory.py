@@ -242,14 +242,40 @@ def test_tiles_bound_the_autoencoder() -> None:
     assert tiled["pictures and latents"] == whole["pictures and latents"] // 16
 
 
-def test_what_stays_on_the_device_counts_in_every_phase() -> None:
-    plan = MemoryPlan.of({"train_batch_size": 1})
-    together = estimate_memory(plan, family=FLUX, flavour=FLUX_DEV, pixels=2**20, keeps_everything=True)
-    assert all({"text encoders", "autoencoder", "denoiser"} <= set(parts(together, phase)) for phase in PHASES)
+NETWORKS = {"text encoders", "autoencoder", "denoiser"}
+
+
+@pytest.mark.parametrize(
+    ("offloads", "while_training", "held"),
+    [
+        (False, {}, (NETWORKS, NETWORKS, {"denoiser"}, NETWORKS)),
+        (True, {}, ({"text encoders"}, {"autoencoder"}, {"denoiser"}, NETWORKS)),
+        (
+            True,
+            {"text_while_training": True, "pictures_while_training": True},
+            ({"text encoders"}, {"autoencoder"}, NETWORKS, NETWORKS),
+        ),
+    ],
+    ids=["rests", "apart", "encodes-between-steps"],
+)
+def test_networks_count_in_the_phases_that_they_are_on_the_device(
+    offloads: bool, while_training: dict[str, Any], held: tuple[set[str], ...]
+) -> None:
+    plan = MemoryPlan.of({"train_batch_size": 1, "offload_during_startup": offloads})
+    estimated = estimate_memory(plan, family=FLUX, flavour=FLUX_DEV, pixels=2**20, **while_training)
+    assert tuple(NETWORKS & set(parts(estimated, phase)) for phase in PHASES) == held
+
+
+def test_validation_is_prompts_or_pictures_whichever_is_larger() -> None:
+    """The text encoder of Stable Diffusion 1 is smaller than what drawing needs, those of FLUX.1 are larger."""
+    of_flux, of_sd1x = (set(parts(estimate(family), "validation")) for family in ("flux", "sd1x"))
+    assert {"text encoders", "drawing"} & of_flux == {"text encoders"}
+    assert {"text encoders", "drawing"} & of_sd1x == {"drawing"}
 
 
 def test_estimate_is_the_worst_phase() -> None:
-    estimated = estimate("flux2", gradient_checkpointing=True, base_model_precision="int4-quanto")
+    options = {"offload_during_startup": True, "validation_disable": True}
+    estimated = estimate("flux2", gradient_checkpointing=True, base_model_precision="int4-quanto", **options)
     worst = max(estimated.phases, key=lambda phase: phase.bytes)
     assert worst.phase == "text_encoding"
     assert estimated.estimated_bytes == worst.bytes
@@ -268,7 +294,7 @@ def test_unknown_step_is_said_and_not_guessed() -> None:
 
 
 def test_unknown_network_is_said_for_the_phases_that_use_it() -> None:
-    estimated = estimate("ernie")
+    estimated = estimate("ernie", offload_during_startup=True)
     assert {phase.phase for phase in estimated.phases if phase.unknown} == {"text_encoding", "training", "validation"}
 
 
@@ -305,8 +331,16 @@ def test_checkpoint_holds_adapter_and_state() -> None:
 
 def test_cache_holds_latents_and_text_embeds() -> None:
     sd1x = FAMILIES["sd1x"]
-    cached = cache_bytes_per_image(MemoryPlan.of({}), family=sd1x, flavour=sd1x.flavour(None), pixels=512**2)
-    assert cached == 4 * 4 * 64 * 64 + 77 * 768 * 2
+    latents, text = 4 * 4 * 64 * 64, 77 * 768 * 2
+    for expected, kept in (
+        (latents + text, {}),
+        (text, {"keeps_latents": False}),
+        (latents, {"keeps_text": False}),
+    ):
+        cached = cache_bytes_per_image(
+            MemoryPlan.of({}), family=sd1x, flavour=sd1x.flavour(None), pixels=512**2, **kept
+        )
+        assert cached == expected
 
 
 def test_disk_of_what_is_not_known_is_not_known() -> None:

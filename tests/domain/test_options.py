@@ -19,6 +19,7 @@ READERS = {
         "trainer/**/*.py",
         "domain/config/training.py",
         "domain/config/buckets.py",
+        "domain/config/cache_use.py",
         "domain/config/captions.py",
         "domain/config/checks.py",
         "domain/config/mixing.py",
@@ -27,6 +28,7 @@ READERS = {
         "trainer/**/*.py",
         "domain/config/dataset.py",
         "domain/config/buckets.py",
+        "domain/config/cache_use.py",
         "domain/config/captions.py",
         "domain/config/mixing.py",
         "domain/config/roles.py",
@@ -121,7 +123,7 @@ def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
             ("config", "lora_init_type"),
         ),
         Problem(
-            "optimizer is sdnq-came, which this version cannot do yet; set it to torch-adamw or one of 39 others, "
+            "optimizer is sdnq-came, which this version cannot do yet; set it to torch-adamw or one of 43 others, "
             "or keep the configuration for a later one",
             ("config", "optimizer"),
         ),

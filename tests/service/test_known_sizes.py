@@ -24,7 +24,7 @@ def look(database: Database, folder: Path, *, seconds: float = 60) -> Folder:
     dataset = check_dataset({"id": "pictures", "instance_data_dir": str(folder)})
     captions = CaptionRules(strategy="textfile")
     until = time.monotonic() + seconds
-    return look_at(database, dataset, Geometry(resolution=64), captions=captions, seed=1, until=until)
+    return look_at(database, dataset, Geometry(resolution=64), captions=captions, seed=1, until=until, open_folders=())
 
 
 def save(folder: Path, names: Sequence[str], *, edge: int = 64) -> None:
@@ -63,12 +63,29 @@ def test_what_is_no_file_or_no_picture_is_unreadable(database: Database, tmp_pat
     assert (found.num_images, found.num_unreadable, found.buckets.total()) == (4, 3, 1)
 
 
+def test_link_out_of_the_open_folders_is_not_read(database: Database, tmp_path: Path) -> None:
+    for name in ("pictures", "elsewhere"):
+        (tmp_path / name).mkdir()
+        save(tmp_path / name, ["a.png"])
+    (tmp_path / "pictures" / "b.png").symlink_to(tmp_path / "pictures" / "a.png")
+    (tmp_path / "pictures" / "c.png").symlink_to(tmp_path / "elsewhere" / "a.png")
+    found = look(database, tmp_path / "pictures")
+    assert found.unreadable == ["c.png (a link that leads out of the folders that are open)"]
+    assert found.buckets.total() == 2
+
+
 def test_pictures_of_one_size_come_to_different_places_when_those_are_drawn(database: Database, tmp_path: Path) -> None:
     save(tmp_path, [f"{number}.png" for number in range(40)], edge=512)
     dataset = check_dataset({"id": "pictures", "instance_data_dir": f"{tmp_path}/"})
     drawn = Geometry(resolution=256, crop=True, crop_aspect="random", crop_aspects=((1.0, 1.0), (2.0, 1.0)))
     found = look_at(
-        database, dataset, drawn, captions=CaptionRules(strategy="textfile"), seed=1, until=time.monotonic() + 60
+        database,
+        dataset,
+        drawn,
+        captions=CaptionRules(strategy="textfile"),
+        seed=1,
+        until=time.monotonic() + 60,
+        open_folders=(),
     )
     expected = Counter(
         placed.target

@@ -41,18 +41,29 @@ def make(script: Script, request: pytest.FixtureRequest) -> Make:
     number = iter(range(100))
 
     def create(
-        *folders: Path, datasets: dict[str, Any] | None = None, name: str = "", held_out: int = 0, **config: Any
+        *folders: Path,
+        datasets: dict[str, Any] | None = None,
+        name: str = "",
+        held_out: int = 0,
+        masks: Path | None = None,
+        **config: Any,
     ) -> str:
-        """held_out: how many of the folders, from the last, are measured alone."""
+        """held_out: how many of the folders, from the last, are measured alone. masks: of the pictures in the others."""
         given = name or f"{request.node.name}-{next(number)}"
         name = given[-90:].replace("[", "(").replace("]", ")").replace("/", "-")
         ids = []
+        entries: dict[str, dict[str, Any]] = {}
         for place, folder in enumerate(folders):
             kind = "eval" if place >= len(folders) - held_out else "image"
-            entry = {"instance_data_dir": str(folder), "dataset_type": kind, **(datasets or {})}
+            entries[f"{name}-{place}"] = {"instance_data_dir": str(folder), "dataset_type": kind, **(datasets or {})}
+        if masks is not None:
+            entries[f"{name}-0"]["conditioning_data"] = f"{name}-masks"
+            kinds = {"dataset_type": "conditioning", "conditioning_type": "mask"}
+            entries[f"{name}-masks"] = {"instance_data_dir": str(masks), **kinds}
+        for called, entry in entries.items():
             made = script.ask(
                 "mutation ($i: CreateDatasetInput!) { createDataset(input: $i) { dataset { id } errors { message } } }",
-                i={"name": f"{name}-{place}", "config": entry},
+                i={"name": called, "config": entry},
             )["createDataset"]
             assert made["errors"] == []
             ids.append(made["dataset"]["id"])
@@ -206,6 +217,18 @@ def test_masks_that_are_not_there_keep_a_run_from_starting(script: Script, make:
     assert "the environment has no such dataset" in found["problems"][0]["message"]
 
 
+def test_pictures_without_a_mask_of_their_size_are_not_counted(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 6)
+    masks = pictures(tmp_path / "masks", *[(80, 80)] * 4, (64, 64))
+    found = look(script, make(folder, masks=masks))
+    assert codes(found) == [("WARNING", "PICTURES_WITHOUT_MASK")]
+    (message,) = [problem["message"] for problem in found["problems"]]
+    assert message.startswith("2 of 6 pictures")
+    assert "004.png is 80×80 and its mask 64×64; make them the same size" in message
+    assert "005.png has no mask of its name" in message
+    assert (found["ok"], found["numImages"]) == (True, 4)
+
+
 def test_folders_without_pictures_are_named(script: Script, make: Make, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert codes(look(script, make(tmp_path / "empty", tmp_path / "gone"))) == [
@@ -247,6 +270,23 @@ def test_memory_and_disk_of_published_weights(script: Script, make: Make, tmp_pa
     assert found["download"]["fits"] is (found["download"]["estimatedBytes"] <= found["download"]["freeBytes"])
     (said,) = [each["message"] for each in found["problems"] if each["code"] == "WEIGHTS_DOWNLOAD"]
     assert "(an estimated 4.3 GB)" in said
+
+
+def test_disk_is_not_needed_for_what_is_not_kept(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(600, 600)] * 4)
+    usual = {"pretrained_model_name_or_path": None, "model_flavour": "1.5", "resolution": 512}
+    latents, text = 4 * 4 * 64 * 64, 77 * 768 * 2
+
+    def needed(datasets: dict[str, Any] | None = None, **config: Any) -> float:
+        return float(look(script, make(folder, datasets=datasets, **usual, **config))["disk"]["neededBytes"])
+
+    everything = needed()
+    for saved, given in (
+        (latents, {"vae_cache_disable": True}),
+        (latents, {"datasets": {"vae_cache_clear_each_epoch": True}}),
+        (latents + text, {"vae_cache_disable": True, "datasets": {"text_cache_disable": True}}),
+    ):
+        assert everything - needed(**given) == 4 * saved
 
 
 def test_download_of_nobody_knows_what_has_no_size(script: Script, make: Make, tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ def test_process_that_a_request_ends_is_replaced(folder: Path, tmp_path: Path) -
     request = {
         **{"do": "thumbnail", "edge": 32, "name": "cmyk.jpg", "version": "1", "out": str(tmp_path / "small")},
         "dataset": {"id": "views", "instance_data_dir": str(folder)},
+        "open_folders": [],
     }
 
     async def ask() -> None:

@@ -17,14 +17,17 @@ from domain.config.training import TrainingConfig
 from tests.trainer.runs import MakeRun, RunDirectory, write_run
 from tests.trainer.small_families import SMALL, save_small
 from trainer.__main__ import main
-from trainer.data.cache_use import cut_anew
+from trainer.data.cache import EncodingCache
 from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder
+from trainer.data.encodings import Cut, Encodings
 from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.recut import cut_anew
 from trainer.data.shards import Shard
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
 from trainer.data.turns import SharedTurns
+from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, digest_of
 from trainer.families.registry import FAMILIES
 from trainer.wire import Logged, PhaseChanged, Planned, read_run_spec
@@ -35,6 +38,13 @@ CPU = torch.device("cpu")
 
 def noisy_picture(number: int, *, size: tuple[int, int] = (64, 64)) -> Image.Image:
     return Image.frombytes("RGB", size, random.Random(number).randbytes(size[0] * size[1] * 3))
+
+
+class NoFamily:
+    """Of which nothing is asked but its name."""
+
+    text_identity = latents_identity = "same"
+    encode_captions = encode_pictures = None
 
 
 # ---- an encoding depends on its key alone -----------------------------------------------------------------------------
@@ -62,11 +72,7 @@ def test_batch_of_another_size_is_another_key() -> None:
     placement = place(Geometry(resolution=64, resolution_type="pixel", alignment=64), Size(64, 64))
     assert isinstance(placement, Placement)
 
-    class Family:
-        text_identity = latents_identity = "same"
-        encode_captions = encode_pictures = None
-
-    keys = {Encoder(Family(), batch_size=size, device=CPU).latents_key("a", placement) for size in (1, 2)}  # type: ignore[arg-type]
+    keys = {Encoder(NoFamily(), batch_size=size, device=CPU).latents_key("a", placement) for size in (1, 2)}  # type: ignore[arg-type]
     assert len(keys) == 2
 
 
@@ -305,9 +311,34 @@ def test_cuts_of_epochs_differ_and_have_one_size() -> None:
     assert cuts == [cut_anew(geometry, first, 5, epoch) for epoch in range(20)]
 
 
-def test_picture_that_cannot_be_read_when_it_is_needed_ends_the_run(
-    make_run: MakeRun, many: Path, train_here: TrainHere
+@pytest.mark.parametrize("option", ["vae_cache_ondemand", "vae_cache_disable"])
+def test_picture_that_cannot_be_read_is_skipped_also_where_none_is_encoded_before(
+    tmp_path: Path, many: Path, train_here: TrainHere, option: str
 ) -> None:
-    run = make_run(folder=many, vae_cache_ondemand=True, train_batch_size=1, max_train_steps=12)
-    assert train_here(run) == 1
-    assert f"{many / '05.png'} cannot be read as a picture" in (run.ended().reason or "")
+    """Also when its digest is known from a run that encoded all before."""
+    (many / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    options: dict[str, Any] = {
+        "folder": many,
+        "cache": tmp_path / "cache",
+        "train_batch_size": 1,
+        "max_train_steps": 12,
+    }
+    runs = [write_run(tmp_path / "before", **options), write_run(tmp_path / "late", **options | {option: True})]
+    for run in runs:
+        for path in many.glob("??.png"):
+            os.utime(path, (1, 1))
+        assert train_here(run) == 0
+        assert [each for each in run.warnings() if "05.png cannot be read as a picture: " in each and "skipped" in each]
+    assert runs[0].losses() == runs[1].losses()
+    assert [run.of(Planned)[0].num_images for run in runs] == [11, 11]
+
+
+def test_picture_that_is_gone_when_it_is_needed_ends_the_run(folder: Path, tmp_path: Path) -> None:
+    picture = picture_in(folder)
+    placement = place(Geometry(resolution=64, alignment=64), Size(*Image.open(folder / "a.png").size))
+    assert isinstance(placement, Placement)
+    digest = Digests(tmp_path, seen_at=0).of(picture)
+    (folder / "a.png").unlink()
+    encodings = Encodings(Encoder(NoFamily(), batch_size=1, device=CPU), EncodingCache(tmp_path))  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match=r"a\.png cannot be read .*; put it back or remove it"):
+        encodings.find_latents(Cut(picture=picture, digest=digest, placement=placement))

@@ -108,6 +108,15 @@ def test_setting_that_the_optimizer_does_not_have_is_named_with_those_it_has() -
         check_optimizer(config_of("torch-sgd", optimizer_config="momentun=0.9"), CPU)
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("prodigy", "d0=-1"), ("optimi-adamw", "eps=small"), ("torch-sgd", "momentum=-1")],
+)
+def test_setting_with_a_wrong_value_is_refused_before_anything_is_loaded(name: str, written: str) -> None:
+    with pytest.raises(TrainingError, match=f"{name} does not take these settings"):
+        check_optimizer(config_of(name, optimizer_config=written), CPU)
+
+
 @pytest.mark.parametrize("written", ["amsgrad", "a=1,a=2", "=3", "1a=3", "key="])
 def test_settings_that_are_not_written_as_keys_and_values_are_refused(written: str) -> None:
     with pytest.raises(InvalidInput, match="optimizer_config"):
@@ -178,3 +187,22 @@ def test_adamw_bf16_keeps_updates_that_rounding_to_the_nearest_would_lose() -> N
         weights.grad = torch.ones_like(weights)
         optimizer.step()
     assert weights.float().mean().item() == pytest.approx(1 - 20 * 1e-4, abs=3e-4)
+
+
+@pytest.mark.parametrize(("precision", "added"), [("fp32", 256 * 1e-3), (None, 0.0)])
+def test_gradients_of_weights_in_bf16_are_added_up_in_the_format_that_is_asked_for(
+    precision: str | None, added: float
+) -> None:
+    """In bf16 the neighbours of 1 are 2^-7 away, so that adding 0.001 changes nothing."""
+    weights = [Parameter(torch.ones(4))]
+    hold_for_optimizer(config_of("adamw_bf16", gradient_precision=precision), weights, torch.bfloat16)
+    (weights[0] * 1.0).sum().backward()  # type: ignore[no-untyped-call]
+    for _ in range(256):
+        (weights[0].float() * 1e-3).sum().backward()  # type: ignore[no-untyped-call]
+    assert weights[0].grad is not None
+    assert weights[0].grad[0].item() == pytest.approx(1 + added, rel=1e-3)
+
+
+def test_gradients_in_another_format_cannot_be_exchanged() -> None:
+    with pytest.raises(InvalidInput, match="gradient_precision is fp32 but num_processes is 2"):
+        config_of("adamw_bf16", gradient_precision="fp32", num_processes=2)

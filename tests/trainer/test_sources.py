@@ -13,6 +13,7 @@ from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from trainer.data.captions import captions_of, read_caption_rules
 from trainer.data.samples import Found, read_samples
+from trainer.data.sources.links import LEADS_OUTSIDE
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
@@ -197,6 +198,38 @@ def test_table_among_the_pictures_has_their_captions(tmp_path: Path) -> None:
         "deep/caf\u00e9.png": ("black, no sugar",),
     }
     assert found.left_out == ()
+
+
+@pytest.mark.parametrize("kind", ["local", "csv"])
+def test_links_lead_no_further_than_to_open_folders(tmp_path: Path, kind: str) -> None:
+    """By name, and by the name of a folder that is a link, as a table can have it."""
+    mine, shared, theirs = (tmp_path / name for name in ("mine", "shared", "theirs"))
+    for folder in (mine, shared, theirs):
+        pictures_at(folder, "a.png")
+        (folder / "a.txt").write_text(folder.name)
+    for name, target in (("own", mine), ("open", shared), ("closed", theirs)):
+        for ending in (".png", ".txt"):
+            (mine / name).with_suffix(ending).symlink_to((target / "a").with_suffix(ending))
+    (mine / "folder").symlink_to(theirs)
+    (mine / "a.txt").unlink()
+    (mine / "a.txt").symlink_to(theirs / "a.txt")
+    table = mine / "table.csv"
+    table.write_text("url\na.png\nclosed.png\nfolder/a.png\nopen.png\nown.png\n")
+    csv: dict[str, Any] = {"type": "csv", "csv_file": str(table), "csv_cache_dir": str(tmp_path / "downloads")}
+    local: dict[str, Any] = {"instance_data_dir": str(mine)}
+    dataset = DatasetConfig(id="ink", **(local if kind == "local" else csv))
+
+    def found(open_folders: list[Path] | None) -> Found:
+        captions = read_caption_rules(dataset, CONFIG)
+        return read_samples(dataset, number=0, geometry=SQUARE, captions=captions, seed=1, open_folders=open_folders)
+
+    served = found([shared])
+    assert captions_by_name(served) == {"a.png": ("",), "open.png": ("shared",), "own.png": ("",)}
+    names = ["closed.png"] + (["folder/a.png"] if kind == "csv" else [])
+    assert [each for each in served.left_out if LEADS_OUTSIDE in each] == [
+        f"{mine}/{name} cannot be read as a picture: {LEADS_OUTSIDE}" for name in names
+    ]
+    assert captions_by_name(found(None))["closed.png"] == ("theirs",)
 
 
 def test_table_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

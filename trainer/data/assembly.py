@@ -9,21 +9,21 @@ from typing import TypeVar
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
-from domain.config.buckets import Placement, picture_seed
+from domain.config.buckets import Placement, Size, picture_seed
+from domain.config.cache_use import CacheUse, cache_use
 from trainer.data.building import Builder, why_unreadable
 from trainer.data.cache import EncodingCache
-from trainer.data.cache_use import CacheUse, cache_use, cut_anew
 from trainer.data.captions import NO_CAPTION
 from trainer.data.digests import UNREADABLE, Digests
-from trainer.data.encoding import Encoder, mask_key
+from trainer.data.encoding import Encoder, EncodingFamily, mask_key
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader, Shown
+from trainer.data.recut import cut_anew
 from trainer.data.samples import Sample, nothing_left
 from trainer.data.sources.source import Picture
 from trainer.data.turns import OwnTurns, SharedTurns, Turns
 from trainer.errors import StopRequested, TrainingError
-from trainer.families.family import ModelFamily
 from trainer.inbox import Inbox
 from trainer.journal import Journal, log
 from trainer.order import Order, buckets_of
@@ -55,7 +55,7 @@ class Assembly:
             next_turns=self._next_turns, journal=journal, inbox=inbox, num_threads=order.config.max_workers
         )
 
-    def load(self, family: ModelFamily, *, seen_at: float) -> LoadedData:
+    def load(self, family: EncodingFamily, *, seen_at: float) -> LoadedData:
         """seen_at: when the versions of the pictures had been looked at. Raises TrainingError and StopRequested."""
         order, accelerator = self._order, self._accelerator
         cache = EncodingCache(order.cache, tell=partial(log, self._journal, "warning"))
@@ -106,7 +106,9 @@ class Assembly:
     def _cuts(self, digests: Digests, uses: Sequence[CacheUse]) -> list[Cut]:
         """Of all samples, with the digests of their pictures."""
         samples = self._order.samples
-        found = self._digests_of([sample.picture for sample in samples], digests)
+        # Those that are encoded beforehand are decoded then.
+        sizes = [None if uses[each.dataset].builds_latents else each.placement.original for each in samples]
+        found = self._digests_of([(each.picture, size) for each, size in zip(samples, sizes, strict=True)], digests)
         return [
             Cut(
                 picture=sample.picture,
@@ -120,14 +122,15 @@ class Assembly:
     def _masks(self, digests: Digests) -> dict[Sample, Cut]:
         """Of the samples that have one."""
         masked = [(sample, sample.mask) for sample in self._order.samples if sample.mask is not None]
-        found = self._digests_of([mask for _, mask in masked], digests) if masked else []
+        found = self._digests_of([(mask, None) for _, mask in masked], digests) if masked else []
         return {
             sample: Cut(picture=mask, digest=digest, placement=sample.placement)
             for (sample, mask), digest in zip(masked, found, strict=True)
         }
 
-    def _digests_of(self, pictures: Sequence[Picture], digests: Digests) -> list[str]:
-        known = [digests.known(picture) for picture in pictures]
+    def _digests_of(self, pictures: Sequence[tuple[Picture, Size | None]], digests: Digests) -> list[str]:
+        """Each with the size that it is to be decoded to, if it is."""
+        known = [digests.known(picture, decodes_to=size) for picture, size in pictures]
         unknown = self._agreed([place for place, digest in enumerate(known) if digest is None])
         found: dict[int, str] = {}
         if unknown:

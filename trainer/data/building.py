@@ -10,7 +10,7 @@ from PIL import Image
 
 from domain.config.buckets import Size
 from trainer.data.cache import EncodingCache
-from trainer.data.digests import Digests
+from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder, chunks, encode_mask, mask_key
 from trainer.data.encodings import Cut
 from trainer.data.pictures import UnreadablePicture, read_picture
@@ -36,12 +36,19 @@ class Builder:
         self._inbox = inbox
         self._num_threads = min(num_threads, os.cpu_count() or 1)
 
-    def digest(self, pictures: Mapping[int, Picture], digests: Digests, *, num_done: int) -> dict[int, str]:
-        """Of this process's part of the pictures, by their places."""
+    def digest(
+        self, pictures: Mapping[int, tuple[Picture, Size | None]], digests: Digests, *, num_done: int
+    ) -> dict[int, str]:
+        """Of this process's part of the pictures, by their places; with the size that one is to be decoded to, if it is."""
+
+        def digest_of(place: int) -> str:
+            picture, size = pictures[place]
+            return digests.of(picture, decodes_to=size)
+
         found: dict[int, str] = {}
         with ThreadPoolExecutor(self._num_threads) as threads:
             for chunk in self._share("read_images", chunks(list(pictures), DIGESTED_AT_ONCE), num_done=num_done):
-                found.update(zip(chunk, threads.map(lambda place: digests.of(pictures[place]), chunk), strict=True))
+                found.update(zip(chunk, threads.map(digest_of, chunk), strict=True))
         return found
 
     def encode_captions(
@@ -115,7 +122,7 @@ class Builder:
 
 def why_unreadable(cut: Cut) -> str:
     try:
-        read_picture(cut.picture, cut.placement, digest=cut.digest)
+        read_picture(cut.picture, cut.placement, digest=None if cut.digest == UNREADABLE else cut.digest)
     except UnreadablePicture as error:
         return str(error)
     return f"{cut.picture} could not be encoded"

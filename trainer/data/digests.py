@@ -1,5 +1,6 @@
 """Digests of pictures' contents, remembered, so that a start need not read a hundred thousand files.
 
+Pictures that are not encoded before training are decoded once as well, so that one that cannot be is skipped like the others.
 A digest is remembered only when its file was read a while after its version was seen. A change between the two, in the same
 instant as the one before, could leave a version that stands for two contents; git's index knows the same race.
 """
@@ -9,10 +10,12 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
-from trainer.data.pictures import digest_of_file
+from domain.config.buckets import Size
+from trainer.data.pictures import UnreadablePicture, decode, digest_of_file
 from trainer.data.sources.source import Picture
 
 DIGESTS_FILE = "digests.json"
@@ -23,6 +26,9 @@ MARGIN_SECONDS = 3.0
 MAX_REMEMBERED = 2_000_000
 UNREADABLE = "unreadable"
 
+Entry = tuple[str, str, str]
+"""Version, digest, and the size that it was decoded to; empty where nobody has."""
+
 
 class Digests:
     """seen_at: seconds since 1970, after which no version was asked for any more."""
@@ -31,25 +37,32 @@ class Digests:
         self._folder = folder
         self._seen_at = seen_at
         self._remembered = _read(folder)
-        self._fresh: dict[str, tuple[str, str]] = {}
+        self._fresh: dict[str, Entry] = {}
 
-    def known(self, picture: Picture) -> str | None:
-        version, digest = self._remembered.get(str(picture), ("", ""))
-        return digest if version == picture.version else None
+    def known(self, picture: Picture, *, decodes_to: Size | None = None) -> str | None:
+        """decodes_to: the size that it must have been seen to be decoded to."""
+        version, digest, decoded = self._remembered.get(str(picture), ("", "", ""))
+        is_enough = version == picture.version and (decodes_to is None or decoded == str(decodes_to))
+        return digest if is_enough else None
 
-    def of(self, picture: Picture) -> str:
-        """From memory or from the file's content; the same word for all that cannot be read."""
-        known = self.known(picture)
+    def of(self, picture: Picture, *, decodes_to: Size | None = None) -> str:
+        """From memory or from the file's content; the same word for all that cannot be read, or decoded where that is asked."""
+        known = self.known(picture, decodes_to=decodes_to)
         if known is not None:
             return known
         is_settled = time.time() - self._seen_at > MARGIN_SECONDS
         try:
             with picture.open() as file:
-                digest = digest_of_file(file)
-        except OSError:
+                if decodes_to is None:
+                    digest = digest_of_file(file)
+                else:
+                    content = BytesIO(file.read())
+                    digest = digest_of_file(content)
+                    decode(picture, content, size=decodes_to)
+        except (OSError, UnreadablePicture):
             return UNREADABLE
         if is_settled:
-            self._fresh[str(picture)] = (picture.version, digest)
+            self._fresh[str(picture)] = (picture.version, digest, str(decodes_to or ""))
         return digest
 
     def save(self) -> None:
@@ -63,16 +76,16 @@ class Digests:
         self._fresh = {}
 
 
-def _read(folder: Path) -> dict[str, tuple[str, str]]:
+def _read(folder: Path) -> dict[str, Entry]:
     """Nothing where the file is missing or not whole: then all are digested again."""
     try:
         written = json.loads((folder / DIGESTS_FILE).read_bytes())
-        return {place: (version, digest) for place, (version, digest) in written.items()}
+        return {place: (version, digest, decoded) for place, (version, digest, decoded) in written.items()}
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def _write(folder: Path, digests: Mapping[str, tuple[str, str]]) -> None:
+def _write(folder: Path, digests: Mapping[str, Entry]) -> None:
     """The newest, as many as may be."""
     temporary = folder / f".{DIGESTS_FILE}-{uuid4().hex}.tmp"
     try:
@@ -82,5 +95,5 @@ def _write(folder: Path, digests: Mapping[str, tuple[str, str]]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _newest(items: Iterable[tuple[str, tuple[str, str]]]) -> list[tuple[str, tuple[str, str]]]:
+def _newest(items: Iterable[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
     return list(items)[-MAX_REMEMBERED:]

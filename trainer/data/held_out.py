@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from domain.config.buckets import geometry_of, picture_seed
 from domain.config.dataset import DatasetConfig
@@ -21,8 +22,17 @@ class HeldOut:
     seeds: tuple[int, ...]
 
 
-def read_held_out(datasets: Sequence[DatasetConfig], config: TrainingConfig, family: Family) -> Iterator[HeldOut]:
-    """The same pictures whenever the datasets hold them, however they are listed. Raises TrainingError."""
+def read_held_out(
+    datasets: Sequence[DatasetConfig],
+    config: TrainingConfig,
+    family: Family,
+    *,
+    open_folders: Sequence[Path] | None = None,
+) -> Iterator[HeldOut]:
+    """The same pictures whenever the datasets hold them, however they are listed. open_folders: see source_of.
+
+    Raises TrainingError.
+    """
     if config.eval_loss_disable:
         return
     wanted = config.eval_dataset_id
@@ -36,7 +46,14 @@ def read_held_out(datasets: Sequence[DatasetConfig], config: TrainingConfig, fam
         if wanted in (None, "", dataset.id):
             geometry = geometry_of(dataset, config, family)
             captions = read_caption_rules(dataset, config)
-            found = read_samples(dataset, number=0, geometry=geometry, captions=captions, seed=config.seed)
+            found = read_samples(
+                dataset,
+                number=0,
+                geometry=geometry,
+                captions=captions,
+                seed=config.seed,
+                open_folders=open_folders,
+            )
             yield _choose(dataset, found.samples, config)
 
 

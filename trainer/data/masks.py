@@ -1,16 +1,15 @@
 """A mask for each picture: the picture of the same name in a dataset of masks."""
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 
 from domain.config.buckets import Size
 from domain.config.dataset import DatasetConfig
+from domain.config.roles import paired_name
 from trainer.data.pictures import UnreadablePicture, size_of
 from trainer.data.samples import Found, Sample
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture
-from trainer.data.sources.tables import same_name
 
 
 def with_masks(found: Found, masks: DatasetConfig) -> Found:
@@ -19,7 +18,7 @@ def with_masks(found: Found, masks: DatasetConfig) -> Found:
     Names agree from the datasets' folders on, whatever their endings. A picture without a mask, or with one of another
     size, is left out. Raises TrainingError when there is no such place.
     """
-    known = {_key_of(picture.name): picture for picture in source_of(masks).pictures()}
+    known = {paired_name(picture.name): picture for picture in source_of(masks).pictures()}
     samples, left_out = [], list(found.left_out)
     for sample in found.samples:
         mask = _mask_of(sample, known, dataset=masks.id)
@@ -32,7 +31,7 @@ def with_masks(found: Found, masks: DatasetConfig) -> Found:
 
 def _mask_of(sample: Sample, known: Mapping[str, Picture], *, dataset: str) -> Picture | str:
     """Why there is none, where there is none."""
-    mask = known.get(_key_of(sample.picture.name))
+    mask = known.get(paired_name(sample.picture.name))
     if mask is None:
         return f"{sample.picture} has no mask of its name in dataset {dataset!r}"
     try:
@@ -44,7 +43,3 @@ def _mask_of(sample: Sample, known: Mapping[str, Picture], *, dataset: str) -> P
 
 def _too_different(sample: Sample, mask: Picture, size: Size) -> str:
     return f"{sample.picture} is {sample.placement.original} and its mask {mask} is {size}; make them the same size"
-
-
-def _key_of(name: str) -> str:
-    return same_name(posixpath.splitext(name)[0])

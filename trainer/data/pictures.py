@@ -65,16 +65,25 @@ def read_picture(picture: Picture, placement: Placement, *, digest: str | None =
             content = BytesIO(opened.read())
         if digest is not None and digest_of_file(content) != digest:
             raise UnreadablePicture(f"{picture} was changed while it was looked at")
-        content.seek(0)
+    except OSError as error:
+        raise _unreadable(picture, error) from error
+    upright = decode(picture, content, size=placement.original)
+    return upright.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
+
+
+def decode(picture: Picture, content: BinaryIO, *, size: Size) -> Image.Image:
+    """content: of the picture, read from its beginning. Upright and in RGB. Raises UnreadablePicture, also for another size."""
+    content.seek(0)
+    try:
         with Image.open(content, formats=FORMATS) as file:
             orientation = orientation_of(file)
             file.load()
             upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     except DECODING_ERRORS as error:
         raise _unreadable(picture, error) from error
-    if upright.size != placement.original:
-        raise UnreadablePicture(f"{picture} was {placement.original} pixels and is {Size(*upright.size)} now")
-    return upright.crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
+    if upright.size != size:
+        raise UnreadablePicture(f"{picture} was {size} pixels and is {Size(*upright.size)} now")
+    return upright
 
 
 def orientation_of(file: Image.Image) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from domain.config.buckets import Geometry, LeftOut, Placement, chosen_names, picture_seed, place
 from domain.config.captions import CaptionRules
@@ -37,10 +38,19 @@ class Found:
 
 
 def read_samples(
-    dataset: DatasetConfig, *, number: int, geometry: Geometry, captions: CaptionRules, seed: int
+    dataset: DatasetConfig,
+    *,
+    number: int,
+    geometry: Geometry,
+    captions: CaptionRules,
+    seed: int,
+    open_folders: Sequence[Path] | None = None,
 ) -> Found:
-    """number: the dataset's place. Raises TrainingError when its source is missing or holds nothing to train on."""
-    source = source_of(dataset)
+    """number: the dataset's place. open_folders: see source_of.
+
+    Raises TrainingError when its source is missing or holds nothing to train on.
+    """
+    source = source_of(dataset, open_folders=open_folders)
     excluded = frozenset(dataset.excluded_images or ())
     samples, left_out = [], []
     num_excluded = 0

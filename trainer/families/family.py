@@ -34,6 +34,16 @@ class BaseModel:
     device: torch.device
     dtype: torch.dtype
 
+    @property
+    def is_apart(self) -> bool:
+        """Nothing is on the device before it is needed there."""
+        return self.config.offload_during_startup and has_own_memory(self.device)
+
+
+def has_own_memory(device: torch.device) -> bool:
+    """Other than main memory, which Apple's GPUs share with the processor."""
+    return device.type not in ("cpu", "mps")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
@@ -63,11 +73,13 @@ class Drawing:
 class ModelFamily(ABC):
     """A loaded base model of one family.
 
+    text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
     lora_targets: ClassVar[tuple[str, ...]]
+    text_lora_targets: ClassVar[tuple[str, ...]] = ()
     denoiser: nn.Module
     _pipeline: Any
     schedule: Schedule
@@ -105,6 +117,11 @@ class ModelFamily(ABC):
     def pipeline(self) -> Any:
         """The family's diffusers pipeline, of which the denoiser is a part."""
         return self._pipeline
+
+    def text_encoders(self) -> dict[str, nn.Module]:
+        """By their names in the pipeline."""
+        parts: dict[str, Any] = self._pipeline.components
+        return {name: part for name, part in parts.items() if name.startswith("text_encoder") and part is not None}
 
     @property
     def denoiser_part(self) -> str:

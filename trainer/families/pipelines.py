@@ -29,7 +29,7 @@ Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
 
 def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Sequence[str], **options: Any) -> Pipeline:
-    """The pipeline on its device, with all its parts frozen.
+    """The pipeline with all its parts frozen, on its device unless they come there one by one.
 
     parts: folders that it must have. options: for from_pretrained, such as parts that are not needed, as None.
     Raises TrainingError when the weights are missing or of another family.
@@ -43,8 +43,9 @@ def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Seq
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             part.requires_grad_(False).eval()
-    on_device: Pipeline = pipeline.to(base.device)
-    return on_device
+    if not base.is_apart:
+        pipeline.to(base.device)
+    return pipeline
 
 
 def class_among(classes: Sequence[type[Pipeline]], base: BaseModel) -> type[Pipeline]:

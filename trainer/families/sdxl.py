@@ -17,6 +17,7 @@ from trainer.families.pipelines import (
     text_identity,
     use_schedule,
 )
+from trainer.families.tokens import TOKENS, TOKENS_2, read_tokens, what_is_read
 from trainer.objective import DiffusionSchedule
 
 PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae")
@@ -25,15 +26,19 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 class StableDiffusionXL(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
 
     def __init__(self, pipeline: StableDiffusionXLPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._trains_text = base.config.train_text_encoder
         self.denoiser = pipeline.unet
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity(
-            (pipeline.tokenizer, pipeline.text_encoder), (pipeline.tokenizer_2, pipeline.text_encoder_2)
+            (pipeline.tokenizer, pipeline.text_encoder),
+            (pipeline.tokenizer_2, pipeline.text_encoder_2),
+            **what_is_read(base.config),
         )
         self.latents_identity = digest_of(pipeline.vae)
 
@@ -49,6 +54,8 @@ class StableDiffusionXL(ModelFamily):
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
         """prompt_embeds: (tokens, widths of both encoders); pooled: (width of the second encoder,)."""
+        if self._trains_text:
+            return read_tokens(captions, **{TOKENS: self._pipeline.tokenizer, TOKENS_2: self._pipeline.tokenizer_2})
         embeds, _, pooled, _ = self._pipeline.encode_prompt(
             list(captions), device=self._device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
@@ -63,14 +70,25 @@ class StableDiffusionXL(ModelFamily):
         return text_embeds | {"time_ids": geometry}
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        embeds, pooled = self._embeds(conditions)
         prediction: Tensor = self.denoiser(
             noisy.to(self._dtype),
             timesteps,
-            encoder_hidden_states=conditions["prompt_embeds"],
-            added_cond_kwargs={"text_embeds": conditions["pooled"], "time_ids": conditions["time_ids"]},
+            encoder_hidden_states=embeds,
+            added_cond_kwargs={"text_embeds": pooled, "time_ids": conditions["time_ids"]},
             return_dict=False,
         )[0]
         return prediction
+
+    def _embeds(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+        """Both encoders' layer before the last, and what the second one pools."""
+        if not self._trains_text:
+            return conditions["prompt_embeds"], conditions["pooled"]
+        pipeline = self._pipeline
+        first = pipeline.text_encoder(conditions[TOKENS], output_hidden_states=True)
+        second = pipeline.text_encoder_2(conditions[TOKENS_2], output_hidden_states=True)
+        embeds = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
+        return embeds.to(self._dtype), second[0].to(self._dtype)
 
     def draw(self, drawing: Drawing) -> Image.Image:
         return draw_with(

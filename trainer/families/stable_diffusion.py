@@ -17,6 +17,7 @@ from trainer.families.pipelines import (
     text_identity,
     use_schedule,
 )
+from trainer.families.tokens import TOKENS, read_tokens, what_is_read
 from trainer.objective import DiffusionSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
@@ -26,14 +27,16 @@ PROMPT_EMBEDS = "prompt_embeds"
 
 class StableDiffusion(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
 
     def __init__(self, pipeline: StableDiffusionPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._trains_text = base.config.train_text_encoder
         self.denoiser = pipeline.unet
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder))
+        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), **what_is_read(base.config))
         self.latents_identity = digest_of(pipeline.vae)
 
     @classmethod
@@ -46,6 +49,8 @@ class StableDiffusion(ModelFamily):
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
         """prompt_embeds of each caption: (tokens, width), cut at the tokenizer's own maximum length."""
+        if self._trains_text:
+            return read_tokens(captions, **{TOKENS: self._pipeline.tokenizer})
         embeds, _ = self._pipeline.encode_prompt(
             list(captions), self._device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
@@ -56,9 +61,15 @@ class StableDiffusion(ModelFamily):
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(
-            noisy.to(self._dtype), timesteps, encoder_hidden_states=conditions[PROMPT_EMBEDS], return_dict=False
+            noisy.to(self._dtype), timesteps, encoder_hidden_states=self._embeds(conditions), return_dict=False
         )[0]
         return prediction
+
+    def _embeds(self, conditions: Conditions) -> Tensor:
+        if not self._trains_text:
+            return conditions[PROMPT_EMBEDS]
+        embeds: Tensor = self._pipeline.text_encoder(conditions[TOKENS])[0]
+        return embeds.to(self._dtype)
 
     def draw(self, drawing: Drawing) -> Image.Image:
         return draw_with(

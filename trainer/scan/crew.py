@@ -126,7 +126,7 @@ def _work(connection: Connection, order: Order) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(order.limits.memory_bytes)
     try:
-        source = source_of(order.dataset)
+        source = source_of(order.dataset, open_folders=order.allowed)
     except TrainingError as error:
         connection.send(str(error))
         return

@@ -3,7 +3,6 @@
 Everything here may be killed at any moment by what it reads; it runs in the processes of trainer.scan.crew.
 """
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS, CaptionRules
 from trainer.data.captions import captions_of
 from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
+from trainer.data.sources.links import LEADS_OUTSIDE, leads_outside
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
 
@@ -27,7 +27,6 @@ DIGEST_SIZE = 16
 MAX_CAPTIONS = 1000
 MAX_CAPTION_CHARACTERS = 100_000
 MAX_MESSAGE = 300
-LEADS_OUTSIDE = "it is a link that leads out of the folders that are open here; copy the file in its place"
 ANIMATIONS = frozenset({"GIF", "PNG", "WEBP"})
 """Formats whose further frames are an animation; photographs of some phones have frames of another kind."""
 
@@ -81,25 +80,17 @@ def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: S
     found = Findings(task=task)
     path = picture.source.file_of(picture.name)
     if task.wants_picture:
-        if path is not None and _leads_outside(path, allowed):
+        if path is not None and leads_outside(path, allowed):
             found = replace(found, fault=Fault.OUTSIDE, message=LEADS_OUTSIDE)
         else:
             found = _look_at_picture(picture, found)
-    if task.wants_captions and (path is None or not any(_leads_outside(each, allowed) for each in _beside(path))):
+    if task.wants_captions and (path is None or not any(leads_outside(each, allowed) for each in _beside(path))):
         found = replace(found, captions=_captions(picture, rules))
     return found
 
 
 def _beside(path: Path) -> Iterator[Path]:
     return (path.with_suffix(ending) for ending in (*TEXT_ENDINGS, JSON_ENDING))
-
-
-def _leads_outside(path: Path, allowed: Sequence[Path]) -> bool:
-    """Folders are never entered through links, so only the file itself can be one."""
-    if not path.is_symlink():
-        return False
-    real = Path(os.path.realpath(path))
-    return not any(real.is_relative_to(folder) for folder in allowed)
 
 
 def _look_at_picture(picture: Picture, found: Findings) -> Findings:

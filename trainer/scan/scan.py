@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path
 
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
 from domain.config.dataset import DatasetConfig
 from domain.config.parts.captions import CaptionOptions
 from domain.config.parts.dataset_captions import DatasetCaptionOptions
+from trainer.data.sources.links import folders_for_links
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture
 from trainer.scan import index as states
@@ -23,10 +23,10 @@ LISTING_SECONDS = 0.5
 
 def scan(index: Index, order: Order) -> None:
     """Raises TrainingError when there is no such place, or its pictures cannot be read at all."""
-    source = source_of(order.dataset)
+    source = source_of(order.dataset, open_folders=order.allowed)
     index.begin(order.id, source=json.dumps(order.source, sort_keys=True))
     _list(index, order, source.pictures())
-    with Crew(_with_own_folder(order)) as crew:
+    with Crew(_with_own_folders(order)) as crew:
         if order.headers_first:
             index.enter(states.MEASURING)
             for found in batches(crew.look_at(index.unmeasured())):
@@ -71,7 +71,5 @@ def _beside(picture: Picture, dataset: DatasetConfig, options: str) -> str | Non
             return None
 
 
-def _with_own_folder(order: Order) -> Order:
-    """As they are after links are followed, for what lies in them is compared after links are followed."""
-    folders = (Path(order.dataset.instance_data_dir), *order.allowed) if order.dataset.instance_data_dir else ()
-    return replace(order, allowed=tuple(folder.resolve() for folder in folders))
+def _with_own_folders(order: Order) -> Order:
+    return replace(order, allowed=folders_for_links(order.dataset, order.allowed) or ())

@@ -84,4 +84,4 @@ def _read_in_fp32(family: ModelFamily, base: BaseModel) -> None:
         dtype=torch.float32,
     )
     for parameter, exact in zip(family.denoiser.parameters(), stored.parameters(), strict=True):
-        parameter.data = exact.data.to(base.device)
+        parameter.data = exact.data.to(parameter.device)

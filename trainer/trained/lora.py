@@ -14,6 +14,7 @@ from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model,
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers.integrations.peft import PeftAdapterMixin as TransformersAdapterMixin
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
@@ -46,7 +47,12 @@ class Lora(Trained):
         targets = config.peft_lora_target_modules or list(family.lora_targets)
         torch.manual_seed(config.seed)
         _inject(family.denoiser, _settings(config, targets))
-        lora = cls({family.denoiser_part: family.denoiser}, dtype=base.dtype, format=config.lora_format)
+        text_encoders = family.text_encoders() if config.train_text_encoder else {}
+        for text_encoder in text_encoders.values():
+            _inject(text_encoder, _settings(config, family.text_lora_targets))
+        lora = cls(
+            {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, format=config.lora_format
+        )
         lora._check_format(family)
         if config.init_lora is not None:
             lora._begin_with(config.init_lora, family)
@@ -157,8 +163,8 @@ def _settings(config: TrainingConfig, targets: Sequence[str]) -> LoraConfig:
 
 def _inject(network: nn.Module, settings: LoraConfig) -> None:
     try:
-        if isinstance(network, PeftAdapterMixin):
-            network.add_adapter(settings)
+        if isinstance(network, (PeftAdapterMixin, TransformersAdapterMixin)):
+            network.add_adapter(settings, adapter_name=ADAPTER)
         else:
             inject_adapter_in_model(settings, network)
     except ValueError as error:

@@ -14,6 +14,9 @@ DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 KOHYA_PREFIXES = {"unet": "lora_unet_"}
 """UNets have names in ComfyUI that kohya's scripts made common."""
 
+OF_CLIP = "text_model."
+"""How names of CLIP's layers begin in files, whichever version of transformers has them otherwise in the network."""
+
 
 def to_file(part: str, weights: Mapping[str, Tensor], *, format: LoraFormat, scale: float) -> dict[str, Tensor]:
     """weights: of a part of the pipeline, by peft's names. scale: how often the adapter counts, which ComfyUI takes from
@@ -35,6 +38,8 @@ def from_file(
 
 
 def _name_in_file(part: str, key: str, *, format: LoraFormat) -> str:
+    if part.startswith("text_encoder") and not key.startswith(OF_CLIP):
+        return f"{part}.{OF_CLIP}{key}"
     if format == "diffusers":
         return f"{part}.{key}"
     prefix = KOHYA_PREFIXES.get(part)

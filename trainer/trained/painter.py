@@ -7,14 +7,15 @@ import torch
 from PIL import Image
 
 from domain.config.training import TrainingConfig
-from trainer.families.family import Drawing, ModelFamily
+from trainer.families.family import Drawing
+from trainer.families.parts import Parts
 from trainer.trained.average import Average
 from trainer.trained.trained import Trained
 
 
 class Painter:
-    def __init__(self, family: ModelFamily, trained: Trained, average: Average | None, config: TrainingConfig) -> None:
-        self._family = family
+    def __init__(self, parts: Parts, trained: Trained, average: Average | None, config: TrainingConfig) -> None:
+        self._parts = parts
         self._trained = trained
         shown = config.ema_validation if average is not None else "none"
         self._shown = {"none": (None,), "ema_only": (average,), "comparison": (None, average)}[shown]
@@ -28,7 +29,7 @@ class Painter:
                 self._trained.as_inference_sees_it(),
                 torch.compiler.set_stance("force_eager"),  # as diffusers draws
             ):
-                images.append(self._family.draw(drawing))
+                images.append(self._parts.draw(drawing))
         return _side_by_side(images)
 
 

@@ -53,13 +53,13 @@ class CacheOptions(Part):
         label="Encode while training",
         advanced=True,
         inverted_aliases=["vae_cache_preprocess"],
-        help="Encode each picture when it is first needed instead of all of them before. One that cannot be read ends the run then.",
+        help="Encode each picture when it is first needed instead of all of them before. One that is gone by then ends the run.",
     )
     vae_cache_disable: bool = option(
         False,
         label="Keep no latents",
         advanced=True,
-        help="Encode pictures each time and write nothing to disk. One that cannot be read ends the run then.",
+        help="Encode pictures each time and write nothing to disk. One that is gone by then ends the run.",
     )
     vae_cache_scan_behaviour: Literal["recreate", "sync"] = option(
         "recreate",

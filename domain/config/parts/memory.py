@@ -93,8 +93,7 @@ class MemoryOptions(Part):
         False,
         label="Offload while encoding",
         advanced=True,
-        later=True,
-        help="Keep on the GPU only what is encoding right now, until training starts.",
+        help="Keep on the GPU only what is encoding right now, until training starts: text encoders, then the VAE, then the denoiser.",
     )
     offload_during_save: bool = option(
         False,

@@ -73,10 +73,6 @@ LATER = (
     "sdnq-lion",
     "sdnq-muon",
     "sdnq-muon+quantized_matmul",
-    "ao-adamw8bit",
-    "ao-adamw4bit",
-    "ao-adamfp8",
-    "ao-adamwfp8",
 )
 
 
@@ -141,8 +137,8 @@ class OptimizerOptions(Part):
         None,
         label="Gradients in",
         advanced=True,
-        later=True,
-        help="Number format that accumulated gradients are added up in. Empty: what suits the optimizer.",
+        requires={"optimizer": "adamw_bf16"},
+        help="Number format that gradients are added up in where weights have 16 bits. Empty or unmodified: the weights' own.",
     )
     fuse_optimizer: bool = option(
         False,
@@ -185,8 +181,6 @@ class OptimizerOptions(Part):
         False,
         label="Train the text encoder",
         advanced=True,
-        later=True,
-        decisive=True,
         families=["sd1x", "sd2x", "sdxl"],
         help="Give the text encoder an adapter as well, for words it has never met.",
     )
@@ -194,7 +188,6 @@ class OptimizerOptions(Part):
         None,
         label="Its learning rate",
         advanced=True,
-        later=True,
         gt=0,
         le=1,
         requires={"train_text_encoder": True},

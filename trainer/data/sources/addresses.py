@@ -24,14 +24,15 @@ class AddressList(Source):
         caption_column: str | None,
         private_hosts: str,
         dataset: str,
+        link_folders: Sequence[Path] | None = None,
     ) -> None:
-        """folder: for downloads. private_hosts: see PrivateHosts.parse."""
+        """folder: for downloads. private_hosts: see PrivateHosts.parse. link_folders: see trainer.data.sources.links."""
         self._table = table
         self._folder = folder
         self._address_column = address_column
         self._caption_column = caption_column
         self._downloads = Downloads(folder, PrivateHosts.parse(private_hosts))
-        self._beside = LocalFolder(table.parent, dataset=dataset)
+        self._beside = LocalFolder(table.parent, dataset=dataset, link_folders=link_folders)
         self._dataset = dataset
         self._addresses: dict[str, str] = {}
         self._captions: dict[str, tuple[str, ...]] | None = None

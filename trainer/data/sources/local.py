@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from domain.config.dataset import is_picture
+from trainer.data.sources.links import LEADS_OUTSIDE, leads_outside
 from trainer.data.sources.metadata import Metadata, is_metadata, read_metadata
 from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
@@ -15,8 +16,10 @@ from trainer.errors import TrainingError
 class LocalFolder(Source):
     """The pictures in a folder and those below it; hidden files and folders do not count, links to folders neither."""
 
-    def __init__(self, folder: Path, *, dataset: str) -> None:
+    def __init__(self, folder: Path, *, dataset: str, link_folders: Sequence[Path] | None = None) -> None:
+        """link_folders: see trainer.data.sources.links."""
         self._folder = folder
+        self._link_folders = link_folders
         self._dataset = dataset
         self._metadata: Metadata | None = None
         self._tables: list[str] | None = None
@@ -39,11 +42,13 @@ class LocalFolder(Source):
         path = self._folder / name
         if not path.is_file():  # opening a pipe would wait for somebody to write into it
             raise OSError("it is no file")
+        if leads_outside(path, self._link_folders):
+            raise OSError(LEADS_OUTSIDE)
         return path.open("rb")
 
     def read_beside(self, name: str, ending: str) -> bytes | None:
         path = (self._folder / name).with_suffix(ending)
-        return path.read_bytes() if path.is_file() else None
+        return path.read_bytes() if path.is_file() and not leads_outside(path, self._link_folders) else None
 
     def version_beside(self, name: str, ending: str) -> str | None:
         return self._version(str(PurePosixPath(name).with_suffix(ending)))

@@ -1,10 +1,12 @@
 """Which source a dataset has. What a source needs is only loaded when there is such a dataset."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from domain.config.dataset import DatasetConfig
 from domain.config.parts.dataset_source import BUCKET_SCHEME, HubSettings
+from trainer.data.sources.links import folders_for_links
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Source, listed
 from trainer.errors import TrainingError
@@ -13,20 +15,24 @@ PRIVATE_HOSTS = "SIMPLETUNER_PRIVATE_HOSTS"
 """The variable of the machine that lists what may be downloaded from although it is not public."""
 
 
-def source_of(dataset: DatasetConfig) -> Source:
-    """Raises TrainingError for a kind of source that cannot be read."""
+def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = None) -> Source:
+    """open_folders: to which links to files may lead, besides the dataset's own; None: anywhere.
+
+    Raises TrainingError for a kind of source that cannot be read.
+    """
+    link_folders = folders_for_links(dataset, open_folders)
     match dataset.type:
         case "local" if dataset.parquet is not None:
             from trainer.data.sources.listed import ListedFolder  # noqa: PLC0415
 
             return ListedFolder(
-                LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id),
+                LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders),
                 dataset.parquet,
                 lists_all=dataset.metadata_backend == "parquet",
                 dataset=dataset.id,
             )
         case "local":
-            return LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id)
+            return LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders)
         case "aws":
             from trainer.data.sources.bucket import Bucket, BucketFolder  # noqa: PLC0415
 
@@ -41,6 +47,7 @@ def source_of(dataset: DatasetConfig) -> Source:
                 address_column=dataset.csv_url_column,
                 caption_column=dataset.csv_caption_column,
                 private_hosts=os.environ.get(PRIVATE_HOSTS, ""),
+                link_folders=link_folders,
                 dataset=dataset.id,
             )
         case "huggingface":

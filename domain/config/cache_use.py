@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-from domain.config.buckets import Geometry, Placement, place
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
-from trainer.randomness import seed_for
-
-MAX_DRAWS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +29,3 @@ def cache_use(dataset: DatasetConfig, config: TrainingConfig) -> CacheUse:
         keeps_text=keeps_text,
         cuts_anew=cuts_anew,
     )
-
-
-def cut_anew(geometry: Geometry, placement: Placement, seed: int, epoch: int) -> Placement:
-    """A cut of the same size for an epoch, which counts from 0; the given one where chance brings none of that size."""
-    for draw in range(MAX_DRAWS):
-        placed = place(geometry, placement.original, seed=seed_for("cut", seed, epoch, draw))
-        if isinstance(placed, Placement) and placed.target == placement.target:
-            return placed
-    return placement
