@@ -28,7 +28,7 @@ def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = N
             return ListedFolder(
                 LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders),
                 dataset.parquet,
-                lists_all=dataset.metadata_backend == "parquet",
+                lists_all=dataset.is_listed_by_table,
                 dataset=dataset.id,
             )
         case "local":
