@@ -98,7 +98,7 @@ def test_archives_of_a_folder_are_read_in_place(tmp_path: Path) -> None:
 def test_archives_of_a_bucket_are_read_in_place(bucket: RunningBucket) -> None:
     bucket.put("shards/a.tar", archive(FIRST))
     bucket.put("shards/b.tar", archive(SECOND))
-    keys = {"aws_access_key_id": KEY, "aws_secret_access_key": KEY, "aws_endpoint_url": bucket.address}
+    keys: dict[str, Any] = {"aws_access_key_id": KEY, "aws_secret_access_key": KEY, "aws_endpoint_url": bucket.address}
     found = found_in(f"s3://{NAME}/shards", **keys)
     assert captions_by_name(found) == EXPECTED
     for sample in found.samples:
