@@ -55,6 +55,11 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
         return not self.disabled and self.dataset_type not in {*EMBED_TYPES, "conditioning", "eval"}
 
     @property
+    def is_listed_by_table(self) -> bool:
+        """Which pictures of a folder there are, and how large, is what a table says."""
+        return self.parquet is not None and self.metadata_backend == "parquet"
+
+    @property
     def is_held_out(self) -> bool:
         """Its pictures are measured and not trained on."""
         return not self.disabled and self.dataset_type == "eval"

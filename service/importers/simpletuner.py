@@ -35,7 +35,7 @@ OBSOLETE = {
 THEIR_DEFAULTS = {"learning_rate": 4e-7, "optimizer": "adamw_bf16", "gradient_checkpointing": True, "resolution": 1024}
 OPTION_NAMES = frozenset(TrainingConfig.model_fields) | FOREIGN_KEYS.keys()
 DATASET_KEYS = frozenset(DatasetConfig.model_fields) | {"disable", "is_regularization_data", "instanceprompt"}
-CACHED_HERE = "where encodings were kept; a run here keeps its own"
+CACHED_HERE = "where encodings were kept; all runs here share one cache"
 KEPT = "not used here; kept, and exported again"
 
 VARIABLES = {

@@ -174,7 +174,7 @@ def _look_at_pictures(
         geometry = geometry_of(dataset, config, family)
         if not dataset.is_held_out:
             squares.append(geometry.edge**2)
-        if dataset.type != "local":
+        if dataset.type != "local" or dataset.is_listed_by_table:
             findings.append(not_looked_at(row, dataset))
             continue
         paired = masks_of(dataset, readable)

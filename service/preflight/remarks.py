@@ -76,10 +76,11 @@ def problems_of_folder(
 
 
 def not_looked_at(row: DatasetRow, dataset: DatasetConfig) -> Finding:
+    where = "a table" if dataset.is_listed_by_table else dataset.type
     return Finding(
         severity=Severity.INFO,
         code="PICTURES_NOT_LOOKED_AT",
-        message=f"the pictures of the dataset {row.name!r} come from {dataset.type} and are not looked at before the start, so "
+        message=f"the pictures of the dataset {row.name!r} come from {where} and are not looked at before the start, so "
         "steps and buckets are not known; what cannot be trained on is found when the run starts",
         path=("datasets", row.name, "type"),
     )

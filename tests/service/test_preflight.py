@@ -247,8 +247,15 @@ def test_what_is_not_trained_on_is_passed_over(script: Script, make: Make, tmp_p
     assert look(script, make(folder, datasets={"max_num_samples": 4}))["numImages"] == 4
 
 
-def test_pictures_of_other_sources_are_not_looked_at(script: Script, make: Make, tmp_path: Path) -> None:
-    table = {"type": "csv", "csv_file": str(tmp_path / "list.csv"), "csv_cache_dir": str(tmp_path / "kept")}
+LISTED = {"metadata_backend": "parquet", "parquet": {"path": "/list.csv", "filename_column": "name"}}
+
+
+@pytest.mark.parametrize("table", [{"type": "csv", "csv_file": "/list.csv", "csv_cache_dir": "/kept"}, LISTED])
+def test_pictures_of_other_sources_are_not_looked_at(
+    script: Script, make: Make, tmp_path: Path, table: dict[str, Any]
+) -> None:
+    """Nor those of which a table says which there are: one that is not in it is not trained on."""
+    pictures(tmp_path, (80, 80))
     found = look(script, make(tmp_path, datasets=table, max_train_steps=0, num_train_epochs=3))
     assert codes(found) == [("INFO", "PICTURES_NOT_LOOKED_AT")]
     assert (found["ok"], found["totalSteps"]) == (True, None)

@@ -1,7 +1,7 @@
 """Tar archives that are read in place: on disk and in a bucket."""
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tests.providers.bucket import KEY, NAME, RunningBucket, running_bucket
 from trainer.data.captions import read_caption_rules
 from trainer.data.pictures import read_picture
 from trainer.data.samples import Found, read_samples
+from trainer.data.sources.links import LEADS_OUTSIDE
 from trainer.errors import TrainingError
 
 CONFIG = TrainingConfig(model_family="sd1x")
@@ -42,11 +43,12 @@ def _member(name: str, **facts: Any) -> tarfile.TarInfo:
     return made
 
 
-def found_in(source: str | Path, **options: Any) -> Found:
+def found_in(source: str | Path, *, open_folders: Sequence[Path] | None = None, **options: Any) -> Found:
     written = {"id": "ink", "type": "webshart", "source": str(source), "caption_strategy": "webshart", **options}
     dataset = check_dataset(written)
     geometry = Geometry(resolution=64, alignment=8)
-    return read_samples(dataset, number=0, geometry=geometry, captions=read_caption_rules(dataset, CONFIG), seed=1)
+    captions = read_caption_rules(dataset, CONFIG)
+    return read_samples(dataset, number=0, geometry=geometry, captions=captions, seed=1, open_folders=open_folders)
 
 
 def captions_by_name(found: Found) -> dict[str, tuple[str, ...]]:
@@ -96,7 +98,7 @@ def test_archives_of_a_folder_are_read_in_place(tmp_path: Path) -> None:
 def test_archives_of_a_bucket_are_read_in_place(bucket: RunningBucket) -> None:
     bucket.put("shards/a.tar", archive(FIRST))
     bucket.put("shards/b.tar", archive(SECOND))
-    keys = {"aws_access_key_id": KEY, "aws_secret_access_key": KEY, "aws_endpoint_url": bucket.address}
+    keys: dict[str, Any] = {"aws_access_key_id": KEY, "aws_secret_access_key": KEY, "aws_endpoint_url": bucket.address}
     found = found_in(f"s3://{NAME}/shards", **keys)
     assert captions_by_name(found) == EXPECTED
     for sample in found.samples:
@@ -158,3 +160,17 @@ def test_archive_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(archive({"a.txt": b"alone"}))
     with pytest.raises(TrainingError, match=f"{tmp_path} of dataset 'ink' has no pictures"):
         found_in(tmp_path)
+
+
+def test_archive_behind_a_link_is_read_where_it_is_named_or_in_an_open_folder(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    for each in (folder, elsewhere):
+        each.mkdir()
+        (each / "a.tar").write_bytes(archive({"000.png": picture()}))
+    (folder / "b.tar").symlink_to(elsewhere / "a.tar")
+    closed = found_in(folder, open_folders=[])
+    assert list(captions_by_name(closed)) == ["a.tar/000.png"]
+    assert closed.left_out == (f"{folder}/b.tar is not whole or no .tar archive: {LEADS_OUTSIDE}",)
+    opened = (found_in(folder, open_folders=[elsewhere]), found_in(folder))
+    assert [list(captions_by_name(found)) for found in opened] == [["a.tar/000.png", "b.tar/000.png"]] * 2
+    assert list(captions_by_name(found_in(folder / "b.tar", open_folders=[]))) == ["b.tar/000.png"]

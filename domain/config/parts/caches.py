@@ -113,7 +113,7 @@ class CacheOptions(Part):
         advanced=True,
         later=True,
         kind="path",
-        help="Where encoded captions are kept, for datasets that do not say so themselves.",
+        help="Where encoded captions are kept; here all runs share one cache in the workspace.",
     )
     cache_dir_vae: str = option(
         "",
@@ -121,7 +121,7 @@ class CacheOptions(Part):
         advanced=True,
         later=True,
         kind="path",
-        help="Where encoded pictures are kept, for datasets that do not say so themselves.",
+        help="Where encoded pictures are kept; here all runs share one cache in the workspace.",
     )
     preserve_data_backend_cache: bool = option(
         False,

@@ -23,7 +23,8 @@ DatasetType = Literal[
 USABLE_SOURCES = ("local", "aws", "csv", "huggingface", "webshart")
 BUCKET_SCHEME = "s3://"
 EMBED_TYPES = frozenset({"text_embeds", "image_embeds", "conditioning_image_embeds", "distillation_cache"})
-"""Entries that say where encodings are kept, not what is trained on. Here each run keeps its own."""
+"""Entries that say where encodings are kept, not what is trained on. Here all runs share one cache, in which an encoding is found by what it was made
+from: what another tool left there could be of other weights or another cut, and nobody could tell."""
 
 
 class PictureTable(BaseModel):
@@ -90,7 +91,7 @@ class SourceOptions(Part):
         "image",
         label="Kind",
         usable=["image", "eval", "conditioning", *sorted(EMBED_TYPES)],
-        help="What the dataset holds; eval: pictures that are not trained on, only measured; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings, and are left out.",
+        help="What the dataset holds; eval: pictures that are not trained on, only measured; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings: nothing is read or written there, for all runs share one cache.",
     )
     instance_data_dir: str = option(
         "",

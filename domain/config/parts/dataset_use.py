@@ -138,13 +138,25 @@ class DatasetCacheOptions(Part):
         help="Where encoded conditioning pictures are kept; here all runs share one cache.",
     )
     text_embeds: str | None = option(
-        None, label="Text embeds", advanced=True, later=True, help="The dataset that says where they are kept."
+        None,
+        label="Text embeds",
+        advanced=True,
+        later=True,
+        help="The dataset that says where they are kept; here all runs share one cache.",
     )
     image_embeds: str | None = option(
-        None, label="Image embeds", advanced=True, later=True, help="The dataset that says where they are kept."
+        None,
+        label="Image embeds",
+        advanced=True,
+        later=True,
+        help="The dataset that says where they are kept; here all runs share one cache.",
     )
     conditioning_image_embeds: str | None = option(
-        None, label="Embeds of conditions", advanced=True, later=True, help="The dataset that says where they are kept."
+        None,
+        label="Embeds of conditions",
+        advanced=True,
+        later=True,
+        help="The dataset that says where they are kept; here all runs share one cache.",
     )
     vae_batch_size: int | None = option(
         None, label="VAE batch size", advanced=True, later=True, ge=1, help="Pictures encoded at once."

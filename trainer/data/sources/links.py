@@ -31,3 +31,6 @@ def _own_folders(dataset: DatasetConfig) -> Iterator[Path]:
         yield Path(dataset.csv_file).parent
     if dataset.csv_cache_dir:
         yield Path(dataset.csv_cache_dir)
+    if dataset.type == "webshart" and dataset.source:
+        source = Path(dataset.source)
+        yield source if source.is_dir() else source.parent

@@ -28,7 +28,7 @@ def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = N
             return ListedFolder(
                 LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders),
                 dataset.parquet,
-                lists_all=dataset.metadata_backend == "parquet",
+                lists_all=dataset.is_listed_by_table,
                 dataset=dataset.id,
             )
         case "local":
@@ -74,6 +74,7 @@ def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = N
         case "webshart":
             from trainer.data.sources.shards import LocalShelf, Shards  # noqa: PLC0415
 
-            return Shards(LocalShelf(dataset.source or "", dataset=dataset.id), dataset=dataset.id)
+            shelf = LocalShelf(dataset.source or "", dataset=dataset.id, link_folders=link_folders)
+            return Shards(shelf, dataset=dataset.id)
         case other:
             raise TrainingError(f"dataset {dataset.id!r}: pictures cannot come from {other} yet; copy them to a folder")

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS
 from domain.config.dataset import is_picture
+from trainer.data.sources.links import LEADS_OUTSIDE, leads_outside
 from trainer.data.sources.ranges import HEAD_BYTES, Ahead, open_part, open_window
 from trainer.data.sources.source import Picture, Source
 from trainer.data.sources.tables import name_in
@@ -49,8 +50,10 @@ class Shelf(ABC):
 class LocalShelf(Shelf):
     """A folder with archives, one of them, or a pattern of their names."""
 
-    def __init__(self, written: str, *, dataset: str) -> None:
+    def __init__(self, written: str, *, dataset: str, link_folders: Sequence[Path] | None = None) -> None:
+        """link_folders: see trainer.data.sources.links. One that is named itself may be a link to anywhere."""
         path = Path(written)
+        self._link_folders = None if path.is_file() else link_folders
         self._written = written
         self._dataset = dataset
         self._folder, self._pattern = (path, f"*{SHARD_ENDING}") if path.is_dir() else (path.parent, path.name)
@@ -71,7 +74,10 @@ class LocalShelf(Shelf):
         return {path.name: (path.stat().st_size, str(path.stat().st_mtime_ns)) for path in found}
 
     def read(self, shard: str, start: int, end: int) -> bytes:
-        with (self._folder / shard).open("rb") as file:
+        path = self._folder / shard
+        if leads_outside(path, self._link_folders):
+            raise OSError(LEADS_OUTSIDE)
+        with path.open("rb") as file:
             return os.pread(file.fileno(), end - start, start)
 
 
