@@ -430,6 +430,14 @@ RULES = (
         ),
     ),
     Rule(
+        ("train_text_encoder", "use_dora"),
+        lambda config: config.train_text_encoder and config.use_dora,
+        lambda config: (
+            "train_text_encoder and use_dora are on, but diffusers does not draw what was trained from such adapters of text "
+            "encoders; switch one of them off"
+        ),
+    ),
+    Rule(
         ("text_encoder_lr", "optimizer", "train_text_encoder"),
         lambda config: (
             config.train_text_encoder and config.text_encoder_lr is not None and config.optimizer == "prodigy"

@@ -38,8 +38,10 @@ class Disk:
         return max(0, left) // max(1, self.checkpoint_bytes)
 
 
-def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int) -> MemoryEstimate | None:
-    """pixels: of the largest pictures. None where the weights are others than those whose size is known."""
+def memory_of(
+    config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int, uses: Sequence[CacheUse]
+) -> MemoryEstimate | None:
+    """pixels: of the largest pictures. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
@@ -48,8 +50,8 @@ def memory_of(config: TrainingConfig, *, family: Family, flavour: Flavour | None
         flavour=flavour,
         pixels=pixels,
         num_devices=config.num_processes,
-        text_while_training=config.text_cache_disable or config.text_cache_ondemand,
-        pictures_while_training=config.vae_cache_disable or config.vae_cache_ondemand,
+        text_while_training=any(not use.builds_text for use in uses),
+        pictures_while_training=any(not use.builds_latents for use in uses),
     )
 
 
@@ -100,6 +102,7 @@ def problems_of_needs(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    uses: Sequence[CacheUse],
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
@@ -107,7 +110,13 @@ def problems_of_needs(
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
         presets = _presets_that_fit(
-            environment, config, family=family, flavour=flavour, pixels=pixels, available_bytes=available_bytes
+            environment,
+            config,
+            family=family,
+            flavour=flavour,
+            pixels=pixels,
+            uses=uses,
+            available_bytes=available_bytes,
         )
         yield Finding(
             severity=Severity.WARNING,
@@ -135,13 +144,14 @@ def _presets_that_fit(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    uses: Sequence[CacheUse],
     available_bytes: int,
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
     effective = config.model_dump()
     for preset in memory_presets(family):
         changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
-        memory = memory_of(config.model_copy(update=changes), family=family, flavour=flavour, pixels=pixels)
+        memory = memory_of(config.model_copy(update=changes), family=family, flavour=flavour, pixels=pixels, uses=uses)
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
                 label=f"Memory preset {preset.name}",

@@ -218,17 +218,14 @@ def _look_at_pictures(
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     largest = max((size.width * size.height for size in sizes), default=max(squares))
-    memory = memory_of(config, family=family, flavour=flavour, pixels=largest)
+    uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
+    memory = memory_of(config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()))
     disk = disk_of(
         config,
         family=family,
         flavour=flavour,
         pixels=largest,
-        pictures=[
-            (cache_use(dataset, config), num_of_dataset[dataset.id])
-            for _, dataset in datasets
-            if not dataset.is_held_out
-        ],
+        pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
     )
@@ -238,6 +235,7 @@ def _look_at_pictures(
         family=family,
         flavour=flavour,
         pixels=largest,
+        uses=list(uses.values()),
         memory=memory,
         available_bytes=available,
         disk=disk,
