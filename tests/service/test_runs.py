@@ -216,6 +216,13 @@ def test_other_files_of_a_run_are_not_served(runs: Runs, adopted: tuple[str, lis
     assert runs.script.get(f"/media/runs/{key_of(adopted[0])}/{path}").status_code == 404
 
 
+def test_run_may_follow_links_to_open_folders_alone(runs: Runs, adopted: tuple[str, list[Any]]) -> None:
+    spec = wire.read_run_spec(runs.run_dir(adopted[0]))
+    own = [str(runs.server.workspace / name) for name in ("datasets", "models")]
+    assert (spec.open_folders or [])[:2] == own
+    assert str(runs.server.workspace) not in (spec.open_folders or [])
+
+
 def test_cursor_from_the_future_is_refused(runs: Runs, adopted: tuple[str, list[Any]]) -> None:
     from service.cursors import RunCursor, encode_run_cursor, read_store_id  # noqa: PLC0415
 
