@@ -19,6 +19,7 @@ from trainer.checkpoints import Checkpoints
 from trainer.errors import AlreadyRunning, StopRequested, TrainingError, explain, name
 from trainer.inbox import Inbox, RequestInbox, SilentInbox
 from trainer.journal import Journal, JournalFile, SilentJournal, log
+from trainer.launcher import LAUNCHER  # noqa: F401  noted before anything else takes its time
 from trainer.order import read_order
 from trainer.quiet import silence_libraries
 from trainer.secrets import take_secrets, withhold

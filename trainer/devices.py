@@ -11,6 +11,7 @@ from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import Conditions, ModelFamily
 from trainer.inbox import Wish
+from trainer.launcher import ending_with_the_launcher
 
 ATTENTION_KERNELS = {
     "diffusers": {"flash", "efficient", "math"},
@@ -32,12 +33,13 @@ def start_accelerator(config: TrainingConfig) -> Accelerator:
     _choose_arithmetic(config)
     if not has_device:
         torch.set_num_threads(1)
-    accelerator = Accelerator(
-        cpu=not has_device,
-        mixed_precision=config.mixed_precision if has_device else "no",
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
-    )
+    with ending_with_the_launcher():
+        accelerator = Accelerator(
+            cpu=not has_device,
+            mixed_precision=config.mixed_precision if has_device else "no",
+            gradient_accumulation_steps=config.gradient_accumulation_steps,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
+        )
     if accelerator.num_processes != config.num_processes:
         raise TrainingError(
             f"num_processes is {config.num_processes} but {accelerator.num_processes} were started; "
