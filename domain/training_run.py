@@ -183,10 +183,10 @@ class TrainingRun(Noun):
             aggregate.resume_from_step = None
 
     class ResumeWithChangesRequested(Event):
-        """changes: options of the configuration that count from now on. from_step: of the checkpoint; None: the newest."""
+        """options: those of the configuration that count from now on. from_step: of the checkpoint; None: the newest."""
 
         TOPIC = "TrainingRun.ResumeWithChangesRequested"
-        changes: dict[str, Any]
+        options: dict[str, Any]
         from_step: int | None
 
         def apply(self, aggregate: "TrainingRun") -> None:
@@ -194,7 +194,7 @@ class TrainingRun(Noun):
             aggregate.is_resume = True
             aggregate.stop_mode = None
             aggregate.resume_from_step = self.from_step
-            aggregate.config = aggregate.config | self.changes
+            aggregate.config = aggregate.config | self.options
 
     # ---- request, queue, start
 
@@ -369,7 +369,7 @@ class TrainingRun(Noun):
                 "or start a new one to train further"
             )
         if made or from_step is not None:
-            self._record(self.ResumeWithChangesRequested, actor, changes=made, from_step=from_step)
+            self._record(self.ResumeWithChangesRequested, actor, options=made, from_step=from_step)
         else:
             self._record(self.ResumeRequested, actor)
 

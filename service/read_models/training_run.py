@@ -281,7 +281,7 @@ def _project_parts(session: Session, event: TrainingRun.Event, position: int) ->
                 .values(pinned=is_pinned, changed_position=position)
             )
         case TrainingRun.ResumeWithChangesRequested():
-            _change_config(session, run_id, event.changes)
+            _change_config(session, run_id, event.options)
         case TrainingRun.CheckpointRemoved():
             _forget_checkpoint(session, run_id, event.step)
         case TrainingRun.ValidationImageSaved():

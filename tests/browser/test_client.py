@@ -31,7 +31,7 @@ def test_first_start_creates_the_administrator(page: Page, errors: list[str]) ->
 
 
 def test_example_starts_training(page: Page) -> None:
-    card = page.get_by_role("region", name="Ink style")
+    card = page.get_by_role("region", name="Ink style", exact=True)
     card.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="ink-style-1")).to_be_visible()
 

@@ -176,7 +176,7 @@ def test_resume_with_changes_records_and_makes_them() -> None:
     run.resume(ANNA, changes={"lora_rank": 4, "learning_rate": 5e-5}, from_step=10)
     event = last_event(run)
     assert isinstance(event, TrainingRun.ResumeWithChangesRequested)
-    assert (event.changes, event.from_step) == ({"learning_rate": 5e-5}, 10)
+    assert (event.options, event.from_step) == ({"learning_rate": 5e-5}, 10)
     assert (run.config, run.resume_from_step) == ({"lora_rank": 4, "learning_rate": 5e-5}, 10)
     run.start()
     run.end(SERVICE, outcome=RunState.STOPPED, reason=None)

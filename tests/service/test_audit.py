@@ -60,6 +60,11 @@ def test_every_event_of_a_person_has_an_entry_and_no_other(application: SimpleTu
     assert {entry.action for entry in logged if entry.subject_kind == "TrainingRun"} == {
         *("training_run.requested", "training_run.checkpoint_requested", "training_run.validation_requested"),
         *("training_run.stop_requested", "training_run.ended", "training_run.resume_requested"),
+        *(
+            "training_run.resume_with_changes_requested",
+            "training_run.checkpoint_pinned",
+            "training_run.checkpoint_unpinned",
+        ),
     }
 
 
