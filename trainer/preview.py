@@ -23,14 +23,13 @@ from typing import Any
 from PIL import Image
 
 from domain.config.buckets import Placement, Region, Size
-from domain.config.dataset import DatasetConfig
+from domain.config.dataset import PICTURE_FORMATS, DatasetConfig
 from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import fill_in_secrets
 from domain.errors import Refusal
 from trainer.data.captions import captions_of, read_caption_rules
 from trainer.data.pictures import (
     DECODING_ERRORS,
-    FORMATS,
     UPRIGHT,
     UnreadablePicture,
     orientation_of,
@@ -88,7 +87,7 @@ def placement_of(written: dict[str, Any]) -> Placement:
 
 
 def _thumbnail(picture: Picture, edge: int) -> Image.Image:
-    with picture.open() as opened, Image.open(opened, formats=FORMATS) as file:
+    with picture.open() as opened, Image.open(opened, formats=PICTURE_FORMATS) as file:
         file.draft("RGB", (2 * edge, 2 * edge))
         orientation = orientation_of(file)
         upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)

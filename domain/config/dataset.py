@@ -14,6 +14,10 @@ __all__ = ["EMBED_TYPES", "CropAspect", "CropStyle", "DatasetConfig", "WeightedA
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+"""What such a file may hold, whatever it is called, as Pillow names it. Pillow knows more, some of which it gives to other programs
+to read."""
+
 
 def is_picture(file_name: str) -> bool:
     """Whether a file of a dataset's folder counts as a picture; hidden ones do not."""

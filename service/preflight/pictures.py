@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from domain.config.buckets import Geometry, LeftOut, Size, chosen_names, picture_seed, place
 from domain.config.captions import JSON_ENDING, METADATA_FILES, TEXT_ENDINGS, CaptionRules
-from domain.config.dataset import DatasetConfig
+from domain.config.dataset import PICTURE_FORMATS, DatasetConfig
 from service.database import Database
 from service.folders import scan_pictures
 from service.preflight.known_sizes import picture_sizes
@@ -161,7 +161,7 @@ class _Placed:
 def size_of(path: Path) -> Size | None:
     """Of the upright picture; None for what is no picture."""
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=PICTURE_FORMATS) as file:
             width, height = file.size
             is_on_its_side = Image.Image.getexif(file).get(ORIENTATION, 1) in ON_ITS_SIDE
     except DECODING_ERRORS:

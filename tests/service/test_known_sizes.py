@@ -59,8 +59,9 @@ def test_what_is_no_file_or_no_picture_is_unreadable(database: Database, tmp_pat
     os.mkfifo(tmp_path / "a pipe.png")
     (tmp_path / "gone.png").symlink_to(tmp_path / "nothing.png")
     (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"no picture")
+    Image.new("RGB", (64, 64)).save(tmp_path / "of a kind that nobody trains on.png", "PPM")
     found = look(database, tmp_path)
-    assert (found.num_images, found.num_unreadable, found.buckets.total()) == (4, 3, 1)
+    assert (found.num_images, found.num_unreadable, found.buckets.total()) == (5, 4, 1)
 
 
 def test_link_out_of_the_open_folders_is_not_read(database: Database, tmp_path: Path) -> None:

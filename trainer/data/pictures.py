@@ -8,6 +8,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from domain.config.buckets import Placement, Size
+from domain.config.dataset import PICTURE_FORMATS
 from trainer.data.sources.source import Picture
 
 DECODING_ERRORS = (
@@ -15,9 +16,6 @@ DECODING_ERRORS = (
     Image.DecompressionBombError,
 )
 """What Pillow raises for files that are no pictures, cut short or damaged."""
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
-"""What a file may hold, whatever it is called. Pillow knows more, some of which it gives to other programs to read."""
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -41,7 +39,7 @@ class UnreadablePicture(Exception):
 def size_of(picture: Picture) -> Size:
     """Of the upright picture, from the beginning of the file. Raises UnreadablePicture."""
     try:
-        with picture.open() as opened, Image.open(opened, formats=FORMATS) as file:
+        with picture.open() as opened, Image.open(opened, formats=PICTURE_FORMATS) as file:
             width, height = file.size
             return Size(height, width) if orientation_of(file) in ON_ITS_SIDE else Size(width, height)
     except DECODING_ERRORS as error:
@@ -75,7 +73,7 @@ def decode(picture: Picture, content: BinaryIO, *, size: Size) -> Image.Image:
     """content: of the picture, read from its beginning. Upright and in RGB. Raises UnreadablePicture, also for another size."""
     content.seek(0)
     try:
-        with Image.open(content, formats=FORMATS) as file:
+        with Image.open(content, formats=PICTURE_FORMATS) as file:
             orientation = orientation_of(file)
             file.load()
             upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)

@@ -15,8 +15,9 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from domain.config.captions import JSON_ENDING, TEXT_ENDINGS, CaptionRules
+from domain.config.dataset import PICTURE_FORMATS
 from trainer.data.captions import captions_of
-from trainer.data.pictures import DECODING_ERRORS, FORMATS, ON_ITS_SIDE, orientation_of
+from trainer.data.pictures import DECODING_ERRORS, ON_ITS_SIDE, orientation_of
 from trainer.data.sources.links import LEADS_OUTSIDE, leads_outside
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
@@ -97,7 +98,7 @@ def _look_at_picture(picture: Picture, found: Findings) -> Findings:
     try:
         with picture.open() as opened:
             found, file = _take_in(opened, found)
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(file, formats=PICTURE_FORMATS) as image:
                 found = _describe(image, found)
                 if found.task.is_thorough:
                     image.load()
