@@ -8,6 +8,7 @@ import { Time, useNow } from '../app/Time'
 import type { RunStatusFragment } from '../graphql/generated/documents'
 import { useMayTo } from '../user/viewer'
 import { currentPhase, elapsedSeconds } from './progress'
+import { hasPrompts } from './requests'
 import { RunActions } from './RunActions'
 import { RunProgress } from './RunProgress'
 import { StateBadge } from './StateBadge'
@@ -45,7 +46,7 @@ export function RunHeader({ identity, status }: RunHeaderProps) {
             <Time at={status.startedAt ?? requestedAt} /> {startedBy && words.startedBy(startedBy.username)}
           </Text>
         </div>
-        {mayTo('job.cancel', startedBy?.id) && <RunActions status={status} />}
+        {mayTo('job.cancel', startedBy?.id) && <RunActions status={status} hasPrompts={hasPrompts(identity.config)} />}
       </Group>
       <Paper withBorder className={classes.numbers ?? ''}>
         <div className={classes.progress}>
