@@ -71,6 +71,17 @@ def test_reloaded_page_shows_the_same(page: Page) -> None:
     expect(page.get_by_role("img", name="cat face, ink style at step 100")).to_be_visible()
 
 
+def test_arrows_go_through_steps_of_an_enlarged_picture(page: Page) -> None:
+    page.get_by_role("button", name="Enlarge: cat face, ink style, step 50").click()
+    dialog = page.get_by_role("dialog", name="Step 50")
+    expect(dialog.get_by_text("seed 42 · 64 × 64 · steps 20 · guidance 4")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("dialog", name="Step 100").get_by_role("img", name="penguin, ink style")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_run_goes_on_from_an_earlier_checkpoint_with_another_learning_rate(page: Page) -> None:
     checkpoints = page.get_by_role("region", name="Checkpoints")
     page.get_by_role("button", name="Train further").click()

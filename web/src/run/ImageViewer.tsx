@@ -3,7 +3,8 @@ import type { KeyboardEvent } from 'react'
 import { formatCount } from '../app/format'
 import { ChevronDown, ChevronLeft, ChevronRight, ChevronUp, External } from '../app/icons'
 import { messages } from '../app/messages'
-import { isPixelArt, neighbour, type ImageGrid } from './imageGrid'
+import type { DrawingSettings } from './drawing'
+import { isPixelArt, neighbour, formatSize, type ImageGrid } from './imageGrid'
 import type { RunImage } from './view'
 import classes from './ImageViewer.module.css'
 
@@ -19,11 +20,12 @@ const MOVES = [
 interface ImageViewerProps {
   grid: ImageGrid
   image: RunImage | undefined
+  settings: DrawingSettings
   onMove: (image: RunImage | null) => void
 }
 
 /** One image as large as the window allows; the arrows go through steps and prompts. */
-export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
+export function ImageViewer({ grid, image, settings, onMove }: ImageViewerProps) {
   function moveByKey(event: KeyboardEvent) {
     const move = MOVES.find(({ key }) => key === event.key)
     if (!move || !image) return
@@ -49,6 +51,12 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
             src={image.url}
             alt={words.alt(image.prompt, formatCount(image.step))}
           />
+          {settings.hasHalves && (
+            <div className={classes.halves}>
+              <span>{words.lastWeights}</span>
+              <span>{words.average}</span>
+            </div>
+          )}
           <Text fz="sm" className={classes.prompt}>
             {image.prompt}
           </Text>
@@ -69,7 +77,7 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
               )
             })}
             <Text fz="xs" c="dimmed" flex={1}>
-              {words.seed(image.seed)} · {image.width} × {image.height}
+              {[words.seed(image.seed), formatSize(image), ...settings.facts].join(' · ')}
             </Text>
             <Anchor href={image.url} target="_blank" rel="noreferrer" fz="xs" className={classes.original ?? ''}>
               {words.original} <External size={12} />

@@ -113,13 +113,13 @@ function ResumeForm({ runId, run, onClose, onResumed, ...given }: ResumeDialogPr
   )
 }
 
-function Meaning({ changes, notes }: Pick<Resumption, 'changes' | 'notes'>) {
+function Meaning({ changes, notes, problems }: Resumption) {
   return (
     <section className={classes.meaning} aria-label={words.what} aria-live="polite">
       <Text fz="xs" c="dimmed" fw={550}>
         {words.what}
       </Text>
-      {changes.length + notes.length === 0 && <p>{words.nothing}</p>}
+      {[...changes, ...notes, ...Object.keys(problems)].length === 0 && <p>{words.nothing}</p>}
       {changes.map(({ name, before, after }) => (
         <p key={name}>
           {name}: <del title={words.before}>{before}</del> → <ins title={words.after}>{after}</ins>

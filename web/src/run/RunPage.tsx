@@ -63,7 +63,7 @@ function RunDetails({ view, onReload }: { view: RunView; onReload: () => void })
           <MetricPanel series={series} status={status} />
         </div>
         <div className={classes.images}>
-          <ImagePanel images={images} />
+          <ImagePanel images={images} config={identity.config} />
         </div>
         <div className={classes.log}>
           <LogPanel log={log} />
