@@ -71,6 +71,19 @@ def test_reloaded_page_shows_the_same(page: Page) -> None:
     expect(page.get_by_role("img", name="cat face, ink style at step 100")).to_be_visible()
 
 
+def test_charts_tell_what_they_show(page: Page) -> None:
+    metrics = page.get_by_role("region", name="Metrics")
+    metrics.get_by_label("Metric").select_option("Loss by timestep")
+    expect(metrics.get_by_text("750–1000")).to_be_visible()
+    metrics.get_by_label("Metric").select_option("Seconds per step")
+    expect(metrics.get_by_text("forward and backward")).to_be_visible()
+    expect(metrics.get_by_text("Where the seconds of a step go.")).to_be_visible()
+    expect(metrics.get_by_role("img", name="Seconds per step by step")).to_be_visible()
+    run = page.url.split("/")[-1].split("?")[0]
+    page.goto(f"/runs/{run}?with={run}")
+    expect(metrics.get_by_text("other run: loss")).to_be_visible()
+
+
 def test_arrows_go_through_steps_of_an_enlarged_picture(page: Page) -> None:
     page.get_by_role("button", name="Enlarge: cat face, ink style, step 50").click()
     dialog = page.get_by_role("dialog", name="Step 50")

@@ -331,7 +331,6 @@ def test_every_route_is_thought_of() -> None:
         *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
         "/media/runs/{run_id}/pipeline.tar",
-        "/media/runs/{run_id}/pipeline.tar",
         *("/api/uploads", "/api/uploads/{upload_id}"),
         "/media/datasets/{dataset_id}/{key}/{kind}",
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),

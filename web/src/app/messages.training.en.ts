@@ -4,6 +4,7 @@ const phases: Record<string, string> = {
   encode_captions: 'Encode captions',
   encode_images: 'Encode images',
   encode_masks: 'Prepare masks',
+  encode_held_out: 'Encode held-out images',
   evaluate: 'Measure the held-out loss',
   validate: 'Make validation images',
   save: 'Save',
@@ -11,11 +12,39 @@ const phases: Record<string, string> = {
 
 const metrics: Record<string, string> = {
   loss: 'Loss',
+  eval_loss: 'Held-out loss',
   learning_rate: 'Learning rate',
   grad_norm: 'Gradient norm',
-  step_seconds: 'Seconds per step',
   images_per_second: 'Images per second',
+  peak_memory_gb: 'Memory',
+  step_seconds: 'whole step',
+  data_seconds: 'data',
+  forward_backward_seconds: 'forward and backward',
+  optimizer_seconds: 'optimizer',
 }
+
+const charts: Record<string, string> = {
+  ...metrics,
+  loss_by_timestep: 'Loss by timestep',
+  step_time: 'Seconds per step',
+  memory: 'Memory',
+}
+
+const chartHelp: Record<string, string> = {
+  loss: 'How far predictions are from their targets. Single steps jump, as each draws other noise: watch the smoothed line. It sinks at first and then flattens; pictures often get better long after that.',
+  eval_loss:
+    'Measured on pictures that are not trained on, each time with the same noise. When it rises while the loss sinks, the model learns its pictures by heart: an earlier checkpoint is the better one.',
+  loss_by_timestep:
+    'The loss by how noisy the pictures were: 0 is nearly clean, where details are learned, 1000 is only noise, where composition is. Their heights differ by nature; compare each line with itself.',
+  learning_rate: 'How far each step may change the weights, as the schedule says.',
+  grad_norm:
+    'How strongly a step would change the weights, before it is clipped. Peaks are usual; when it grows and grows, lower the learning rate.',
+  images_per_second: 'Training pictures in a second, by all devices together.',
+  step_time: 'Where the seconds of a step go. Much time for data means that reading pictures holds the device up.',
+  memory: 'The most that was in use so far: of the first device, or of main memory where there is no device.',
+}
+
+const chartUnits: Record<string, string> = { images_per_second: ' /s', step_time: ' s', memory: ' GB' }
 
 /** What a run does, in numbers and files. */
 export const trainingWords = {
@@ -24,10 +53,19 @@ export const trainingWords = {
     title: 'Getting ready',
     waiting: 'Waiting for the trainer to start',
     queued: 'Waiting for a free device',
+    left: (duration: string) => `about ${duration} left`,
   },
   chart: {
     title: 'Metrics',
     names: metrics,
+    charts,
+    help: chartHelp,
+    unitsOf: chartUnits,
+    timesteps: (from: string, to: string) => `${from}–${to}`,
+    ofOther: (line: string) => `other run: ${line.charAt(0).toLowerCase()}${line.slice(1)}`,
+    compareWith: 'Compare with another run',
+    compareNone: 'Compare with another run …',
+    comparedWith: (run: string) => `Compared with ${run}`,
     metric: 'Metric',
     smoothing: 'Smoothing',
     logScale: 'Log scale',

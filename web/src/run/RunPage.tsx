@@ -60,7 +60,7 @@ function RunDetails({ view, onReload }: { view: RunView; onReload: () => void })
       <SkippedNotice count={skippedPoints} onReload={onReload} />
       <div className={classes.panels}>
         <div className={classes.metrics}>
-          <MetricPanel series={series} status={status} />
+          <MetricPanel series={series} status={status} environmentId={identity.environment?.id} />
         </div>
         <div className={classes.images}>
           <ImagePanel images={images} config={identity.config} />
