@@ -19,11 +19,13 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from domain.config.parts.adapter import STARTERS
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
+from trainer.trained.lycoris import make_network
 from trainer.wire import ValidationImageSaved, WeightsSaved
 
 
@@ -310,3 +312,11 @@ def test_lycoris_is_read_from_a_file(sdxl: Small, tmp_path: Path) -> None:
         "_0_transformer_blocks_0_attn2_to_k",
     }
     assert json.loads((run.path / "lycoris_config.json").read_text()) == settings
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if "-" not in name])
+def test_starters_of_lycoris_find_layers_in_each_family(name: str) -> None:
+    components = SMALL[name].build().components
+    denoiser = components.get("unet") or components["transformer"]
+    num_layers = [len(make_network(denoiser, starter.value).loras) for starter in STARTERS]
+    assert min(num_layers) >= 7

@@ -44,7 +44,7 @@ class Lycoris(Trained):
         cannot read from its own file."""
         settings = _read_settings(base.config)
         torch.manual_seed(base.config.seed)
-        network = _make(family.denoiser, settings)
+        network = make_network(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
         return cls(family.denoiser, network, settings, dtype=base.dtype)
@@ -104,7 +104,7 @@ def _read_settings(config: TrainingConfig) -> dict[str, Any]:
     return written
 
 
-def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
+def make_network(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
     said = {key: value for key, value in settings.items() if key != "apply_preset"}
     LycorisNetwork.apply_preset(_preset(settings.get("apply_preset", {})))
     try:
