@@ -30,6 +30,7 @@ from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
 from domain.families.registry import FAMILIES as KNOWN_FAMILIES
 from domain.families.samplers import samplers_of
+from tests.trainer.device import DEVICE, EXACT
 from tests.trainer.recipes import RECIPES, Fixed
 from tests.trainer.runs import RunDirectory, write_run
 from tests.trainer.small_families import DRAWING, SMALL, save_small
@@ -95,7 +96,9 @@ class Small:
             **self.options | options,
         )
 
-    def pipeline(self, weights: Path | None = None, *, model: Path | None = None, **parts: Any) -> Any:
+    def pipeline(
+        self, weights: Path | None = None, *, model: Path | None = None, device: torch.device = DEVICE, **parts: Any
+    ) -> Any:
         """As diffusers loads it, and frozen, because torch's RMS norm rounds otherwise where weights may want gradients."""
         without = dict.fromkeys(SMALL[self.name].without)
         pipeline = DiffusionPipeline.from_pretrained(model or self.model, **without | parts)
@@ -105,7 +108,7 @@ class Small:
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.requires_grad_(False)
-        return pipeline
+        return pipeline.to(device)
 
     def first_batch(self) -> Fixed:
         """What the first step of a run sees."""
@@ -127,7 +130,7 @@ class Small:
             pixels=torch.stack(pixels),
             captions=[CAPTIONS[name] for name in shown],
             sizes=[SIZES[name] for name in shown],
-            noise=lambda shape: draw_noise(noise_seeds, shape=shape, device=torch.device("cpu")),
+            noise=lambda shape: draw_noise(noise_seeds, shape=shape, device=DEVICE).cpu(),
             drawn=[torch.Generator().manual_seed(seed) for seed in timestep_seeds],
             num_tokens=self.options["tokenizer_max_length"],
         )
@@ -185,8 +188,8 @@ def test_every_trained_family_has_a_recipe() -> None:
 def test_loss_of_a_batch_is_that_of_the_published_recipe(small: Small, run: RunDirectory) -> None:
     """Before the first update the adapter adds nothing, so the base model alone gives the same loss."""
     with torch.no_grad():
-        expected = RECIPES[small.name](small.pipeline(), small.first_batch())
-    assert run.losses()[1] == pytest.approx(expected.item(), rel=1e-5)
+        expected = RECIPES[small.name](small.pipeline(device=torch.device("cpu")), small.first_batch())
+    assert run.losses()[1] == pytest.approx(expected.item(), rel=EXACT)
 
 
 @pytest.mark.parametrize(("step", "weights"), [(0, None), (3, "."), (3, "checkpoint-3")])
@@ -205,7 +208,7 @@ def test_validation_image_is_what_diffusers_makes_of_the_saved_weights(
 def test_every_sampler_of_a_family_draws_what_diffusers_makes(small: Small) -> None:
     """Of the base model, in a size that is not square."""
     config = TrainingConfig.model_validate({"model_family": small.name.partition("-")[0], **small.options})
-    base = BaseModel(source=str(small.model), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    base = BaseModel(source=str(small.model), config=config, device=DEVICE, dtype=torch.float32)
     family, pipeline = FAMILIES[config.model_family].load(base), small.pipeline()
     own = pipeline.scheduler
     for sampler in samplers_of(KNOWN_FAMILIES[config.model_family], None):

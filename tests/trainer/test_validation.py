@@ -9,6 +9,7 @@ from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from domain.config.training import TrainingConfig
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
@@ -30,7 +31,7 @@ DRAWN: dict[str, Any] = {
 
 
 def drawn_by_diffusers(run: RunDirectory, image: ValidationImageSaved) -> Image.Image:
-    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32).to(DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.load_lora_weights(run.path)
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
