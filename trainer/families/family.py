@@ -98,6 +98,13 @@ class ModelFamily(ABC):
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         """pixels: (batch, 3, height, width) from -1 to 1. Returns latents as the denoiser takes them."""
 
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """Of families with VideoFacts: latents, (batch, channels, latent frames, ...), of which pictures have one.
+
+        pixels: (batch, 3, frames, height, width) from -1 to 1; frames: as VideoFacts.fitting says.
+        """
+        raise TypeError(f"{type(self).__name__} makes pictures and reads no videos")
+
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
         """What a batch is told to the denoiser: text embeds, and what some families add to them.
 

@@ -50,11 +50,15 @@ class LTXVideo(ModelFamily):
         )
         return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
 
-    @torch.no_grad()
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         """(batch, channels, 1, height/32, width/32), in fp32."""
+        return self.encode_videos(pixels.unsqueeze(2))
+
+    @torch.no_grad()
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, (frames - 1)/8 + 1, height/32, width/32), in fp32."""
         vae = self._pipeline.vae
-        latents = vae.encode(pixels.to(self._device, vae.dtype).unsqueeze(2)).latent_dist.mode().float()
+        latents = vae.encode(pixels.to(self._device, vae.dtype)).latent_dist.mode().float()
         normalised: Tensor = LTXPipeline._normalize_latents(
             latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
         )

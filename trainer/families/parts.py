@@ -48,6 +48,10 @@ class Parts:
         self._need("pictures")
         return self._family.encode_pictures(pixels)
 
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        self._need("pictures")
+        return self._family.encode_videos(pixels)
+
     def draw(self, drawing: Drawing) -> Image.Image:
         """The text encoders go when the denoiser is asked for the first time: prompts are encoded by then."""
         for kind in KINDS:

@@ -11,7 +11,7 @@ from torch import Tensor
 from domain.config.checks import num_tokens
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_frame
+from trainer.families.latents import encode_frames
 from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -55,7 +55,11 @@ class Wan(ModelFamily):
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         """(batch, channels, 1, height/8, width/8)."""
-        return encode_frame(self._pipeline.vae, pixels).unsqueeze(2)
+        return self.encode_videos(pixels.unsqueeze(2))
+
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, (frames - 1)/4 + 1, height/8, width/8)."""
+        return encode_frames(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(
