@@ -47,7 +47,8 @@ def has_own_memory(device: torch.device) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """One validation image to make; width and height in pixels.
+    """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
+    for a video.
 
     sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
     1 is none.
@@ -63,6 +64,7 @@ class Drawing:
     guidance_real: float
     guidance_rescale: float = 0.0
     sampler: str | None = None
+    num_frames: int = 1
 
     @property
     def guidance_by_second_pass(self) -> float:
@@ -98,6 +100,13 @@ class ModelFamily(ABC):
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         """pixels: (batch, 3, height, width) from -1 to 1. Returns latents as the denoiser takes them."""
 
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """Of families with VideoFacts: latents, (batch, channels, latent frames, ...), of which pictures have one.
+
+        pixels: (batch, 3, frames, height, width) from -1 to 1; frames: as VideoFacts.fitting says.
+        """
+        raise TypeError(f"{type(self).__name__} makes pictures and reads no videos")
+
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
         """What a batch is told to the denoiser: text embeds, and what some families add to them.
 
@@ -112,6 +121,10 @@ class ModelFamily(ABC):
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
         """A picture by the family's diffusers pipeline, from a seed on the CPU."""
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        """The same of a video; a picture is one of one frame."""
+        return [self.draw(drawing)]
 
     @property
     def pipeline(self) -> Any:
