@@ -178,6 +178,17 @@ def test_drawn_guidance_lies_in_its_range_and_depends_on_the_seed_alone(small: S
     assert torch.equal(family.conditions({}, geometry=torch.zeros(1, 6), seeds=[7])["guidance"], guidance[7:8])
 
 
+@pytest.mark.parametrize("small", ["lumina2", "sana"], indirect=True)
+def test_dropped_caption_is_what_the_pipeline_takes_for_no_prompt(small: Small) -> None:
+    """Without the instruction that is read before captions."""
+    num_tokens = small.options["tokenizer_max_length"]
+    (dropped,) = loaded(small.name, small.model, tokenizer_max_length=num_tokens).encode_captions([""])
+    told = {"negative_prompt": "", "max_sequence_length": num_tokens}
+    _, _, embeds, mask = small.pipeline().encode_prompt("a red square", **told)
+    assert torch.equal(dropped["prompt_embeds"], embeds[0])
+    assert torch.equal(dropped["prompt_mask"], mask[0])
+
+
 def test_every_trained_family_has_a_recipe() -> None:
     assert {name.partition("-")[0] for name in RECIPES} == set(FAMILIES) - {"sd1x", "sd2x"}
 

@@ -41,15 +41,11 @@ class Sana(ModelFamily):
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
-        """prompt_embeds: (tokens, width); prompt_mask: (tokens,). Read after the instruction that the pipeline gives."""
-        embeds, mask, *_ = self._pipeline.encode_prompt(
-            list(captions),
-            do_classifier_free_guidance=False,
-            device=self._device,
-            max_sequence_length=self._num_tokens,
-            complex_human_instruction=INSTRUCTION,
-        )
-        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+        """prompt_embeds: (tokens, width); prompt_mask: (tokens,). Read after the instruction that the pipeline gives.
+
+        Without a caption there is no instruction either: so the pipeline reads no prompt, and so Sana was trained.
+        """
+        return [self._encode(caption) for caption in captions]
 
     @torch.no_grad()
     def encode_pictures(self, pixels: Tensor) -> Tensor:
@@ -78,3 +74,13 @@ class Sana(ModelFamily):
             max_sequence_length=self._num_tokens,
             use_resolution_binning=False,
         )
+
+    def _encode(self, caption: str) -> TextEmbeds:
+        embeds, mask, *_ = self._pipeline.encode_prompt(
+            caption,
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+            complex_human_instruction=INSTRUCTION if caption else None,
+        )
+        return {"prompt_embeds": embeds[0], "prompt_mask": mask[0]}
