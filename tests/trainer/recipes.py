@@ -225,7 +225,8 @@ def _flux2(pipe: Any, fixed: Fixed, embeds: Tensor, *, sigmas: Tensor, guidance:
 
 
 def chroma(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
+    """As the publisher's own trainer (lodestone-rock/flow): of the padding, the transformer sees the first token alone, and
+    the rest not at all. Where diffusers' pipeline means the same, it adds the mask to attention as numbers."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
@@ -236,7 +237,7 @@ def chroma(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         txt_ids=torch.zeros(fixed.num_tokens, 3),
         img_ids=torch.tensor([[0.0, row, column] for row in range(4) for column in range(4)]),
-        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1),
+        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1).bool(),
     ).sample
     return mse_loss(prediction, _packed(noise - latents))
 

@@ -37,15 +37,22 @@ class Chroma(ModelFamily):
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
-        """prompt_embeds: (tokens, width), padding included; prompt_mask: one for the caption and the first padding token
-        after it, zero for all others, (tokens,)."""
+        """prompt_embeds: (tokens, width), padding included; prompt_mask: true for the caption and the first padding token
+        after it, (tokens,).
+
+        The pipeline hands the mask over as numbers, which attention adds instead of hiding what is zero. The weights were
+        trained with the rest of the padding hidden (lodestone-rock/flow).
+        """
         embeds, _, mask, *_ = self._pipeline.encode_prompt(
             list(captions),
             device=self._device,
             do_classifier_free_guidance=False,
             max_sequence_length=self._num_tokens,
         )
-        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+        return [
+            {"prompt_embeds": each, "prompt_mask": each_mask}
+            for each, each_mask in zip(embeds, mask.bool(), strict=True)
+        ]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         return encode_scaled(self._pipeline.vae, pixels)
