@@ -10,7 +10,7 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
 from trainer.objective import DiffusionSchedule
 
@@ -48,7 +48,7 @@ class PixArtSigma(ModelFamily):
         return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """The noise; a variance that it may predict as well is left out, as the sampler does."""
