@@ -124,10 +124,9 @@ class FamilyOptions(Part):
         None,
         label="Instruction",
         advanced=True,
-        later=True,
         kind="long_text",
         families=["sana"],
-        help="What Gemma is told to do with a caption before it is encoded. Empty: the instruction Sana was trained with.",
+        help="What Gemma is told to do with a caption, in training and in validation pictures. Empty: what Sana was trained with.",
     )
     krea2_reference_latents: bool = option(
         False,
