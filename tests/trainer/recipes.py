@@ -94,7 +94,8 @@ def _weighted(scheduler: Any, prediction: Tensor, target: Tensor, timesteps: Ten
     snr = scheduler.alphas_cumprod[timesteps] / (1 - scheduler.alphas_cumprod[timesteps])
     divisor = snr if scheduler.config.prediction_type == "epsilon" else snr + 1
     each = mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))
-    return (each * snr.clamp(max=5) / divisor).mean()
+    loss: Tensor = (each * snr.clamp(max=5) / divisor).mean()
+    return loss
 
 
 def kolors(pipe: Any, fixed: Fixed) -> Tensor:
