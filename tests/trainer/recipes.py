@@ -49,8 +49,31 @@ class Fixed:
 Recipe = Callable[[Any, Fixed], Tensor]
 
 
+def stable_diffusion(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_text_to_image.py with --snr_gamma 5."""
+    latents = _scaled_latents(pipe, fixed)
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    prediction = pipe.unet(
+        scheduler.add_noise(latents, noise, timesteps),
+        timesteps,
+        _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions).last_hidden_state,
+    ).sample
+    return _weighted(scheduler, prediction, _diffusion_target(scheduler, latents, noise, timesteps), timesteps)
+
+
 def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
     """train_text_to_image_lora_sdxl.py."""
+    _, prediction, target, _ = _sdxl(pipe, fixed)
+    return mse_loss(prediction, target)
+
+
+def sdxl_of_v(pipe: Any, fixed: Fixed) -> Tensor:
+    """The same with --snr_gamma 5, of weights whose scheduler says that they predict v."""
+    return _weighted(*_sdxl(pipe, fixed))
+
+
+def _sdxl(pipe: Any, fixed: Fixed) -> tuple[Any, Tensor, Tensor, Tensor]:
     latents = _scaled_latents(pipe, fixed)
     first = _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions)
     second = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions)
@@ -62,7 +85,23 @@ def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
         torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1),
         added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": _time_ids(fixed)},
     ).sample
-    return mse_loss(prediction, noise)
+    return scheduler, prediction, _diffusion_target(scheduler, latents, noise, timesteps), timesteps
+
+
+def _diffusion_target(scheduler: Any, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    if scheduler.config.prediction_type == "epsilon":
+        return noise
+    velocity: Tensor = scheduler.get_velocity(latents, noise, timesteps)
+    return velocity
+
+
+def _weighted(scheduler: Any, prediction: Tensor, target: Tensor, timesteps: Tensor) -> Tensor:
+    """Min-SNR with gamma 5."""
+    snr = scheduler.alphas_cumprod[timesteps] / (1 - scheduler.alphas_cumprod[timesteps])
+    divisor = snr if scheduler.config.prediction_type == "epsilon" else snr + 1
+    each = mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))
+    loss: Tensor = (each * snr.clamp(max=5) / divisor).mean()
+    return loss
 
 
 def kolors(pipe: Any, fixed: Fixed) -> Tensor:
@@ -231,7 +270,8 @@ def _flux2(pipe: Any, fixed: Fixed, embeds: Tensor, *, sigmas: Tensor, guidance:
 
 
 def chroma(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
+    """As the publisher's own trainer (lodestone-rock/flow): of the padding, the transformer sees the first token alone, and
+    the rest not at all. Where diffusers' pipeline means the same, it adds the mask to attention as numbers."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
@@ -242,7 +282,7 @@ def chroma(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         txt_ids=torch.zeros(fixed.num_tokens, 3),
         img_ids=torch.tensor([[0.0, row, column] for row in range(4) for column in range(4)]),
-        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1),
+        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1).bool(),
     ).sample
     return mse_loss(prediction, _packed(noise - latents))
 
@@ -586,7 +626,10 @@ def _packed(latents: Tensor) -> Tensor:
 
 
 RECIPES: dict[str, Recipe] = {
+    "sd1x": stable_diffusion,
+    "sd2x": stable_diffusion,
     "sdxl": sdxl,
+    "sdxl-v": sdxl_of_v,
     "flux": flux,
     "flux-schnell": flux_schnell,
     "sd3": sd3,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -49,7 +49,7 @@ class AuraFlow(ModelFamily):
         return [{"prompt_embeds": each} for each in embeds]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(
