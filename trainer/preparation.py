@@ -185,6 +185,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             run_dir=order.run_dir,
             sizes=order.validation_sizes,
             steps_per_epoch=epochs.steps_per_epoch,
+            start_step=start_step,
             journal=journal,
             inbox=inbox,
         ),

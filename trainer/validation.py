@@ -4,6 +4,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain, count
 from pathlib import Path
 
 from PIL import Image
@@ -13,16 +15,16 @@ from domain.config.training import TrainingConfig
 from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, phase
+from trainer.journal import Journal, phase, read_told
 from trainer.trained.painter import Painter
-from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
+from trainer.wire import ValidationImageSaved
 
 THUMBNAIL_EDGE = 256
 THUMBNAIL_QUALITY = 80
 ENDINGS = {"png": "png", "webp": "webp", "jpeg": "jpg"}
 """Of files, by value of validation_image_format."""
 
-FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG"}
+FORMATS = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}
 """As Pillow calls them, by ending."""
 
 
@@ -37,7 +39,11 @@ class Made:
 
 
 class Validation:
-    """Makes each picture of a step once, also when a run is killed in between and resumed."""
+    """Makes each picture of a step once, also when a run is killed in between and resumed.
+
+    What earlier starts made of steps that are trained again is made again, for they may not go the same way: after another
+    learning rate, or on a device that reckons differently each time. It is told again, under another name, if it differs.
+    """
 
     def __init__(
         self,
@@ -46,9 +52,11 @@ class Validation:
         run_dir: Path,
         sizes: Sequence[Size],
         steps_per_epoch: int,
+        start_step: int,
         journal: Journal,
         inbox: Inbox,
     ) -> None:
+        """start_step: of the checkpoint that the run goes on from."""
         self._config = config
         self._interval = Interval(
             steps=config.validation_step_interval,
@@ -60,7 +68,8 @@ class Validation:
         self._journal = journal
         self._inbox = inbox
         self._drawings = [] if config.validation_disable else list(_drawings(config, sizes=sizes))
-        self._made = _read_made(run_dir)
+        self._earlier, self._told = _read_made(run_dir)
+        self._made = {made for made in self._earlier if made.step <= start_step}
 
     def is_due(self, step: int) -> bool:
         """After a step, but for the last one, which always has pictures."""
@@ -93,9 +102,17 @@ class Validation:
                 progress.advance()
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:
-        path = Path("validation", f"step-{step:06d}", f"{index:03d}.{ENDINGS[self._config.validation_image_format]}")
-        quality = self._config.validation_image_quality
-        thumbnail_path = _save_with_thumbnail(image, self._run_dir / path, quality=quality).relative_to(self._run_dir)
+        made = Made(step, index, drawing.prompt, drawing.seed)
+        ending = ENDINGS[self._config.validation_image_format]
+        encoded = _encoded(image, ending, quality=self._config.validation_image_quality)
+        self._made.add(made)
+        if made in self._earlier and _holds(self._run_dir / self._earlier[made], encoded):
+            return
+        names = (f"{index:03d}{suffix}.{ending}" for suffix in chain([""], map("-{}".format, count(2))))
+        paths = (Path("validation", f"step-{step:06d}", name) for name in names)
+        path = next(each for each in paths if each.as_posix() not in self._told)
+        thumbnail_path = _save_with_thumbnail(image, encoded, self._run_dir / path).relative_to(self._run_dir)
+        self._told.add(path.as_posix())
         self._journal.append(
             ValidationImageSaved(
                 at=time.time(),
@@ -109,7 +126,6 @@ class Validation:
                 height=image.height,
             )
         )
-        self._made.add(Made(step, index, drawing.prompt, drawing.seed))
 
 
 def _drawings(config: TrainingConfig, *, sizes: Sequence[Size]) -> Iterator[Drawing]:
@@ -131,43 +147,47 @@ def _drawings(config: TrainingConfig, *, sizes: Sequence[Size]) -> Iterator[Draw
                 )
 
 
-def _read_made(run_dir: Path) -> set[Made]:
-    made = set()
-    offset = 0
-    while lines := list(read_lines(run_dir / JOURNAL_FILE, offset=offset)):
-        offset = lines[-1][0]
-        made |= {image for _, line in lines if b'"validation_image"' in line and (image := _made_by(line)) is not None}
-    return made
+def _read_made(run_dir: Path) -> tuple[dict[Made, str], set[str]]:
+    """The newest file of each picture, and all files that were ever told."""
+    earlier, told = {}, set()
+    for message in read_told(run_dir, ValidationImageSaved):
+        if isinstance(message, ValidationImageSaved):
+            earlier[Made(message.step, message.index, message.prompt, message.seed)] = message.path
+            told.add(message.path)
+    return earlier, told
 
 
-def _made_by(line: bytes) -> Made | None:
+def _holds(path: Path, content: bytes) -> bool:
     try:
-        message = decode_message(line)
-    except WireError:
-        return None
-    if not isinstance(message, ValidationImageSaved):
-        return None
-    return Made(message.step, message.index, message.prompt, message.seed)
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
-def _save_with_thumbnail(image: Image.Image, path: Path, *, quality: int) -> Path:
-    """Returns the thumbnail's path: the picture itself when it is small enough. quality: counts unless it is a png."""
+def _save_with_thumbnail(image: Image.Image, encoded: bytes, path: Path) -> Path:
+    """Returns the thumbnail's path: the picture itself when it is small enough."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _save(image, path, quality=quality)
+    _write(encoded, path)
     if max(image.size) <= THUMBNAIL_EDGE:
         return path
     thumbnail = image.copy()
     thumbnail.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
     thumbnail_path = path.with_suffix(".thumbnail.webp")
-    _save(thumbnail, thumbnail_path, quality=THUMBNAIL_QUALITY)
+    _write(_encoded(thumbnail, "webp", quality=THUMBNAIL_QUALITY), thumbnail_path)
     return thumbnail_path
 
 
-def _save(image: Image.Image, path: Path, *, quality: int) -> None:
-    """In the format that the ending says."""
+def _encoded(image: Image.Image, ending: str, *, quality: int) -> bytes:
+    """quality: counts unless it is a png."""
+    file = BytesIO()
+    image.save(file, format=FORMATS[ending], quality=quality)
+    return file.getvalue()
+
+
+def _write(content: bytes, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("wb") as file:
-        image.save(file, format=FORMATS[path.suffix], quality=quality)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
