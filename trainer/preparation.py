@@ -44,7 +44,7 @@ from trainer.wire import Planned, Started
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
-    start_step: how many steps the checkpoint it goes on from had made."""
+    start_step: how many steps the checkpoint it goes on from had made. data: see LoadedData."""
 
     order: Order
     journal: Journal
@@ -69,6 +69,7 @@ class Training:
     total_steps: int
     epochs: EpochOrder
     start_step: int
+    data: str
 
     @property
     def config(self) -> TrainingConfig:
@@ -111,7 +112,9 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     parts.begin()
     total_steps = epochs.total_steps
     if start_step > 0:
-        tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
+        tell_of_changes(
+            checkpoints.facts(start_step), config, total_steps=total_steps, data=data.digest, journal=journal
+        )
     hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
     give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
@@ -186,12 +189,14 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             sizes=order.validation_sizes,
             num_frames=order.validation_frames,
             steps_per_epoch=epochs.steps_per_epoch,
+            start_step=start_step,
             journal=journal,
             inbox=inbox,
         ),
         total_steps=total_steps,
         epochs=epochs,
         start_step=start_step,
+        data=data.digest,
     )
 
 

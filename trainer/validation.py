@@ -3,7 +3,8 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
@@ -13,10 +14,10 @@ from domain.config.training import TrainingConfig
 from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, phase
+from trainer.journal import Journal, phase, read_told
 from trainer.trained.painter import Painter
 from trainer.validation_files import ENDINGS, VIDEO_ENDING, Kept, keep_picture, keep_video
-from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
+from trainer.wire import ValidationImageSaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class Made:
 
 
 class Validation:
-    """Makes each picture of a step once, also when a run is killed in between and resumed."""
+    """Makes each picture of a step once, also when a run is killed in between and resumed.
+
+    What earlier starts made of steps that are trained again is made again, for they may not go the same way: after another
+    learning rate, or on a device that reckons differently each time. It is told again, under another name, if it differs.
+    """
 
     def __init__(
         self,
@@ -40,9 +45,11 @@ class Validation:
         sizes: Sequence[Size],
         num_frames: int,
         steps_per_epoch: int,
+        start_step: int,
         journal: Journal,
         inbox: Inbox,
     ) -> None:
+        """start_step: of the checkpoint that the run goes on from."""
         self._config = config
         self._interval = Interval(
             steps=config.validation_step_interval,
@@ -56,7 +63,8 @@ class Validation:
         self._drawings = (
             [] if config.validation_disable else list(_drawings(config, sizes=sizes, num_frames=num_frames))
         )
-        self._made = _read_made(run_dir)
+        self._earlier, self._taken = _read_made(run_dir)
+        self._made = {made for made in self._earlier if made.step <= start_step}
 
     def is_due(self, step: int) -> bool:
         """After a step, but for the last one, which always has pictures."""
@@ -89,7 +97,19 @@ class Validation:
                 progress.advance()
 
     def _keep(self, frames: Sequence[Image.Image], drawing: Drawing, *, step: int, index: int) -> None:
-        kept = self._write(frames, f"validation/step-{step:06d}/{index:03d}")
+        """Nothing is told of what a start before made just so; what became another has a name of its own."""
+        made = Made(step, index, drawing.prompt, drawing.seed)
+        self._made.add(made)
+        names = (
+            f"validation/step-{step:06d}/{index:03d}{suffix}" for suffix in chain([""], map("-{}".format, count(2)))
+        )
+        name = next(each for each in names if each not in self._taken)
+        kept = self._write(frames, name)
+        if made in self._earlier and _are_same(self._run_dir / self._earlier[made], kept.path):
+            for path in {kept.path, kept.thumbnail_path}:
+                path.unlink()
+            return
+        self._taken.add(name)
         self._journal.append(
             ValidationImageSaved(
                 at=time.time(),
@@ -106,7 +126,6 @@ class Validation:
                 size_bytes=kept.size_bytes,
             )
         )
-        self._made.add(Made(step, index, drawing.prompt, drawing.seed))
 
     def _write(self, frames: Sequence[Image.Image], name: str) -> Kept:
         config = self._config
@@ -136,20 +155,18 @@ def _drawings(config: TrainingConfig, *, sizes: Sequence[Size], num_frames: int)
                 )
 
 
-def _read_made(run_dir: Path) -> set[Made]:
-    made = set()
-    offset = 0
-    while lines := list(read_lines(run_dir / JOURNAL_FILE, offset=offset)):
-        offset = lines[-1][0]
-        made |= {image for _, line in lines if b'"validation_image"' in line and (image := _made_by(line)) is not None}
-    return made
+def _read_made(run_dir: Path) -> tuple[dict[Made, str], set[str]]:
+    """The newest file of each picture that was told, and the names of all, without their endings."""
+    earlier, names = {}, set()
+    for message in read_told(run_dir, ValidationImageSaved):
+        if isinstance(message, ValidationImageSaved):
+            earlier[Made(message.step, message.index, message.prompt, message.seed)] = message.path
+            names.add(PurePosixPath(message.path).with_suffix("").as_posix())
+    return earlier, names
 
 
-def _made_by(line: bytes) -> Made | None:
+def _are_same(path: Path, other: Path) -> bool:
     try:
-        message = decode_message(line)
-    except WireError:
-        return None
-    if not isinstance(message, ValidationImageSaved):
-        return None
-    return Made(message.step, message.index, message.prompt, message.seed)
+        return path.read_bytes() == other.read_bytes()
+    except FileNotFoundError:
+        return False
