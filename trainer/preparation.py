@@ -20,6 +20,7 @@ from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
+from trainer.families.weights import WeightDigests
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
@@ -99,7 +100,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     )
     start_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):
-        base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
+        base = BaseModel(
+            source=order.base_model,
+            config=config,
+            device=accelerator.device,
+            dtype=dtype_of(accelerator),
+            digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
+        )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
         parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)

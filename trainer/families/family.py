@@ -1,10 +1,8 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 import torch
@@ -12,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
+from trainer.families.weights import WeightDigests, digest_of
 from trainer.objective import Schedule
 
 TextEmbeds = dict[str, Tensor]
@@ -27,12 +26,17 @@ Conditions = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """The pretrained weights a run starts from, and how to hold them."""
+    """The pretrained weights a run starts from, and how to hold them. digests: what is remembered of them; None: nothing."""
 
     source: str
     config: TrainingConfig
     device: torch.device
     dtype: torch.dtype
+    digests: WeightDigests | None = None
+
+    def digest_of(self, module: nn.Module) -> str:
+        """Of a part of it, as it was loaded."""
+        return digest_of(module) if self.digests is None else self.digests.of(module)
 
     @property
     def is_apart(self) -> bool:
@@ -141,27 +145,3 @@ class ModelFamily(ABC):
         """What the denoiser is called in the pipeline, and its folder in the diffusers layout."""
         parts: dict[str, object] = self._pipeline.components
         return next(name for name, part in parts.items() if part is self.denoiser)
-
-
-UNTOLD = ("_", "transformers_version", "architectures", "dtype", "torch_dtype")
-"""How settings begin that say who wrote a configuration, or what its weights tell."""
-
-
-def digest_of(module: nn.Module) -> str:
-    """A digest of a module's weights and its configuration, such as the scaling factor of an autoencoder."""
-    digest = blake2b(_settings_of(module).encode(), digest_size=16)
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def _settings_of(module: nn.Module) -> str:
-    """As diffusers and transformers keep them; a plain module has none."""
-    config = getattr(module, "config", None)
-    if config is None:
-        return ""
-    settings = dict(config) if isinstance(config, Mapping) else config.to_dict()
-    return json.dumps(
-        {key: settings[key] for key in settings if not key.startswith(UNTOLD)}, sort_keys=True, default=str
-    )

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
 from domain.families.hidream import LLAMA_REPOSITORY
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
 from trainer.families.pipelines import draw_with, explained, load_pipeline, text_identity
@@ -43,6 +43,7 @@ class HiDream(ModelFamily):
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
         )
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             (pipeline.tokenizer_3, pipeline.text_encoder_3),
@@ -50,7 +51,7 @@ class HiDream(ModelFamily):
             num_tokens=self._num_tokens,
             t5_padding=base.config.t5_padding,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import frame_rate, num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
 from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
 from trainer.families.video import VideoFamily
 from trainer.objective import FlowSchedule
@@ -30,8 +30,10 @@ class LTXVideo(VideoFamily):
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer_spatial_patch_size
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

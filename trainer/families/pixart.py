@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_upcast
 from trainer.families.padding import padded
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
@@ -30,11 +30,12 @@ class PixArtSigma(ModelFamily):
         self.denoiser = pipeline.transformer
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             num_tokens=self._num_tokens,
             t5_padding=base.config.t5_padding,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

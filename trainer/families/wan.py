@@ -10,7 +10,7 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
 from trainer.families.latents import encode_frames
 from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
 from trainer.families.video import VideoFamily
@@ -31,8 +31,10 @@ class Wan(VideoFamily):
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size[-1]
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
