@@ -193,6 +193,12 @@ def frame_rate(config: TrainingConfig) -> int:
     return config.framerate or video.frame_rate
 
 
+def validation_frames(config: TrainingConfig, *, num_frames: int) -> int:
+    """Of each validation video; 1 is a picture. num_frames: of the longest clip that is trained on."""
+    video = FAMILIES[config.model_family].video
+    return 1 if video is None else video.fitting(config.validation_num_video_frames or num_frames)
+
+
 def _named_flavour(config: TrainingConfig) -> Flavour | None:
     """The flavour that the weights are of; None for weights of one's own that nobody said it of."""
     if config.pretrained_model_name_or_path is not None and config.model_flavour is None:

@@ -1,6 +1,6 @@
 """Text encoders and autoencoders, each once, and which of them a family needs beside its denoiser."""
 
-from domain.families.network import Autoencoder, TextEncoder
+from domain.families.network import Autoencoder, Clip, TextEncoder
 
 CLIP_L = TextEncoder("CLIP L", 123_060_480)
 CLIP_G = TextEncoder("CLIP bigG", 694_659_840)
@@ -41,11 +41,26 @@ FLUX2_VAE = Autoencoder(
 QWEN_VAE = Autoencoder(
     name="AutoencoderKLQwenImage", parameters=126_892_531, factor=8, channels=16, encode_pixel=1928, decode_pixel=3459
 )
+# Reads and makes videos four frames at a time, so that only the frames themselves grow with their number.
 WAN_VAE = Autoencoder(
-    name="AutoencoderKLWan", parameters=126_892_531, factor=8, channels=16, encode_pixel=1928, decode_pixel=3459
+    name="AutoencoderKLWan",
+    parameters=126_892_531,
+    factor=8,
+    channels=16,
+    encode_pixel=1928,
+    decode_pixel=3459,
+    encode_clip=Clip(7434, 6.2),
+    decode_clip=Clip(10121, 6.2),
 )
 LTX_VAE = Autoencoder(
-    name="AutoencoderKLLTXVideo", parameters=419_193_649, factor=32, channels=128, encode_pixel=144, decode_pixel=152
+    name="AutoencoderKLLTXVideo",
+    parameters=419_193_649,
+    factor=32,
+    channels=128,
+    encode_pixel=144,
+    decode_pixel=152,
+    encode_clip=Clip(0, 118),
+    decode_clip=Clip(20, 100.1),
 )
 DC_AE = Autoencoder(
     name="AutoencoderDC", parameters=312_250_275, factor=32, channels=32, encode_pixel=1792, decode_pixel=1666

@@ -219,12 +219,16 @@ def _look_at_pictures(
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
-    memory = memory_of(config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()))
+    longest = 1
+    memory = memory_of(
+        config, family=family, flavour=flavour, pixels=largest, num_frames=longest, uses=list(uses.values())
+    )
     disk = disk_of(
         config,
         family=family,
         flavour=flavour,
         pixels=largest,
+        num_frames=longest,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
@@ -235,6 +239,7 @@ def _look_at_pictures(
         family=family,
         flavour=flavour,
         pixels=largest,
+        num_frames=longest,
         uses=list(uses.values()),
         memory=memory,
         available_bytes=available,

@@ -32,13 +32,23 @@ FLUX_DEV = FLUX.flavour("dev")
 FLUX_WEIGHTS = denoiser_of("flux", "dev")
 
 
-def estimate(family: str = "flux", *, edge: int = 1024, num_devices: int = 1, **values: Any) -> MemoryEstimate:
+def estimate(
+    family: str = "flux",
+    *,
+    edge: int = 1024,
+    num_frames: int = 1,
+    drawn_frames: int = 1,
+    num_devices: int = 1,
+    **values: Any,
+) -> MemoryEstimate:
     known = FAMILIES[family]
     return estimate_memory(
         MemoryPlan.of({"train_batch_size": 1, "lora_dropout": 0, **values}),
         family=known,
         flavour=known.flavour(None),
         pixels=edge**2,
+        num_frames=num_frames,
+        drawn_frames=drawn_frames,
         num_devices=num_devices,
         calibration=Calibration(),
     )
@@ -206,6 +216,26 @@ def test_activations_grow_with_batch_and_resolution_alone() -> None:
     assert parts(estimate("sdxl", gradient_accumulation_steps=8))["activations"] == once
 
 
+@pytest.mark.parametrize(("family", "num_frames"), [("wan", 81), ("ltxvideo", 161)])
+def test_activations_of_clips_grow_with_frames_of_latents(family: str, num_frames: int) -> None:
+    picture, clip = estimate(family), estimate(family, num_frames=num_frames)
+    assert parts(clip)["activations"] == pytest.approx(21 * parts(picture)["activations"], rel=0.05)
+    assert parts(clip, "validation") == parts(picture, "validation")
+
+
+def test_autoencoder_of_wan_works_on_a_few_frames_at_a_time_and_that_of_ltxvideo_on_all() -> None:
+    name = "pictures and latents"
+    for family, most in (("wan", 1.1), ("ltxvideo", 5.1)):
+        short, long = (parts(estimate(family, num_frames=frames), "latent_caching")[name] for frames in (17, 81))
+        assert 1.03 < long / short < most
+
+
+def test_drawing_a_video_needs_more_than_drawing_a_picture_and_changes_nothing_else() -> None:
+    picture, video = estimate("wan", edge=1280), estimate("wan", edge=1280, drawn_frames=81)
+    assert parts(picture) == parts(video)
+    assert video.phase("validation").bytes > picture.phase("validation").bytes
+
+
 def test_swapped_blocks_wait_in_ram() -> None:
     plain, swapped = estimate(), estimate(musubi_blocks_to_swap=1000)
     assert parts(swapped)["denoiser"] < 0.1 * parts(plain)["denoiser"]
@@ -341,6 +371,12 @@ def test_cache_holds_latents_and_text_embeds() -> None:
             MemoryPlan.of({}), family=sd1x, flavour=sd1x.flavour(None), pixels=512**2, **kept
         )
         assert cached == expected
+
+
+def test_cache_holds_every_frame_of_latents() -> None:
+    wan, plan = FAMILIES["wan"], MemoryPlan.of({})
+    cached = cache_bytes_per_image(plan, family=wan, flavour=None, pixels=480 * 832, num_frames=81, keeps_text=False)
+    assert cached == 4 * 16 * 21 * 60 * 104
 
 
 def test_disk_of_what_is_not_known_is_not_known() -> None:
