@@ -197,7 +197,8 @@ def _fewer_checkpoints(environment: EnvironmentRow, config: TrainingConfig, disk
 
 
 def _is_known(config: TrainingConfig, family: Family) -> bool:
+    flavour = family.flavour(config.model_flavour)
     denoiser = denoiser_of(family.key, config.model_flavour or family.default_flavour)
     return denoiser is not None and is_of_family(
-        config.pretrained_model_name_or_path, num_parameters=denoiser.parameters, family=family
+        config.pretrained_model_name_or_path, num_parameters=denoiser.parameters, family=family, flavour=flavour
     )
