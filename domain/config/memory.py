@@ -13,7 +13,7 @@ from typing import Literal
 
 from domain.config.memory_plan import PAGED, MemoryPlan
 from domain.config.optimizer_states import IN_FORMAT_OF_RUN, TWO_MOMENTS, state_size
-from domain.families.components import AUTOENCODERS, text_encoders_of, text_width_of
+from domain.families.components import AUTOENCODERS, autoencoder_of, text_encoders_of, text_width_of
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 from domain.families.network import Autoencoder, Cost, Denoiser
@@ -169,7 +169,7 @@ def estimate_memory(
         family=family,
         flavour=flavour,
         denoiser=denoiser or denoiser_of(family.key, flavour.key if flavour else family.default_flavour),
-        autoencoder=AUTOENCODERS.get(family.key),
+        autoencoder=autoencoder_of(family.key, flavour.key if flavour else None),
         pixels=pixels,
         num_frames=num_frames,
         drawn_frames=drawn_frames,
@@ -180,9 +180,10 @@ def estimate_memory(
     vae = _autoencoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
     text_while_training |= plan.trains_text_encoders
-    everything = ("text encoders", "autoencoder", "denoiser")
+    other = _other_denoiser_bytes(subject)
+    everything = ("text encoders", "autoencoder", "denoiser", "other denoiser")
     encoding = everything[:1] * text_while_training + everything[1:2] * pictures_while_training
-    resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights}
+    resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights, "other denoiser": other}
     drawing = _drawing_bytes(subject)
     reads_prompts = plan.validates and encoders > drawing  # they have gone when the first step of drawing is made
     worked: dict[Phase, tuple[Sequence[str], list[Part]]] = {
@@ -196,7 +197,7 @@ def estimate_memory(
         ),
         "training": (("denoiser", *encoding), [*trained, *_activation_parts(subject)]),
         "validation": (
-            ("denoiser", "autoencoder", *(("text encoders",) if reads_prompts else ())),
+            ("denoiser", "other denoiser", "autoencoder", *(("text encoders",) if reads_prompts else ())),
             [*trained[:1], *(() if reads_prompts else (Part("drawing", drawing),))],
         ),
     }
@@ -210,7 +211,7 @@ def estimate_memory(
         scaled = tuple(Part(part.name, round(part.bytes * scale)) for part in parts)
         missing = tuple(dict.fromkeys(why for name, why in unknowns if name in (*used, phase)))
         phases.append(PhaseMemory(phase, (*scaled, Part("CUDA and its libraries", CUDA_BYTES)), missing))
-    return MemoryEstimate(tuple(phases), _host_bytes(subject, encoders=encoders, vae=vae), _notes(subject))
+    return MemoryEstimate(tuple(phases), _host_bytes(subject, resting=(encoders, vae, other)), _notes(subject))
 
 
 def checkpoint_bytes(plan: MemoryPlan, *, family: Family, flavour: Flavour | None) -> int | None:
@@ -238,7 +239,7 @@ def cache_bytes_per_image(
     width = text_width_of(family.key, flavour.key if flavour else family.default_flavour)
     if width is None or family.key not in AUTOENCODERS:
         return None
-    autoencoder = AUTOENCODERS[family.key]
+    autoencoder = autoencoder_of(family.key, flavour.key if flavour else None)
     latents = 3 * pixels if autoencoder is None else pixels // autoencoder.factor**2 * autoencoder.channels
     latents *= 1 if family.video is None else family.video.num_latent_frames(num_frames)
     tokens = plan.tokens or usual_tokens(family, flavour)
@@ -277,6 +278,12 @@ def _weight_bytes(subject: _Subject) -> int:
     staying = whole * _share_on_device(plan, denoiser) - linear * plan.streamed
     buffer = _block_bytes(subject, whole) if plan.streamed or plan.swapped_blocks or plan.shards_weights else 0
     return subject.divided(max(staying, 0), when=plan.shards_weights) + buffer
+
+
+def _other_denoiser_bytes(subject: _Subject) -> int:
+    """Of weights with two, the one that is not trained and only draws; as it is published, for nothing quantises it."""
+    has_other = subject.flavour is not None and subject.flavour.denoiser_folder is not None
+    return subject.denoiser.parameters * subject.plan.weight_bytes if subject.denoiser and has_other else 0
 
 
 def _block_bytes(subject: _Subject, whole: float) -> int:
@@ -397,11 +404,13 @@ def _text_encoder_bytes(subject: _Subject) -> tuple[int, bool]:
     return int(sum(sizes)), False
 
 
-def _host_bytes(subject: _Subject, *, encoders: int, vae: int) -> int:
-    """Python, what waits in RAM for the device, and, while it is read from disk, the largest network."""
+def _host_bytes(subject: _Subject, *, resting: Sequence[int]) -> int:
+    """Python, what waits in RAM for the device, and, while it is read from disk, the largest network.
+
+    resting: networks that no step needs.
+    """
     denoiser, plan = subject.denoiser, subject.plan
-    waiting = float(encoders + vae)
-    loading = max(encoders, vae)
+    waiting, loading = float(sum(resting)), max(resting)
     if denoiser is not None:
         whole = denoiser.parameters * (_trained_bytes(plan) if plan.is_full else plan.weight_bytes)
         loading = max(loading, whole)

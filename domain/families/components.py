@@ -52,6 +52,16 @@ WAN_VAE = Autoencoder(
     encode_clip=Clip(7434, 6.2),
     decode_clip=Clip(10121, 6.2),
 )
+WAN22_VAE = Autoencoder(
+    name="AutoencoderKLWan",
+    parameters=704_688_668,
+    factor=16,
+    channels=48,
+    encode_pixel=982,
+    decode_pixel=2903,
+    encode_clip=Clip(3741, 12.2),
+    decode_clip=Clip(10761, 6.1),
+)
 LTX_VAE = Autoencoder(
     name="AutoencoderKLLTXVideo",
     parameters=419_193_649,
@@ -132,6 +142,7 @@ AUTOENCODERS: dict[str, Autoencoder | None] = {
     "omnigen": SD_VAE,
     "z_image_omni": FLUX_VAE,
 }
+AUTOENCODERS_OF_FLAVOURS: dict[tuple[str, str], Autoencoder] = {("wan", "ti2v-5b-2.2"): WAN22_VAE}
 
 # How many numbers the denoiser gets for each token of a caption; those of several encoders side by side count together.
 TEXT_WIDTHS: dict[str, int] = {
@@ -172,3 +183,8 @@ def text_width_of(family: str, flavour: str) -> int | None:
 def text_encoders_of(family: str, flavour: str | None) -> tuple[TextEncoder, ...] | None:
     """None where their size is not known."""
     return TEXT_ENCODERS_OF_FLAVOURS.get((family, flavour or ""), TEXT_ENCODERS.get(family))
+
+
+def autoencoder_of(family: str, flavour: str | None) -> Autoencoder | None:
+    """None for families that work on pixels, and for those of which AUTOENCODERS has nothing."""
+    return AUTOENCODERS_OF_FLAVOURS.get((family, flavour or "")) or AUTOENCODERS.get(family)

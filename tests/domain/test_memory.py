@@ -27,7 +27,7 @@ from domain.families.registry import FAMILIES
 OF_EACH_MEASUREMENT = pytest.mark.parametrize("measured", MEASURED, ids=lambda each: f"{each.family}-{each.edge}")
 LARGEST_ERROR = 0.04
 LARGEST_ERROR_UNSEEN = 0.06
-FLUX = FAMILIES["flux"]
+FLUX, WAN = FAMILIES["flux"], FAMILIES["wan"]
 FLUX_DEV = FLUX.flavour("dev")
 FLUX_WEIGHTS = denoiser_of("flux", "dev")
 
@@ -209,6 +209,20 @@ def test_option_needs_less_memory_to_train(less: Mapping[str, Any]) -> None:
     assert spared.phase("training").bytes < plain.phase("training").bytes
 
 
+def test_the_other_of_two_denoisers_draws_and_waits_in_main_memory_meanwhile() -> None:
+    one, two = (
+        estimate_memory(
+            MemoryPlan.of({"base_model_precision": "int8-quanto"}), family=WAN, flavour=WAN.flavour(key), pixels=480**2
+        )
+        for key in ("t2v-480p-14b-2.1", "animegen-t2v-low")
+    )
+    other = parts(two, "validation")["other denoiser"]
+    assert other == 2 * 14_288_491_584
+    assert two.phase("validation").bytes - one.phase("validation").bytes == other
+    assert two.phase("training") == one.phase("training")
+    assert two.host_bytes > one.host_bytes + other / 2
+
+
 def test_activations_grow_with_batch_and_resolution_alone() -> None:
     once = parts(estimate("sdxl", lora_dropout=0))["activations"]
     assert parts(estimate("sdxl", train_batch_size=4))["activations"] == pytest.approx(4 * once, rel=0.02)
@@ -374,9 +388,10 @@ def test_cache_holds_latents_and_text_embeds() -> None:
 
 
 def test_cache_holds_every_frame_of_latents() -> None:
-    wan, plan = FAMILIES["wan"], MemoryPlan.of({})
-    cached = cache_bytes_per_image(plan, family=wan, flavour=None, pixels=480 * 832, num_frames=81, keeps_text=False)
-    assert cached == 4 * 16 * 21 * 60 * 104
+    plan = MemoryPlan.of({})
+    for flavour, latents in ((None, 16 * 21 * 60 * 104), (WAN.flavour("ti2v-5b-2.2"), 48 * 21 * 30 * 52)):
+        size = {"pixels": 480 * 832, "num_frames": 81}
+        assert cache_bytes_per_image(plan, family=WAN, flavour=flavour, **size, keeps_text=False) == 4 * latents
 
 
 def test_disk_of_what_is_not_known_is_not_known() -> None:
