@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.config.buckets import Geometry, Size, geometry_of
+from domain.config.buckets import Geometry, Shape, Size, geometry_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
 from domain.config.dataset import DatasetConfig
 from domain.config.roles import masks_of, role_problems
@@ -148,18 +148,18 @@ def _with_masks(found: Found, dataset: DatasetConfig, given: Sequence[DatasetCon
 
 
 def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> list[Bucket]:
-    """By dataset, and in it by size; none is empty."""
-    places: dict[tuple[int, Size], list[int]] = {}
+    """By dataset, and in it by shape; none is empty."""
+    places: dict[tuple[int, Shape], list[int]] = {}
     for index, sample in enumerate(samples):
-        places.setdefault((sample.dataset, sample.placement.target), []).append(index)
+        places.setdefault((sample.dataset, sample.placement.shape), []).append(index)
     return [
         Bucket(
             dataset=datasets[number].id,
-            size=size,
-            samples=tuple(places[number, size]),
+            shape=shape,
+            samples=tuple(places[number, shape]),
             repeats=datasets[number].repeats,
         )
-        for number, size in sorted(places)
+        for number, shape in sorted(places)
     ]
 
 

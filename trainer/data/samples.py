@@ -1,4 +1,4 @@
-"""What of a dataset is trained on: each picture with its captions, its size and its cut."""
+"""What of a dataset is trained on: each picture or video with its captions, its size and its cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from domain.config.buckets import Geometry, LeftOut, Placement, chosen_names, picture_seed, place
 from domain.config.captions import CaptionRules
-from domain.config.dataset import PICTURE_ENDINGS, DatasetConfig
+from domain.config.dataset import DatasetConfig
 from trainer.data.captions import NO_CAPTION, captions_of
-from trainer.data.pictures import UnreadablePicture, size_of
+from trainer.data.pictures import UnreadablePicture
+from trainer.data.reading import measure
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
@@ -16,7 +17,7 @@ from trainer.errors import TrainingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One picture with the captions it may be shown with, and its size and cut. dataset: its place.
+    """One picture or video with the captions it may be shown with, and its size and cut. dataset: its place.
 
     caption_dropout: how often it is shown without any. mask: where the loss counts, see trainer/data/masks.py.
     """
@@ -74,7 +75,7 @@ def read_samples(
     if not samples:
         if num_excluded and not left_out:
             raise TrainingError(
-                f"all {num_excluded} pictures of dataset {dataset.id!r} are in excluded_images; take some out of it"
+                f"all {num_excluded} {dataset.contents} of dataset {dataset.id!r} are in excluded_images; take some out of it"
             )
         raise TrainingError(nothing_left(dataset, left_out) if left_out else _nothing_found(dataset, source))
     left_out += source.left_out()
@@ -88,19 +89,20 @@ def read_samples(
 def _nothing_found(dataset: DatasetConfig, source: Source) -> str:
     reasons = source.left_out()
     if reasons:
-        return f"dataset {dataset.id!r} has no pictures: {len(reasons)} are left out; first: {reasons[0]}"
-    endings = ", ".join(sorted(PICTURE_ENDINGS))
-    return f"{source} of dataset {dataset.id!r} has no pictures ({endings}); put some there"
+        return f"dataset {dataset.id!r} has no {dataset.contents}: {len(reasons)} are left out; first: {reasons[0]}"
+    endings = ", ".join(sorted(dataset.endings))
+    return f"{source} of dataset {dataset.id!r} has no {dataset.contents} ({endings}); put some there"
 
 
 def nothing_left(dataset: DatasetConfig, left_out: Sequence[str]) -> str:
-    return f"none of the {len(left_out)} pictures of dataset {dataset.id!r} can be used; first: {left_out[0]}"
+    return f"none of the {len(left_out)} {dataset.contents} of dataset {dataset.id!r} can be used; first: {left_out[0]}"
 
 
 def _place(picture: Picture, geometry: Geometry, *, seed: int) -> Placement | str:
     """Why it is left out, where it is."""
     try:
-        placed = place(geometry, picture.size or size_of(picture), seed=seed)
+        size, num_frames = measure(picture, geometry)
+        placed = place(geometry, size, seed=seed, num_frames=num_frames)
     except UnreadablePicture as error:
         return str(error)
     return f"{picture} {placed.message}" if isinstance(placed, LeftOut) else placed
