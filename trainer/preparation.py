@@ -184,6 +184,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             config,
             run_dir=order.run_dir,
             sizes=order.validation_sizes,
+            num_frames=order.validation_frames,
             steps_per_epoch=epochs.steps_per_epoch,
             journal=journal,
             inbox=inbox,

@@ -1,6 +1,5 @@
 """Validation images: the same prompts and seeds at every validation, drawn by diffusers from the trained weights."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,21 +8,15 @@ from pathlib import Path
 from PIL import Image
 
 from domain.config.buckets import Size
+from domain.config.checks import frame_rate
 from domain.config.training import TrainingConfig
 from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, phase
 from trainer.trained.painter import Painter
+from trainer.validation_files import ENDINGS, VIDEO_ENDING, Kept, keep_picture, keep_video
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
-
-THUMBNAIL_EDGE = 256
-THUMBNAIL_QUALITY = 80
-ENDINGS = {"png": "png", "webp": "webp", "jpeg": "jpg"}
-"""Of files, by value of validation_image_format."""
-
-FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG"}
-"""As Pillow calls them, by ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +38,7 @@ class Validation:
         *,
         run_dir: Path,
         sizes: Sequence[Size],
+        num_frames: int,
         steps_per_epoch: int,
         journal: Journal,
         inbox: Inbox,
@@ -59,7 +53,9 @@ class Validation:
         self._run_dir = run_dir
         self._journal = journal
         self._inbox = inbox
-        self._drawings = [] if config.validation_disable else list(_drawings(config, sizes=sizes))
+        self._drawings = (
+            [] if config.validation_disable else list(_drawings(config, sizes=sizes, num_frames=num_frames))
+        )
         self._made = _read_made(run_dir)
 
     def is_due(self, step: int) -> bool:
@@ -89,13 +85,11 @@ class Validation:
             for index, drawing in missing:
                 if self._inbox.wants_stop():
                     break
-                self._keep(painter.draw(drawing), drawing, step=step, index=index)
+                self._keep(painter.draw_frames(drawing), drawing, step=step, index=index)
                 progress.advance()
 
-    def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:
-        path = Path("validation", f"step-{step:06d}", f"{index:03d}.{ENDINGS[self._config.validation_image_format]}")
-        quality = self._config.validation_image_quality
-        thumbnail_path = _save_with_thumbnail(image, self._run_dir / path, quality=quality).relative_to(self._run_dir)
+    def _keep(self, frames: Sequence[Image.Image], drawing: Drawing, *, step: int, index: int) -> None:
+        kept = self._write(frames, f"validation/step-{step:06d}/{index:03d}")
         self._journal.append(
             ValidationImageSaved(
                 at=time.time(),
@@ -103,16 +97,26 @@ class Validation:
                 index=index,
                 prompt=drawing.prompt,
                 seed=drawing.seed,
-                path=path.as_posix(),
-                thumbnail_path=thumbnail_path.as_posix(),
-                width=image.width,
-                height=image.height,
+                path=kept.path.relative_to(self._run_dir).as_posix(),
+                thumbnail_path=kept.thumbnail_path.relative_to(self._run_dir).as_posix(),
+                width=kept.width,
+                height=kept.height,
+                num_frames=kept.num_frames,
+                duration_seconds=kept.duration_seconds,
+                size_bytes=kept.size_bytes,
             )
         )
         self._made.add(Made(step, index, drawing.prompt, drawing.seed))
 
+    def _write(self, frames: Sequence[Image.Image], name: str) -> Kept:
+        config = self._config
+        if len(frames) > 1:
+            return keep_video(frames, self._run_dir / f"{name}.{VIDEO_ENDING}", frame_rate=frame_rate(config))
+        path = self._run_dir / f"{name}.{ENDINGS[config.validation_image_format]}"
+        return keep_picture(frames[0], path, quality=config.validation_image_quality)
 
-def _drawings(config: TrainingConfig, *, sizes: Sequence[Size]) -> Iterator[Drawing]:
+
+def _drawings(config: TrainingConfig, *, sizes: Sequence[Size], num_frames: int) -> Iterator[Drawing]:
     """By prompt, then by seed, then by size."""
     for prompt in config.validation_prompts:
         for offset in range(config.num_validation_images):
@@ -128,6 +132,7 @@ def _drawings(config: TrainingConfig, *, sizes: Sequence[Size]) -> Iterator[Draw
                     guidance_real=config.validation_guidance_real,
                     guidance_rescale=config.validation_guidance_rescale,
                     sampler=config.validation_noise_scheduler,
+                    num_frames=num_frames,
                 )
 
 
@@ -148,26 +153,3 @@ def _made_by(line: bytes) -> Made | None:
     if not isinstance(message, ValidationImageSaved):
         return None
     return Made(message.step, message.index, message.prompt, message.seed)
-
-
-def _save_with_thumbnail(image: Image.Image, path: Path, *, quality: int) -> Path:
-    """Returns the thumbnail's path: the picture itself when it is small enough. quality: counts unless it is a png."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _save(image, path, quality=quality)
-    if max(image.size) <= THUMBNAIL_EDGE:
-        return path
-    thumbnail = image.copy()
-    thumbnail.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
-    thumbnail_path = path.with_suffix(".thumbnail.webp")
-    _save(thumbnail, thumbnail_path, quality=THUMBNAIL_QUALITY)
-    return thumbnail_path
-
-
-def _save(image: Image.Image, path: Path, *, quality: int) -> None:
-    """In the format that the ending says."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
-        image.save(file, format=FORMATS[path.suffix], quality=quality)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -18,7 +18,8 @@ from torch.nn.functional import mse_loss, pixel_unshuffle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added.
+    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added. Of videos, pixels
+    are (batch, 3, frames, 64, 64), and frame_rate is how many make a second.
 
     sizes: of the pictures before they were cut to centred squares, (width, height). noise: for latents of the given shape.
     drawn: for each picture, what the generator of its seed gives. num_tokens: how many of a caption are read.
@@ -30,6 +31,11 @@ class Fixed:
     noise: Callable[[Sequence[int]], Tensor]
     drawn: Sequence[torch.Generator]
     num_tokens: int
+    frame_rate: int = 25
+
+    @property
+    def videos(self) -> Tensor:
+        return self.pixels if self.pixels.ndim == 5 else self.pixels.unsqueeze(2)
 
     def timesteps(self, num_timesteps: int) -> Tensor:
         return torch.cat([torch.randint(num_timesteps, (1,), generator=each) for each in self.drawn])
@@ -424,7 +430,7 @@ def krea2(pipe: Any, fixed: Fixed) -> Tensor:
 
 def wan(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: padding becomes zeros."""
-    latents = _frame_latents(pipe, fixed).unsqueeze(2)
+    latents = _video_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
@@ -437,12 +443,13 @@ def wan(pipe: Any, fixed: Fixed) -> Tensor:
 
 def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts, with noise levels shifted as it does at this size; T5 reads padding, the denoiser not."""
-    mode = pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode()
+    mode = pipe.vae.encode(fixed.videos).latent_dist.mode()
     mean, std = (each.view(1, -1, 1, 1, 1) for each in (pipe.vae.latents_mean, pipe.vae.latents_std))
     latents = (mode - mean) / std
     noise = fixed.noise(latents.shape[1:])
-    # 4 tokens, on the line from 0.95 at 256 to 2.05 at 4096.
-    sigmas = fixed.sigmas(shift=math.exp(0.95 + (4 - 256) / (4096 - 256) * (2.05 - 0.95)))
+    # 4 tokens for each frame, on the line from 0.95 at 256 to 2.05 at 4096.
+    num_tokens = 4 * latents.shape[2]
+    sigmas = fixed.sigmas(shift=math.exp(0.95 + (num_tokens - 256) / (4096 - 256) * (2.05 - 0.95)))
     embeds = _t5(pipe.tokenizer, pipe.text_encoder, fixed)
     _, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
@@ -450,10 +457,10 @@ def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         timestep=1000 * sigmas,
         encoder_attention_mask=mask,
-        num_frames=1,
+        num_frames=latents.shape[2],
         height=2,
         width=2,
-        rope_interpolation_scale=(8 / 25, 32, 32),
+        rope_interpolation_scale=(8 / fixed.frame_rate, 32, 32),
     ).sample
     return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
 
@@ -550,11 +557,15 @@ def _flux2_latents(pipe: Any, fixed: Fixed, *, eps: float | None = None) -> Tens
 
 
 def _frame_latents(pipe: Any, fixed: Fixed) -> Tensor:
-    """Of one frame of a video, normalised channel by channel."""
+    return _video_latents(pipe, fixed).squeeze(2)
+
+
+def _video_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    """Normalised channel by channel."""
     config = pipe.vae.config
     mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
-    latents: Tensor = (pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std
-    return latents.squeeze(2)
+    latents: Tensor = (pipe.vae.encode(fixed.videos).latent_dist.mode() - mean) / std
+    return latents
 
 
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:

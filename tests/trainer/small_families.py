@@ -705,9 +705,9 @@ def with_own_number_of_tokens(pipeline: Any, *, num_tokens: int, **options: Any)
     return with_guidance(pipeline, num_tokens=num_tokens, enable_prompt_rewrite=False, **options)
 
 
-def as_frame(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
-    """The only frame of a video, where pictures have their images."""
-    options |= {"num_frames": 1, "output_type": "pil"}
+def as_frames(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The frames of a video, where pictures have their images; one, unless more are asked for."""
+    options = {"num_frames": 1, "output_type": "pil"} | options
     return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).frames[0])
 
 
@@ -763,8 +763,8 @@ SMALL = {
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
     "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
     "ernie": SmallFamily(build=ernie, draw=as_written),
-    "wan": SmallFamily(build=wan, draw=as_frame),
-    "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frame, options={"flow_schedule_auto_shift": True}),
+    "wan": SmallFamily(build=wan, draw=as_frames),
+    "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frames, options={"flow_schedule_auto_shift": True}),
     "hidream": SmallFamily(build=hidream, draw=on_its_canvas),
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer

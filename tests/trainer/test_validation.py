@@ -117,7 +117,13 @@ def steps_of(make_run: MakeRun, **options: Any) -> tuple[list[int], list[int]]:
     epoch."""
     config = TrainingConfig(model_family="sd2x", validation_step_interval=3, **options)
     validation = Validation(
-        config, run_dir=make_run().path, sizes=(), steps_per_epoch=4, journal=SilentJournal(), inbox=SilentInbox()
+        config,
+        run_dir=make_run().path,
+        sizes=(),
+        num_frames=1,
+        steps_per_epoch=4,
+        journal=SilentJournal(),
+        inbox=SilentInbox(),
     )
     after = [step for step in range(1, 11) if validation.is_due(step)]
     return after, [step for step in range(11) if validation.is_due_at_start(step)]

@@ -47,7 +47,8 @@ def has_own_memory(device: torch.device) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """One validation image to make; width and height in pixels.
+    """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
+    for a video.
 
     sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
     1 is none.
@@ -63,6 +64,7 @@ class Drawing:
     guidance_real: float
     guidance_rescale: float = 0.0
     sampler: str | None = None
+    num_frames: int = 1
 
     @property
     def guidance_by_second_pass(self) -> float:
@@ -119,6 +121,10 @@ class ModelFamily(ABC):
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
         """A picture by the family's diffusers pipeline, from a seed on the CPU."""
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        """The same of a video; a picture is one of one frame."""
+        return [self.draw(drawing)]
 
     @property
     def pipeline(self) -> Any:

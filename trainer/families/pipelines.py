@@ -94,11 +94,11 @@ def draw_without_negative(pipeline: Any, drawing: Drawing, **options: Any) -> Im
     return image
 
 
-def draw_frame(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
-    """The only frame of the video that a video pipeline makes of a drawing."""
-    options |= {"negative_prompt": drawing.negative_prompt, "num_frames": 1, "output_type": "pil"}
-    frame: Image.Image = _drawn(pipeline, drawing, **options)[0][0]
-    return frame
+def draw_frames_with(pipeline: Any, drawing: Drawing, **options: Any) -> list[Image.Image]:
+    """All frames of the video that a video pipeline makes of a drawing."""
+    options |= {"negative_prompt": drawing.negative_prompt, "num_frames": drawing.num_frames, "output_type": "pil"}
+    frames: list[Image.Image] = _drawn(pipeline, drawing, **options)[0]
+    return frames
 
 
 def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:

@@ -8,6 +8,16 @@ from domain.config.options import Group, Part, option
 class FamilyOptions(Part):
     group = Group("family", "Of the family", "What only some model families have.")
 
+    framerate: int | None = option(
+        None,
+        label="Frame rate",
+        advanced=True,
+        ge=1,
+        le=120,
+        unit="frames per second",
+        families=["wan", "ltxvideo"],
+        help="What videos are brought to before they are trained on, and how fast validation videos play. Empty: as the model was made.",
+    )
     flux_lora_target: Literal[
         "all",
         "mmdit",
