@@ -140,7 +140,7 @@ def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) 
         maximum_aspect_ratio=dataset.maximum_aspect_ratio,
         max_upscale_threshold=dataset.max_upscale_threshold,
         upscale=math.inf if dataset.upscale else 1 + (dataset.max_upscale_threshold or 0),
-        clips=clip_rules_of(dataset, family),
+        clips=clip_rules_of(dataset, family, rate=config.framerate),
     )
 
 
@@ -155,7 +155,9 @@ def chosen_names(names: Iterable[str], *, dataset: str, limit: int) -> frozenset
 
 
 def place(geometry: Geometry, original: Size, *, seed: int = 0, num_frames: int = 1) -> Placement | LeftOut:
-    """original: as the picture is seen, after the camera's orientation is applied. num_frames: of a video."""
+    """original: as the picture is seen, after the camera's orientation is applied. num_frames: of a video, as
+    ClipRules.num_frames_of counts them.
+    """
     ratio = _ratio_of(original, geometry.rounding)
     left_out = _unsuited(geometry, original, ratio) or _unsuited_length(geometry.clips, num_frames)
     if left_out is not None:

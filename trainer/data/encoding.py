@@ -65,7 +65,8 @@ class Encoder:
 
     def latents_key(self, digest: str, placement: Placement) -> str:
         """digest: of the file's content."""
-        of_clip = {} if placement.frames is None else {"frames": str(placement.frames[:2])}
+        frames = placement.frames
+        of_clip = {} if frames is None else {"frames": str((frames.first, frames.num, frames.rate))}
         return key_of(
             kind=LATENTS,
             format=ENCODING_FORMAT,

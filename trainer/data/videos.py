@@ -28,6 +28,8 @@ from trainer.data.sources.source import Picture
 Clip = tuple[Image.Image, ...]
 """Frames of one size, upright and in RGB."""
 
+Shown = tuple[VideoFrame, VideoStream]
+
 MAX_PIXELS = 1 << 26
 """Of a frame: twice those of 8K."""
 
@@ -142,7 +144,7 @@ def _held(file: BinaryIO) -> BinaryIO:
 
 
 def _cut_out(file: BinaryIO, placement: Placement) -> Clip:
-    first, num, _ = _frames_of(placement)
+    first, num, *_ = _frames_of(placement)
     num_decoded, clip = _decode_part(file, placement, first, num)
     if len(clip) < num <= num_decoded:
         # Some of what is there cannot be decoded, as at the beginning of a piece that was cut out of another video.
@@ -153,9 +155,10 @@ def _cut_out(file: BinaryIO, placement: Placement) -> Clip:
 
 
 def _decode_part(file: BinaryIO, placement: Placement, first: int, num: int) -> tuple[int, Clip]:
-    """And how many frames were decoded."""
+    """And how many frames there were up to its end."""
     num_decoded, kept = 0, list[Image.Image]()
-    for frame, stream in islice(_frames(file, placement.original), first + num):
+    frames, rate = _frames(file, placement.original), _frames_of(placement).rate
+    for frame, stream in islice(frames if rate is None else _by_time(frames, rate), first + num):
         num_decoded += 1
         if num_decoded > first:
             picture = _upright(frame, stream).crop(placement.region)
@@ -172,7 +175,7 @@ def _too_short(num_decoded: int, num: int) -> BrokenVideo:
     return BrokenVideo(f"has {num_decoded} frames that can be decoded, and {num} are needed", is_truncated=True)
 
 
-def _frames(file: BinaryIO, size: Size) -> Iterator[tuple[VideoFrame, VideoStream]]:
+def _frames(file: BinaryIO, size: Size) -> Iterator[Shown]:
     """Raises BrokenVideo, also for one of another size."""
     with opened(file) as (container, stream):
         for number, frame in enumerate(_decoded(container, stream)):
@@ -180,6 +183,30 @@ def _frames(file: BinaryIO, size: Size) -> Iterator[tuple[VideoFrame, VideoStrea
             if found != size:
                 raise BrokenVideo(f"is {found} pixels in frame {number} and was {size}")
             yield frame, stream
+
+
+def _by_time(frames: Iterator[Shown], rate: int) -> Iterator[Shown]:
+    """Of each interval, the frame that is shown in its middle; one frame may stand for several, and another for none."""
+    begins, number, time, length = 0.0, 0, 0.0, 0.0
+    last: Shown | None = None
+    for frame, stream in frames:
+        time = frame.time if frame.time is not None else time + length
+        length = _length_in_seconds(frame, stream)
+        if last is None:
+            begins = time
+        while last is not None and begins + (number + 0.5) / rate < time:
+            yield last
+            number += 1
+        last = frame, stream
+    while last is not None and (number == 0 or begins + (number + 0.5) / rate < time + length):
+        yield last
+        number += 1
+
+
+def _length_in_seconds(frame: VideoFrame, stream: VideoStream) -> float:
+    if frame.duration and frame.time_base:
+        return float(frame.duration * frame.time_base)
+    return float(1 / stream.average_rate) if stream.average_rate else 0.0
 
 
 @contextmanager

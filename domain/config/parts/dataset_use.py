@@ -98,8 +98,8 @@ class UseOptions(Part):
         label="Clips",
         kind="json",
         requires={"dataset_type": "video"},
-        help="How much of each video is a clip, as a JSON object, in frames of the file: they are taken one after another, whatever its frame "
-        "rate. num_frames: of a clip, rounded down to what the model reads; without it, five seconds of the model's frame rate. Where in a "
+        help="How much of each video is a clip, as a JSON object, in frames of the file, or of the environment's framerate "
+        "where it has one. num_frames: of a clip, rounded down to what the model reads; without it, five seconds of the model's frame rate. Where in a "
         "longer video it begins is drawn from the seed. min_frames: shorter videos are left out; without it, num_frames. max_frames: "
         "longer ones are left out. bucket_strategy: with aspect_ratio, videos shorter than num_frames give clips of min_frames; with "
         "resolution_frames, as long as they are, in steps of frame_interval.",
