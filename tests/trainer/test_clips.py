@@ -97,6 +97,26 @@ def test_frames_of_changing_length_are_taken_one_after_another(tmp_path: Path) -
     assert levels(clip) == [level_of(number) for number in range(1, 6)]
 
 
+@pytest.mark.parametrize(
+    ("times", "rate", "frames"),
+    [
+        # Thirty frames a second to sixteen, and eight to sixteen: what is there in the middle of each sixteenth. The last
+        # frame of a file is taken to last as long as its header says that all do.
+        ([1000 * number // 30 for number in range(30)], 16, [int((place + 0.5) / 16 * 30) for place in range(16)]),
+        ([125 * number for number in range(8)], 16, [place // 2 for place in range(15)]),
+        ([1000 * number // 16 for number in range(16)], 16, list(range(16))),
+        ([0, 10, 500, 510, 520, 2000], 2, [1, 4, 4, 4]),
+    ],
+)
+def test_video_is_brought_to_a_frame_rate_by_time(
+    times: list[int], rate: int, frames: list[int], tmp_path: Path
+) -> None:
+    path = film(tmp_path / "a.mkv", num_frames=len(times), milliseconds=times)
+    part = Frames(1, len(frames) - 1, len(frames), rate)
+    clip = read_clip(picture_of(path), placement(Size(64, 64), part))
+    assert levels(clip) == [level_of(number) for number in frames[1:]]
+
+
 def test_video_with_sound_and_one_frame(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", num_frames=1, has_sound=True)
     assert (measured(path).num_frames, measured(path).frame_rate) == (1, 16)
