@@ -24,7 +24,7 @@ from diffusers import (
 from PIL import Image
 from safetensors.torch import load_file
 
-from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.buckets import Geometry, Placement, Shape, Size, place
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
@@ -110,7 +110,7 @@ class Small:
     def first_batch(self) -> Fixed:
         """What the first step of a run sees."""
         config = TrainingConfig(model_family="sdxl", train_batch_size=2, seed=SEED)
-        bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
+        bucket = Bucket(dataset="ink", shape=Shape(Size(64, 64), 1), samples=(0, 1), repeats=0)
         order = EpochOrder([bucket], config, datasets=[DatasetConfig(id="ink", instance_data_dir="/ink")])
         shown = [sorted(SIZES)[sample] for sample in order.samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
