@@ -16,7 +16,7 @@ from trainer.data import videos
 from trainer.data.pictures import UnreadablePicture
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
-from trainer.data.videos import BrokenVideo, Measured, check_clip, count_frames, measure, read_clip, read_frame
+from trainer.data.videos import BrokenVideo, Measured, check_clip, count_frames, measure, read_clip, read_first_frame
 
 FACTS = VideoFacts(frame_rate=16, frames_per_latent=4)
 
@@ -43,23 +43,21 @@ def levels(clip: tuple[Image.Image, ...]) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "container", "codec"),
+    ("name", "kind", "codec"),
     [
-        ("a.mp4", "mov", "h264"),
-        ("a.mov", "mov", "h264"),
-        ("a.m4v", "mov", "h264"),
-        ("a.webm", "matroska", "vp9"),
-        ("a.mkv", "matroska", "ffv1"),
-        ("a.avi", "avi", "mpeg4"),
+        ("a.mp4", "MP4", "h264"),
+        ("a.mov", "MP4", "h264"),
+        ("a.m4v", "MP4", "h264"),
+        ("a.webm", "MKV", "vp9"),
+        ("a.mkv", "MKV", "ffv1"),
+        ("a.avi", "AVI", "mpeg4"),
     ],
 )
-def test_video_of_each_kind_is_measured_and_read(name: str, container: str, codec: str, tmp_path: Path) -> None:
+def test_video_of_each_kind_is_measured_and_read(name: str, kind: str, codec: str, tmp_path: Path) -> None:
     path = film(tmp_path / name, num_frames=9)
     found = measured(path)
     assert found.seconds == pytest.approx(9 / 16, abs=0.002)
-    assert found == Measured(
-        size=Size(64, 64), num_frames=9, seconds=found.seconds, container=container, codec=codec, turned=0
-    )
+    assert found == Measured(size=Size(64, 64), num_frames=9, seconds=found.seconds, kind=kind, codec=codec, turned=0)
     clip = read_clip(picture_of(path), placement(Size(64, 64), Frames(2, 5, 9)))
     assert [frame.size for frame in clip] == [(32, 32)] * 5
     assert levels(clip) == pytest.approx([level_of(number) for number in range(2, 7)], abs=4)
@@ -83,8 +81,7 @@ def test_turned_video_is_made_upright(turned: int, corner: tuple[int, int], tmp_
     path = film(tmp_path / "a.mp4", num_frames=2, size=size, turned=turned)
     found = measured(path)
     assert (found.size, found.turned) == (Size(64, 90), turned)
-    with path.open("rb") as file:
-        red, green, _ = read_frame(file).getpixel(corner)  # type: ignore[misc]
+    red, green, _ = read_first_frame(picture_of(path)).getpixel(corner)  # type: ignore[misc]
     assert red > 180
     assert green < 60
 

@@ -59,17 +59,15 @@ class Measurements:
 
 
 def _written(each: Measured) -> list[object]:
-    return [*each.size, each.num_frames, each.seconds, each.container, each.codec, each.turned]
+    return [*each.size, each.num_frames, each.seconds, each.kind, each.codec, each.turned]
 
 
-def _measured(
-    width: int, height: int, num_frames: int, seconds: float, container: str, codec: str, turned: int
-) -> Measured:
+def _measured(width: int, height: int, num_frames: int, seconds: float, kind: str, codec: str, turned: int) -> Measured:
     return Measured(
         size=Size(width, height),
         num_frames=num_frames,
         seconds=seconds,
-        container=container,
+        kind=kind,
         codec=codec,
         turned=turned,
     )

@@ -1,5 +1,6 @@
 """What is trained on, read from its file: a picture, or where the placement says which frames, a clip of a video."""
 
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image
@@ -36,6 +37,13 @@ def read(picture: Picture, placement: Placement, *, digest: str | None = None) -
     if placement.frames is None:
         return read_picture(picture, placement, digest=digest)
     return read_clip(picture, placement, digest=digest)
+
+
+def read_still(picture: Picture, placement: Placement) -> Image.Image:
+    """The picture, or the first frame of the clip. Raises UnreadablePicture."""
+    if placement.frames is None:
+        return read_picture(picture, placement)
+    return read_clip(picture, replace(placement, frames=placement.frames._replace(num=1)))[0]
 
 
 def check(picture: Picture, content: BinaryIO, placement: Placement) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import av
 from av.container import InputContainer
@@ -35,6 +35,9 @@ MAX_PIXELS = 1 << 26
 
 MAX_IN_MEMORY = 64 << 20
 HEAD_BYTES = 12
+KINDS = {"mov": "MP4", "matroska": "MKV", "avi": "AVI"}
+"""Of containers, as people call them: MOV is as MP4, and WebM as MKV."""
+
 HIGH_DEFINITION = 720
 UNSPECIFIED = 2
 """What FFmpeg says of colours that the file says nothing of."""
@@ -44,22 +47,24 @@ UPRIGHT = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: 
 
 
 class BrokenVideo(Exception):
-    """The message goes on behind the name of the file. is_truncated: its beginning can be read."""
+    """The message goes on behind the name of the file."""
 
-    def __init__(self, message: str, *, is_truncated: bool = False) -> None:
+    def __init__(
+        self, message: str, kind: Literal["no_video", "truncated", "damaged", "too_large"] = "damaged"
+    ) -> None:
         super().__init__(message)
-        self.is_truncated = is_truncated
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What a video is. size: of its upright frames. num_frames: that are there, whatever its header says. seconds: until the
-    last frame ends. container, codec: as FFmpeg names them. turned: how far its frames are turned, against the clock."""
+    last frame ends. kind, codec: for people. turned: how far its frames are turned, against the clock."""
 
     size: Size
     num_frames: int
     seconds: float
-    container: str
+    kind: str
     codec: str
     turned: int
 
@@ -76,9 +81,10 @@ def measure(file: BinaryIO) -> Measured:
         if first is None:
             raise BrokenVideo("has no frame that can be decoded")
         size, turned = _upright_size(first, stream), _turned(first)
-        kind, codec = container.format.name.partition(",")[0], stream.codec_context.name
+        kind = KINDS[container.format.name.partition(",")[0]]
+        codec = stream.codec_context.codec.canonical_name
     num_frames, seconds = _length_of(file)
-    return Measured(size=size, num_frames=num_frames, seconds=seconds, container=kind, codec=codec, turned=turned)
+    return Measured(size=size, num_frames=num_frames, seconds=seconds, kind=kind, codec=codec, turned=turned)
 
 
 def count_frames(file: BinaryIO, size: Size) -> int:
@@ -97,12 +103,15 @@ def check_clip(video: Picture, file: BinaryIO, placement: Placement) -> None:
         raise _unreadable(video, error) from error
 
 
-def read_frame(file: BinaryIO, number: int = 0) -> Image.Image:
-    """Upright. Raises BrokenVideo, OSError."""
-    with opened(file) as (container, stream):
-        for frame in islice(_decoded(container, stream), number, None):
-            return _upright(frame, stream)
-    raise BrokenVideo(f"ends before frame {number}")
+def read_first_frame(video: Picture) -> Image.Image:
+    """Upright. Raises UnreadablePicture."""
+    try:
+        with video.open() as file, opened(file) as (container, stream):
+            for frame in _decoded(container, stream):
+                return _upright(frame, stream)
+            raise BrokenVideo("has no frame that can be decoded")
+    except (BrokenVideo, OSError) as error:
+        raise _unreadable(video, error) from error
 
 
 def measure_video(video: Picture) -> Measured:
@@ -172,7 +181,7 @@ def _frames_of(placement: Placement) -> Frames:
 
 
 def _too_short(num_decoded: int, num: int) -> BrokenVideo:
-    return BrokenVideo(f"has {num_decoded} frames that can be decoded, and {num} are needed", is_truncated=True)
+    return BrokenVideo(f"has {num_decoded} frames that can be decoded, and {num} are needed", "truncated")
 
 
 def _frames(file: BinaryIO, size: Size) -> Iterator[Shown]:
@@ -215,7 +224,7 @@ def opened(file: BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
     file.seek(0)
     kind = _container_of(file.read(HEAD_BYTES))
     if kind is None:
-        raise BrokenVideo("is no video of a kind that is read here (MP4, MOV, MKV, WebM, AVI)")
+        raise BrokenVideo("is no video of a kind that is read here (MP4, MOV, MKV, WebM, AVI)", "no_video")
     file.seek(0)
     try:
         with av.open(
@@ -223,16 +232,15 @@ def opened(file: BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
         ) as container:
             stream = next((each for each in container.streams.video if not _is_cover(each)), None)
             if stream is None:
-                only = (
-                    "has sound and no video"
-                    if container.streams.audio
-                    else "has no video, or ends before it says where"
-                )
-                raise BrokenVideo(only)
+                if container.streams.audio:
+                    raise BrokenVideo("has sound and no video", "no_video")
+                raise BrokenVideo("has no video, or ends before it says where")
             if stream.codec_context is None or stream.codec_context.name not in VIDEO_CODECS:
-                raise BrokenVideo("has a codec that is not read here; H.264, H.265, VP9 and AV1 are")
+                raise BrokenVideo("has a codec that is not read here; H.264, H.265, VP9 and AV1 are", "no_video")
             if stream.width * stream.height > MAX_PIXELS:
-                raise BrokenVideo(f"has frames of {stream.width}×{stream.height} pixels, more than are read here")
+                raise BrokenVideo(
+                    f"has frames of {stream.width}×{stream.height} pixels, more than are read here", "too_large"
+                )
             stream.thread_count = 1
             yield container, stream
     except av.error.FFmpegError as error:
@@ -282,11 +290,9 @@ def _length_of(file: BinaryIO) -> tuple[int, float]:
                     begins = time if begins is None else min(begins, time)
                     ends = max(ends, time + (packet.duration or 0))
         except av.error.FFmpegError as error:
-            raise BrokenVideo(
-                f"is cut short behind frame {num_packets}: {error.strerror}", is_truncated=True
-            ) from error
+            raise BrokenVideo(f"is cut short behind frame {num_packets}: {error.strerror}", "truncated") from error
         if num_packets < told:
-            raise BrokenVideo(f"is cut short: {told} frames are told of and {num_packets} are there", is_truncated=True)
+            raise BrokenVideo(f"is cut short: {told} frames are told of and {num_packets} are there", "truncated")
         seconds = 0.0 if begins is None else float((ends - begins) * base)
         rate = stream.average_rate
         return num_shown, seconds if seconds > 0 or not rate else float(num_shown / rate)
