@@ -390,8 +390,10 @@ def test_cache_holds_latents_and_text_embeds() -> None:
 def test_cache_holds_every_frame_of_latents() -> None:
     plan = MemoryPlan.of({})
     for flavour, latents in ((None, 16 * 21 * 60 * 104), (WAN.flavour("ti2v-5b-2.2"), 48 * 21 * 30 * 52)):
-        size = {"pixels": 480 * 832, "num_frames": 81}
-        assert cache_bytes_per_image(plan, family=WAN, flavour=flavour, **size, keeps_text=False) == 4 * latents
+        cached = cache_bytes_per_image(
+            plan, family=WAN, flavour=flavour, pixels=480 * 832, num_frames=81, keeps_text=False
+        )
+        assert cached == 4 * latents
 
 
 def test_disk_of_what_is_not_known_is_not_known() -> None:

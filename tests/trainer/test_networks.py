@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -115,7 +116,7 @@ VIDEO_AUTOENCODERS = [each for each in AUTOENCODERS if getattr(components, each.
 def test_cost_of_clips_in_an_autoencoder_is_what_tracing_counts(component: Component) -> None:
     known, edge = getattr(components, component.key), 128
     with torch.device("meta"):
-        autoencoder = build_autoencoder(component).to(HALF)
+        autoencoder: Any = build_autoencoder(component).to(HALF)
     weights = [*autoencoder.parameters(), *autoencoder.buffers()]
     num_frames = 17
     num_latents = 16 // (8 if component.key == "LTX_VAE" else 4) + 1

@@ -56,7 +56,7 @@ def loaded(folder: Path, family: str, **options: Any) -> ModelFamily:
     written = {"model_family": family, "tokenizer_max_length": NUM_TOKENS} | SMALL[family].options | options
     config = TrainingConfig.model_validate(written)
     base = BaseModel(source=str(folder), config=config, device=torch.device("cpu"), dtype=torch.float32)
-    return FAMILIES[family].load(base)
+    return FAMILIES[config.model_family].load(base)
 
 
 def test_families_with_video_facts_read_videos_and_no_others() -> None:
@@ -90,13 +90,13 @@ def test_encoded_video_is_what_its_pipeline_decodes(name: str, tmp_path: Path) -
 def test_every_drawn_frame_is_what_diffusers_makes(name: str, tmp_path: Path) -> None:
     folder = save_small(name, tmp_path)
     drawing = Drawing(
-        prompt=DRAWING["validation_prompt"],
-        negative_prompt=DRAWING["validation_negative_prompt"],
+        prompt="a red square",
+        negative_prompt="a cat",
         seed=7,
         width=64,
         height=32,
         num_inference_steps=2,
-        guidance=DRAWING["validation_guidance"],
+        guidance=3.0,
         guidance_real=1.0,
         num_frames=NUM_FRAMES[name],
     )

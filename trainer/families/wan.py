@@ -40,7 +40,7 @@ class Wan(VideoFamily):
         self.schedule = FlowSchedule(
             pipeline.scheduler.config,
             config=base.config,
-            patch=self.denoiser.config.patch_size[-1],
+            patch=pipeline.components[role or HIGH_NOISE].config.patch_size[-1],
             span=_span(role, pipeline.config.boundary_ratio),
         )
         self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
