@@ -1,8 +1,8 @@
 """Pictures for people, made where pictures are decoded: python -m trainer.preview, one JSON line in and one out.
 
-    thumbnail   name, out, edge               a small copy, upright, on white
-    preview     name, out, placement          the very pixels that training sees; answers with the captions, by the
-                caption_options               environment's caption options
+    thumbnail   name, out, edge               a small copy, upright, on white; of a video, its first frame
+    preview     name, out, placement          the very pixels that training sees, of a clip its first frame; answers with the
+                caption_options               captions, by the environment's caption options
     copy        name, out                     the file as it is
 
 Each request has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
@@ -23,6 +23,7 @@ from typing import Any
 from PIL import Image
 
 from domain.config.buckets import Placement, Region, Size
+from domain.config.clips import Frames
 from domain.config.dataset import PICTURE_FORMATS, DatasetConfig
 from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import fill_in_secrets
@@ -33,11 +34,12 @@ from trainer.data.pictures import (
     UPRIGHT,
     UnreadablePicture,
     orientation_of,
-    read_picture,
     to_rgb,
 )
+from trainer.data.reading import read_still
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
+from trainer.data.videos import read_first_frame
 from trainer.errors import TrainingError
 
 SECONDS = 60
@@ -61,10 +63,11 @@ class Maker:
         out = Path(request["out"])
         match request["do"]:
             case "thumbnail":
-                _save(_thumbnail(picture, request["edge"]), out, "WEBP")
+                thumbnail = _video_thumbnail if dataset.holds_videos else _thumbnail
+                _save(thumbnail(picture, request["edge"]), out, "WEBP")
                 return {}
             case "preview":
-                _save(read_picture(picture, placement_of(request["placement"])), out, "PNG")
+                _save(read_still(picture, placement_of(request["placement"])), out, "PNG")
                 rules = read_caption_rules(dataset, CaptionOptions(**request["caption_options"]))
                 return {"captions": list(captions_of(picture, rules))}
             case _:
@@ -83,6 +86,7 @@ def placement_of(written: dict[str, Any]) -> Placement:
         crop_left=written["crop_left"],
         region=Region(*written["region"]),
         aspect=written["aspect"],
+        frames=None if written["frames"] is None else Frames(*written["frames"]),
     )
 
 
@@ -93,6 +97,12 @@ def _thumbnail(picture: Picture, edge: int) -> Image.Image:
         upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     upright.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
     return upright
+
+
+def _video_thumbnail(video: Picture, edge: int) -> Image.Image:
+    frame = read_first_frame(video)
+    frame.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return frame
 
 
 def _save(image: Image.Image, out: Path, form: str) -> None:
