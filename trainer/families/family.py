@@ -1,7 +1,7 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
