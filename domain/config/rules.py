@@ -297,16 +297,11 @@ RULES = (
         lambda _: "use_dora is on but lora_type is lycoris, which does not know it; switch use_dora off",
     ),
     Rule(
-        ("lora_format", "use_dora", "use_rslora"),
+        ("lora_format", "use_dora"),
+        lambda config: config.lora_format == "comfyui" and config.model_type == "lora" and config.use_dora,
         lambda config: (
-            config.lora_format == "comfyui"
-            and config.model_type == "lora"
-            and config.lora_type == "standard"
-            and (config.use_dora or config.use_rslora)
-        ),
-        lambda config: (
-            f"lora_format is comfyui but {'use_dora' if config.use_dora else 'use_rslora'} is on, which diffusers does not "
-            "find in such files again; set lora_format to diffusers"
+            "lora_format is comfyui but use_dora is on, whose rows ComfyUI measures without what was trained, so that its "
+            "pictures would be others; switch use_dora off, or set lora_format to diffusers"
         ),
     ),
     Rule(
@@ -419,14 +414,11 @@ RULES = (
         ),
     ),
     Rule(
-        ("train_text_encoder", "model_type", "lora_type", "lora_format"),
-        lambda config: (
-            config.train_text_encoder
-            and (config.model_type, config.lora_type, config.lora_format) != ("lora", "standard", "diffusers")
-        ),
+        ("train_text_encoder", "model_type", "lora_type"),
+        lambda config: config.train_text_encoder and (config.model_type, config.lora_type) != ("lora", "standard"),
         lambda config: (
             "train_text_encoder is on, which is for adapters that diffusers loads into text encoders; set model_type to "
-            "lora, lora_type to standard and lora_format to diffusers, or switch it off"
+            "lora and lora_type to standard, or switch it off"
         ),
     ),
     Rule(

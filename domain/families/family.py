@@ -87,8 +87,7 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
-    has_comfyui_names: lora_format can be comfyui: its layers are called alike in ComfyUI and diffusers, or diffusers
-    reads ComfyUI's names for them.
+    has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """

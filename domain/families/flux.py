@@ -62,5 +62,6 @@ FLUX = Family(
         "A LoRA takes about 30 GB of memory as it is, 18 GB with int8, 13 GB with int4, 9 GB with nf4.",
         refused=("fp8-quanto",),
     ),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

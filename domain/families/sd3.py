@@ -29,5 +29,6 @@ SD3 = Family(
     alignment=64,
     token_limit=TokenLimit(154, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -115,11 +115,14 @@ KINDS = {
         options={
             "lora_format": "comfyui",
             "lora_alpha": 2.0,
+            "train_text_encoder": True,
             "peft_lora_target_modules": [*ATTENTION, "conv1", "ff.net.2"],
         },
     ),
     "comfyui of z_image": Kind(family="z_image", options={"lora_format": "comfyui"}),
-    "comfyui of qwen_image": Kind(family="qwen_image", options={"lora_format": "comfyui"}),
+    "comfyui of flux": Kind(
+        family="flux", options={"lora_format": "comfyui", "use_rslora": True, "lora_rank": 4, "lora_alpha": 6.0}
+    ),
     "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
 }
 
@@ -275,10 +278,11 @@ def test_adapter_that_does_not_fit_is_refused(
     assert said in refusal_of(sdxl.write(tmp_path.name, **begun))
 
 
-def test_layer_without_a_name_in_comfyui_is_refused(sdxl: Small, tmp_path: Path) -> None:
-    targets = ["to_q", "add_embedding.linear_1"]
-    run = sdxl.write(tmp_path.name, lora_format="comfyui", peft_lora_target_modules=targets)
-    assert "comfyui, which has no name for the layer add_embedding.linear_1" in refusal_of(run)
+def test_layer_without_a_name_in_comfyui_is_refused(tmp_path: Path) -> None:
+    run = Small("flux2", tmp_path).write(
+        "run", lora_format="comfyui", peft_lora_target_modules=["to_q", "double_stream_modulation_img.linear"]
+    )
+    assert "comfyui, which has no name for the layer double_stream_modulation_img.linear" in refusal_of(run)
 
 
 # ---- what LyCORIS cannot do --------------------------------------------------------------------------------------------

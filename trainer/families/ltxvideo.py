@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
 from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -22,6 +23,11 @@ FRAME_RATE: int = signature(LTXPipeline.__call__).parameters["frame_rate"].defau
 
 class LTXVideo(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=((r"^proj_in$", r"patchify_proj"), (r"^time_embed", r"adaln_single")),
+    )
 
     def __init__(self, pipeline: LTXPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

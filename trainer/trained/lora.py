@@ -9,7 +9,6 @@ from typing import Any, Self
 import torch
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LoraBaseMixin
-from diffusers.utils import convert_unet_state_dict_to_peft
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
@@ -18,10 +17,11 @@ from transformers.integrations.peft import PeftAdapterMixin as TransformersAdapt
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.pipelines import LOADING_ERRORS
 from trainer.hub import explain_refusal
-from trainer.trained.lora_names import DOWN, LoraFormat, from_file, to_file
+from trainer.trained.lora_names import LoraNames
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
@@ -32,12 +32,12 @@ ADAPTER, BEGINNING = "default", "beginning"
 
 
 class Lora(Trained):
-    """parts: the networks that have an adapter, by their folders in the diffusers layout."""
+    """parts: the networks that have an adapter, by their folders in the diffusers layout. names: those of its files."""
 
-    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, format: LoraFormat) -> None:
+    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames) -> None:
         super().__init__(list(parts.values()), dtype=dtype)
         self._parts = parts
-        self._format = format
+        self._names = names
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -50,10 +50,8 @@ class Lora(Trained):
         text_encoders = family.text_encoders() if config.train_text_encoder else {}
         for text_encoder in text_encoders.values():
             _inject(text_encoder, _settings(config, family.text_lora_targets))
-        lora = cls(
-            {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, format=config.lora_format
-        )
-        lora._check_format(family)
+        names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
+        lora = cls({family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
         if config.init_lora is not None:
             lora._begin_with(config.init_lora, family)
         return lora
@@ -82,7 +80,7 @@ class Lora(Trained):
         if self._named().keys() != file.keys():
             raise _misfit(folder)
         for part, network in self._parts.items():
-            weights = from_file(part, get_peft_model_state_dict(network), file, format=self._format)
+            weights = self._names.from_file(part, file, like=get_peft_model_state_dict(network))
             try:
                 set_peft_model_state_dict(network, weights)
             except RuntimeError as error:
@@ -92,12 +90,12 @@ class Lora(Trained):
         named: dict[str, Tensor] = {}
         for part, network in self._parts.items():
             (scale,) = {layer.scaling[ADAPTER] for layer in network.modules() if isinstance(layer, LoraLayer)}
-            named |= to_file(part, get_peft_model_state_dict(network), format=self._format, scale=scale)
+            named |= self._names.to_file(part, get_peft_model_state_dict(network), scale=scale)
         return named
 
     def _settings(self) -> dict[str, str]:
         """What diffusers reads of the header; in other formats, everything is in the weights."""
-        if self._format == "comfyui":
+        if self._names.comfyui is not None:
             return {}
         settings = {
             f"{part}.{key}": value
@@ -105,23 +103,6 @@ class Lora(Trained):
             for key, value in _described(network).items()
         }
         return {LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
-
-    def _check_format(self, family: ModelFamily) -> None:
-        """Raises TrainingError for layers that have no name in the format by which diffusers would find them again."""
-        if self._format == "diffusers":
-            return
-        read = type(family.pipeline).lora_state_dict(
-            dict(self._named()), unet_config=getattr(family.denoiser, "config", None)
-        )
-        found = {_plain(key) for key in (read[0] if isinstance(read, tuple) else read)}
-        for part, network in self._parts.items():
-            lost = sorted(key for key in get_peft_model_state_dict(network) if _plain(f"{part}.{key}") not in found)
-            if lost:
-                layer = lost[0].removesuffix(DOWN)
-                raise TrainingError(
-                    f"lora_format is comfyui, which has no name for the layer {layer}; set it to diffusers, or leave that "
-                    "layer out of peft_lora_target_modules"
-                )
 
     def _begin_with(self, source: str, family: ModelFamily) -> None:
         """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
@@ -139,10 +120,16 @@ class Lora(Trained):
             network.set_adapter(ADAPTER)  # type: ignore[operator]
 
 
-def _plain(key: str) -> str:
-    """Of a name that diffusers reads: without what only tells apart ways to write it."""
-    (plain,) = convert_unet_state_dict_to_peft({key.replace(".processor", ""): None})
-    return str(plain)
+def _comfy_names(family: ModelFamily) -> ComfyNames:
+    """Raises TrainingError when ComfyUI has no names for what has an adapter."""
+    layers = [name for name, layer in family.denoiser.named_modules() if isinstance(layer, LoraLayer)]
+    names = family.comfy_names
+    problem = "which does not have this family" if names is None else names.problem_of(layers)
+    if names is None or problem is not None:
+        raise TrainingError(
+            f"lora_format is comfyui, {problem}; set it to diffusers, or change peft_lora_target_modules"
+        )
+    return names
 
 
 def _path(folder: Path, *, averaged: bool) -> Path:
