@@ -305,6 +305,14 @@ RULES = (
         ),
     ),
     Rule(
+        ("init_lora_ema", "init_lora"),
+        lambda config: config.init_lora_ema is not None and not config.init_lora,
+        lambda _: (
+            "init_lora_ema is set but init_lora is empty, so there is no adapter that it is the average of; name it in "
+            "init_lora, or leave init_lora_ema empty"
+        ),
+    ),
+    Rule(
         ("init_lora_step", "init_lora"),
         lambda config: config.init_lora_step is not None and not config.init_lora,
         lambda _: (

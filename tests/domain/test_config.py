@@ -76,6 +76,7 @@ def test_paths_are_known() -> None:
     assert path_options(TrainingConfig) & offered == {
         "pretrained_model_name_or_path",
         "init_lora",
+        "init_lora_ema",
         "lycoris_config",
         "user_prompt_library",
     }

@@ -1,6 +1,8 @@
 """Files for ComfyUI: which of its weights an adapter is added to, and that the sum is what diffusers has."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,12 +10,18 @@ import torch
 from diffusers.loaders import single_file_utils
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file
 from torch import Tensor
 
+from domain.config.training import TrainingConfig
 from domain.families.registry import FAMILIES as KNOWN
-from tests.trainer.small_families import SMALL
+from tests.trainer.small_families import SMALL, save_small
+from trainer.errors import TrainingError
+from trainer.families.family import BaseModel
 from trainer.families.registry import FAMILIES
+from trainer.trained.lora import Lora
 from trainer.trained.lora_names import LoraNames
+from trainer.trained.lycoris import Lycoris
 
 # Of layers in diffusers: the key in the file, and the weight in ComfyUI that it is added to, with the rows that are theirs.
 # = is the layer's name. ComfyUI adds to those rows alone, except where several layers have one key.
@@ -268,3 +276,116 @@ def test_layers_without_a_name_and_parts_of_a_layer_are_told() -> None:
         "which has layers.0.attn.to_q and its neighbours as one layer (diffusion_model.layers.0.attention.qkv), and not "
         "all of them are chosen"
     )
+
+
+# ---- LyCORIS -----------------------------------------------------------------------------------------------------------
+
+
+def lycoris_change(weights: dict[str, Tensor], base: Tensor) -> Tensor:
+    """What ComfyUI adds to a weight for one layer of a file (its comfy/weight_adapter: lora, loha, lokr, oft, boft)."""
+    alpha = weights["alpha"].item()
+    if "lora_up.weight" in weights:
+        up, down = weights["lora_up.weight"], weights["lora_down.weight"]
+        scale = alpha / len(down)
+        if "lora_mid.weight" in weights:
+            down = torch.einsum("mnhw,ni->mihw", weights["lora_mid.weight"], down.flatten(1))
+        return scale * (up.flatten(1) @ down.flatten(1)).view_as(base)
+    if "hada_w1_a" in weights:
+        first, second = (weights[f"hada_w{place}_a"] @ weights[f"hada_w{place}_b"] for place in (1, 2))
+        return alpha / len(weights["hada_w1_b"]) * (first * second).view_as(base)
+    if "oft_blocks" in weights:
+        return turned(weights, base, bound=alpha) - base
+    factors, rank = [], None
+    for place in (1, 2):
+        factor = weights.get(f"lokr_w{place}")
+        if factor is None:
+            rank = len(weights[f"lokr_w{place}_b"])
+            factor = weights[f"lokr_w{place}_a"] @ weights[f"lokr_w{place}_b"]
+        factors.append(factor)
+    return (alpha / rank if rank else 1) * torch.kron(*factors).view_as(base)
+
+
+def turned(weights: dict[str, Tensor], base: Tensor, *, bound: float) -> Tensor:
+    blocks = weights["oft_blocks"]
+    skew = blocks - blocks.transpose(-1, -2)
+    if bound > 0 and torch.norm(skew) + 1e-8 > bound:
+        skew = skew * bound / (torch.norm(skew) + 1e-8)
+    one = torch.eye(blocks.shape[-1])
+    rotations = (one + skew) @ (one - skew).inverse()
+    if blocks.ndim == 3:
+        return torch.einsum("knm,kni->kmi", rotations, base.view(*blocks.shape[:2], -1)).flatten(0, 1)
+    for level, rotation in enumerate(rotations):
+        stride = 2**level * (blocks.shape[-1] // 2)
+        width = base.shape[1]
+        grouped = base.view(-1, 2, stride, width).transpose(1, 2).reshape(-1, blocks.shape[-1], width)
+        mixed = torch.einsum("bij,bjc->bic", rotation, grouped)
+        base = mixed.reshape(-1, stride, 2, width).transpose(1, 2).flatten(0, 2)
+    return base * weights.get("rescale", 1)
+
+
+@pytest.fixture(scope="module")
+def flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small("flux", tmp_path_factory.mktemp("flux"))
+
+
+LAYERS = ["transformer_blocks.0.attn.to_q", "single_transformer_blocks.0.proj_out"]
+
+
+def adapted(folder: Path, key: str = "flux", **options: Any) -> Any:
+    """What trains beside a small family, with random weights in place of those that change nothing."""
+    config = {"model_family": key, "lora_format": "comfyui", "lora_rank": 2} | options
+    base = BaseModel(
+        source=str(folder),
+        config=TrainingConfig.model_validate(config),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    family = FAMILIES[base.config.model_family].load(base)
+    trained = (Lycoris if base.config.lora_type == "lycoris" else Lora).beside(family, base)
+    with torch.no_grad():
+        for parameter in trained.parameters:
+            parameter.normal_(std=0.3)
+    return trained
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"algo": "locon", "linear_dim": 3, "linear_alpha": 2},
+        {"algo": "loha", "linear_dim": 3, "linear_alpha": 2},
+        {"algo": "lokr", "linear_dim": 2, "linear_alpha": 3, "factor": 4},
+        {"algo": "lokr", "linear_dim": 10000, "factor": 4, "full_matrix": True},
+        {"algo": "diag-oft", "linear_dim": 4, "constraint": 0.01},
+        {"algo": "boft", "linear_dim": 4, "constraint": 0.01, "rescaled": True},
+    ],
+    ids=lambda settings: f"{settings['algo']} {settings['linear_dim']}",
+)
+def test_lycoris_adds_in_comfyui_what_it_adds_here(settings: dict[str, Any], flux: Path, tmp_path: Path) -> None:
+    written = settings | {"apply_preset": {"target_name": LAYERS}}
+    trained = adapted(flux, lora_type="lycoris", lycoris_config=written)
+    file = load_file(trained.save(tmp_path, {}))
+    adapters = {adapter.lora_name: adapter.eval() for adapter in trained.modules[1].loras}
+    for layer in LAYERS:
+        adapter, key = adapters[f"lycoris_{layer.replace('.', '_')}"], f"transformer.{layer}."
+        weights = {name.removeprefix(key): file.pop(name) for name in list(file) if name.startswith(key)}
+        (adapted_layer,) = adapter.org_module
+        base = adapted_layer.weight
+        seen = (adapted_layer(torch.eye(base.shape[1])) - adapted_layer.bias).T
+        torch.testing.assert_close(base + lycoris_change(weights, base), seen)
+    assert file == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "settings", "said"),
+    [
+        ("flux", {"algo": "diag-oft", "rescaled": True}, "which passes over what rescaled has trained"),
+        ("flux", {"algo": "lokr", "dora_wd": True}, "which measures the rows of dora_wd without"),
+        ("lumina2", {"algo": "lokr"}, "as one layer (diffusion_model.layers.0.attention.qkv)"),
+    ],
+)
+def test_lycoris_that_comfyui_would_not_add_is_refused(
+    key: str, settings: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    preset = {"apply_preset": {"target_name": [r"layers\.0\.attn\.to_.", "transformer_blocks.0.attn.to_q"]}}
+    with pytest.raises(TrainingError, match=re.escape(said)):
+        adapted(save_small(key, tmp_path), key, lora_type="lycoris", lycoris_config=settings | preset)

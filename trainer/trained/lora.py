@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import torch
 from diffusers.loaders import PeftAdapterMixin
-from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LoraBaseMixin
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
@@ -19,30 +19,29 @@ from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
-from trainer.families.pipelines import LOADING_ERRORS
-from trainer.hub import explain_refusal
+from trainer.trained.beginning import ADAPTER, read_adapter, take_over
 from trainer.trained.lora_names import LoraNames
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 """What diffusers' load_lora_weights looks for in a folder."""
 
-ADAPTER, BEGINNING = "default", "beginning"
-"""What adapters are called in peft: the one that is trained, and the one it begins with."""
-
 
 class Lora(Trained):
     """parts: the networks that have an adapter, by their folders in the diffusers layout. names: those of its files."""
 
-    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames) -> None:
+    def __init__(
+        self, family: ModelFamily, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames
+    ) -> None:
         super().__init__(list(parts.values()), dtype=dtype)
+        self._family = family
         self._parts = parts
         self._names = names
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
-        """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed, or the
-        one that init_lora names. Raises TrainingError when no layer matches, or that adapter does not fit."""
+        """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed. Raises
+        TrainingError when no layer matches, or has no name in the format of its files."""
         config = base.config
         targets = config.peft_lora_target_modules or list(family.lora_targets)
         torch.manual_seed(config.seed)
@@ -51,10 +50,10 @@ class Lora(Trained):
         for text_encoder in text_encoders.values():
             _inject(text_encoder, _settings(config, family.text_lora_targets))
         names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
-        lora = cls({family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
-        if config.init_lora is not None:
-            lora._begin_with(config.init_lora, family)
-        return lora
+        return cls(family, {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
+
+    def begin_with(self, source: str, *, option: str) -> None:
+        take_over(read_adapter(source, option=option), self._parts, self._family)
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
@@ -103,21 +102,6 @@ class Lora(Trained):
             for key, value in _described(network).items()
         }
         return {LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
-
-    def _begin_with(self, source: str, family: ModelFamily) -> None:
-        """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
-        _load_beside(source, family)
-        for part, network in family.pipeline.components.items():
-            if BEGINNING in getattr(network, "peft_config", ()) and network not in self._parts.values():
-                raise TrainingError(
-                    f"the adapter init_lora ({source}) has layers of {part}, which this configuration does not train; "
-                    "begin without it"
-                )
-        for network in self._parts.values():
-            _take_over(network, source)
-        family.pipeline.delete_adapters(BEGINNING)
-        for network in self._parts.values():
-            network.set_adapter(ADAPTER)  # type: ignore[operator]
 
 
 def _comfy_names(family: ModelFamily) -> ComfyNames:
@@ -169,47 +153,6 @@ def _described(network: nn.Module) -> dict[str, Any]:
     settings: LoraConfig = network.peft_config[ADAPTER]  # type: ignore[index]
     described = settings.to_dict() | {"lora_dropout": 0.0}
     return {name: sorted(value) if isinstance(value, set) else value for name, value in described.items()}
-
-
-def _load_beside(source: str, family: ModelFamily) -> None:
-    if not isinstance(family.pipeline, LoraBaseMixin):
-        raise TrainingError(
-            f"init_lora is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
-        )
-    try:
-        family.pipeline.load_lora_weights(source, adapter_name=BEGINNING)
-    except torch.OutOfMemoryError:
-        raise
-    except LOADING_ERRORS as error:
-        reason = explain_refusal(error, source) or " ".join(str(error).split())[:300]
-        raise TrainingError(f"the adapter init_lora ({source}) cannot be loaded: {reason}") from error
-
-
-def _take_over(network: nn.Module, source: str) -> None:
-    parameters = dict(network.named_parameters())
-    own = {name: each for name, each in parameters.items() if f".{ADAPTER}" in name and ".lora_" in name}
-    begun = {
-        name.replace(f".{BEGINNING}", f".{ADAPTER}"): each for name, each in parameters.items() if BEGINNING in name
-    }
-    if {name: each.shape for name, each in begun.items()} != {name: each.shape for name, each in own.items()}:
-        raise TrainingError(
-            f"the adapter init_lora ({source}) has another rank or other layers than this configuration; set lora_rank, "
-            "use_dora and peft_lora_target_modules to what it was trained with"
-        )
-    scales = {
-        (layer.scaling[ADAPTER], layer.scaling[BEGINNING])
-        for layer in network.modules()
-        if isinstance(layer, LoraLayer)
-    }
-    for scale, begun_scale in scales:
-        if scale != begun_scale:
-            raise TrainingError(
-                f"the adapter init_lora ({source}) counts {begun_scale:g} times, but with this configuration it would "
-                f"count {scale:g} times; set lora_alpha and use_rslora to what it was trained with"
-            )
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(begun[name])
 
 
 def _misfit(folder: Path) -> TrainingError:

@@ -105,7 +105,7 @@ class AdapterOptions(Part):
         advanced=True,
         kind="path",
         model_types=ADAPTER,
-        help="A file or a name on the Hub. Training goes on from this adapter instead of a new one.",
+        help="A file, in the format of diffusers, ComfyUI or kohya's scripts, or a name on the Hub. Training goes on from this adapter instead of a new one.",
     )
     init_lora_step: int | None = option(
         None,
@@ -120,17 +120,16 @@ class AdapterOptions(Part):
         None,
         label="Its average",
         advanced=True,
-        later=True,
         kind="path",
         requires={"use_ema": True},
-        help="The averaged weights that belong to that adapter, to go on averaging from.",
+        help="The file in the folder ema beside that adapter: averaging goes on from there, not from the adapter itself.",
     )
     lora_format: Literal["diffusers", "comfyui"] = option(
         "diffusers",
         label="File format",
         advanced=True,
         model_types=ADAPTER,
-        help="Names of the weights in the saved file: as diffusers has them, which ComfyUI reads of most families too, or ComfyUI's own.",
+        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
