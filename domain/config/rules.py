@@ -31,6 +31,9 @@ ENDPOINT = re.compile(
 )
 REGION = re.compile(r"[A-Za-z0-9-]+")
 TEXT_TRAINING_FAMILIES = ("sd1x", "sd2x", "sdxl")
+OF_BASE_WEIGHTS = ("olora", "pissa")
+"""Values of lora_init_type by which an adapter begins as a part of the base weights."""
+
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 REQUIRED_KEYS = {
     "aws": ("aws_bucket_name",),
@@ -302,6 +305,26 @@ RULES = (
         lambda config: (
             "lora_format is comfyui but use_dora is on, whose rows ComfyUI measures without what was trained, so that its "
             "pictures would be others; switch use_dora off, or set lora_format to diffusers"
+        ),
+    ),
+    Rule(
+        ("lora_init_type", "init_lora"),
+        lambda config: config.lora_init_type in OF_BASE_WEIGHTS and bool(config.init_lora),
+        lambda config: (
+            f"lora_init_type is {config.lora_init_type}, but init_lora says what the adapter begins as; set lora_init_type to "
+            "default, or leave init_lora empty"
+        ),
+    ),
+    Rule(
+        ("lora_init_type", "lora_type", "use_dora"),
+        lambda config: (
+            config.lora_init_type in OF_BASE_WEIGHTS
+            and config.model_type == "lora"
+            and (config.lora_type == "lycoris" or config.use_dora)
+        ),
+        lambda config: (
+            f"lora_init_type is {config.lora_init_type}, which is for plain LoRA, but "
+            f"{'lora_type is lycoris' if config.lora_type == 'lycoris' else 'use_dora is on'}; set it to default"
         ),
     ),
     Rule(

@@ -331,8 +331,8 @@ def flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LAYERS = ["transformer_blocks.0.attn.to_q", "single_transformer_blocks.0.proj_out"]
 
 
-def adapted(folder: Path, key: str = "flux", **options: Any) -> Any:
-    """What trains beside a small family, with random weights in place of those that change nothing."""
+def adapted(folder: Path, key: str = "flux", *, is_filled: bool = True, **options: Any) -> Any:
+    """What trains beside a small family; is_filled: with random weights in place of those that change nothing."""
     config = {"model_family": key, "lora_format": "comfyui", "lora_rank": 2} | options
     base = BaseModel(
         source=str(folder),
@@ -343,7 +343,7 @@ def adapted(folder: Path, key: str = "flux", **options: Any) -> Any:
     family = FAMILIES[base.config.model_family].load(base)
     trained = (Lycoris if base.config.lora_type == "lycoris" else Lora).beside(family, base)
     with torch.no_grad():
-        for parameter in trained.parameters:
+        for parameter in trained.parameters if is_filled else ():
             parameter.normal_(std=0.3)
     return trained
 

@@ -65,6 +65,8 @@ KINDS = {
     "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
     "dora of a transformer": Kind(family="sd3", options={"use_dora": True, "lora_alpha": 2.0}),
     "rank-stabilised": Kind(family="sdxl", options={"use_rslora": True, "lora_rank": 9, "lora_init_type": "gaussian"}),
+    "pissa": Kind(family="sdxl", options={"lora_init_type": "pissa", "use_rslora": True, "lora_dropout": 0.2}),
+    "olora": Kind(family="sd3", options={"lora_init_type": "olora", "lora_alpha": 3.0}),
     "text encoders": Kind(
         family="sdxl",
         options={"train_text_encoder": True, "text_encoder_lr": 5e-3, "lora_dropout": 0.2, "lora_alpha": 2.0},

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
-from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from trainer.errors import TrainingError
 from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.trained.beginning import ADAPTER, read_adapter, take_over
+from trainer.trained.counterweight import PARTS, counterweigh, fixed_in, set_weights, weights_of
 from trainer.trained.lora_names import LoraNames
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
@@ -33,7 +34,8 @@ class Lora(Trained):
     def __init__(
         self, family: ModelFamily, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames
     ) -> None:
-        super().__init__(list(parts.values()), dtype=dtype)
+        fixed = [tensor for network in parts.values() for tensor in fixed_in(network)]
+        super().__init__(list(parts.values()), dtype=dtype, constants=fixed)
         self._family = family
         self._parts = parts
         self._names = names
@@ -49,6 +51,9 @@ class Lora(Trained):
         text_encoders = family.text_encoders() if config.train_text_encoder else {}
         for text_encoder in text_encoders.values():
             _inject(text_encoder, _settings(config, family.text_lora_targets))
+        if config.lora_init_type in PARTS:
+            for network in (family.denoiser, *text_encoders.values()):
+                counterweigh(network, config.lora_init_type)
         names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
         return cls(family, {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
 
@@ -79,9 +84,9 @@ class Lora(Trained):
         if self._named().keys() != file.keys():
             raise _misfit(folder)
         for part, network in self._parts.items():
-            weights = self._names.from_file(part, file, like=get_peft_model_state_dict(network))
+            weights = self._names.from_file(part, file, like=weights_of(network))
             try:
-                set_peft_model_state_dict(network, weights)
+                set_weights(network, weights)
             except RuntimeError as error:
                 raise _misfit(folder) from error
 
@@ -89,7 +94,7 @@ class Lora(Trained):
         named: dict[str, Tensor] = {}
         for part, network in self._parts.items():
             (scale,) = {layer.scaling[ADAPTER] for layer in network.modules() if isinstance(layer, LoraLayer)}
-            named |= self._names.to_file(part, get_peft_model_state_dict(network), scale=scale)
+            named |= self._names.to_file(part, weights_of(network), scale=scale)
         return named
 
     def _settings(self) -> dict[str, str]:
@@ -121,14 +126,18 @@ def _path(folder: Path, *, averaged: bool) -> Path:
 
 
 def _settings(config: TrainingConfig, targets: Sequence[str]) -> LoraConfig:
+    rank, alpha, is_stabilised = config.lora_rank, config.lora_alpha or config.lora_rank, config.use_rslora
+    if config.lora_init_type in PARTS:
+        scale = alpha / (rank**0.5 if is_stabilised else rank)
+        rank, alpha, is_stabilised = 2 * rank, 2 * rank * scale, False
     return LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha or config.lora_rank,
+        r=rank,
+        lora_alpha=alpha,
         lora_dropout=config.lora_dropout,
-        init_lora_weights=True if config.lora_init_type == "default" else config.lora_init_type,
+        init_lora_weights="gaussian" if config.lora_init_type == "gaussian" else True,
         target_modules=targets,
         use_dora=config.use_dora,
-        use_rslora=config.use_rslora,
+        use_rslora=is_stabilised,
     )
 
 

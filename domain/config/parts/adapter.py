@@ -45,9 +45,9 @@ class AdapterOptions(Part):
         "default",
         label="Initialisation",
         advanced=True,
-        usable=["default", "gaussian"],
+        usable=["default", "gaussian", "olora", "pissa"],
         model_types=ADAPTER,
-        help="How the adapter's first matrix is drawn; the second one starts at zero.",
+        help="How the adapter begins: drawn at random and zero (default, gaussian), or as the largest part (pissa) or a part (olora) of the base weights, which a second adapter subtracts; it is not trained, takes its memory and time, and doubles the rank of the file.",
     )
     peft_lora_target_modules: list[str] | None = option(
         None,
