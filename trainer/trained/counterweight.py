@@ -43,6 +43,14 @@ class Counterweighted(nn.Module):
         return first, second
 
 
+def whole(matrix: nn.Module) -> Tensor:
+    """Of an adapter, with or without a counterweight."""
+    if isinstance(matrix, Counterweighted):
+        return matrix.whole()
+    weight: Tensor = matrix.weight  # type: ignore[assignment]
+    return weight
+
+
 @torch.no_grad()
 def counterweigh(network: nn.Module, kind: str) -> None:
     """Let the adapters of a network, which have twice the rank that is to be trained, begin as parts of the base weights.

@@ -21,6 +21,7 @@ from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.trained.beginning import ADAPTER, read_adapter, take_over
 from trainer.trained.counterweight import PARTS, counterweigh, fixed_in, set_weights, weights_of
+from trainer.trained.lora_linear import add_at_once
 from trainer.trained.lora_names import LoraNames
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
@@ -154,6 +155,7 @@ def _inject(network: nn.Module, settings: LoraConfig) -> None:
         ) from error
     for parameter in trained_parameters([network]):
         parameter.data = parameter.data.float()
+    add_at_once(network)
 
 
 def _described(network: nn.Module) -> dict[str, Any]:
