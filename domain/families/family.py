@@ -53,6 +53,7 @@ class Flavour:
     knows. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
+    modelspec: see Family.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Flavour:
     weight_bytes: int | None = None
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
+    modelspec: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
+    modelspec: what other programs call its architecture in files (https://github.com/Stability-AI/ModelSpec), where they know it.
     has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
@@ -131,6 +134,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    modelspec: str | None = None
     has_comfyui_names: bool = False
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()

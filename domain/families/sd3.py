@@ -19,9 +19,15 @@ SD3 = Family(
             "stabilityai/stable-diffusion-3.5-medium",
             weight_bytes=2,
             terms=TERMS,
+            modelspec="stable-diffusion-3-5-medium",
         ),
         Flavour(
-            "large", "Stable Diffusion 3.5 large", "stabilityai/stable-diffusion-3.5-large", weight_bytes=2, terms=TERMS
+            "large",
+            "Stable Diffusion 3.5 large",
+            "stabilityai/stable-diffusion-3.5-large",
+            weight_bytes=2,
+            terms=TERMS,
+            modelspec="stable-diffusion-3-5-large",
         ),
     ),
     default_flavour="medium",

@@ -210,13 +210,20 @@ def test_every_file_says_what_its_weights_are(small: Small, run: RunDirectory, k
             said.append(file.metadata())
     assert [each.pop("simpletuner.step") for each in said] == ["3", "2"]
     assert said[0] == said[1]
-    is_whole, is_lycoris = (key in kind.options for key in ("model_type", "lycoris_config"))
-    architecture = small.name if is_whole else f"{small.name}/{'lycoris' if is_lycoris else 'lora'}"
+    architecture = {
+        "sdxl": "stable-diffusion-xl-v1-base",
+        "sd3": "stable-diffusion-3-5-medium",
+        "flux": "flux-1-dev",
+        "z_image": "z_image",
+    }[small.name]
+    predicts = {"modelspec.prediction_type": "epsilon"} if small.name == "sdxl" else {}
     assert {key: value for key, value in said[0].items() if key.startswith("modelspec.")} == {
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": architecture,
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": architecture if "model_type" in kind.options else f"{architecture}/lora",
         "modelspec.implementation": "https://github.com/huggingface/diffusers",
         "modelspec.title": "test",
+        "modelspec.resolution": "64x64",
+        **predicts,
     }
     assert (said[0]["format"], said[0]["simpletuner.base_model"]) == ("pt", "model")
     assert len(said[0]["simpletuner.config_digest"]) == 32
