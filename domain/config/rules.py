@@ -328,6 +328,14 @@ RULES = (
         ),
     ),
     Rule(
+        ("init_lokr_norm", "init_lora"),
+        lambda config: bool(config.init_lokr_norm) and bool(config.init_lora),
+        lambda config: (
+            f"init_lokr_norm is {config.init_lokr_norm:g}, but init_lora says what the adapter begins as; leave one of them "
+            "empty"
+        ),
+    ),
+    Rule(
         ("init_lora_ema", "init_lora"),
         lambda config: config.init_lora_ema is not None and not config.init_lora,
         lambda _: (

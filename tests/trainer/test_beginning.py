@@ -122,3 +122,26 @@ def test_average_begins_with_one_of_a_file(models: dict[str, Path], tmp_path: Pa
     assert are_equal(begun, last)
     with average.in_place():
         assert are_equal(begun, copies(saved))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"linear_dim": 2, "linear_alpha": 5, "rank_dropout": 0.5}, {"linear_dim": 10000, "full_matrix": True}],
+    ids=["factored", "full"],
+)
+def test_lokr_begins_with_noise_of_a_share_of_each_weight(settings: dict[str, Any], models: dict[str, Path]) -> None:
+    config = {"algo": "lokr", "apply_preset": {"target_name": ["transformer_blocks.0.attn.to_q", "x_embedder"]}}
+    options: dict[str, Any] = {"lora_type": "lycoris", "init_lokr_norm": 0.01, "is_filled": False}
+    trained = adapted(models["flux"], lycoris_config=config | settings, **options)
+    network, adapters = trained.modules
+    for name in ("transformer_blocks.0.attn.to_q", "x_embedder"):
+        layer = network.get_submodule(name)
+        inputs = torch.eye(layer.in_features)
+        with trained.as_inference_sees_it():
+            after = layer(inputs)
+            with trained.left_out():
+                before = layer(inputs)
+        assert (after - before).norm() == pytest.approx(0.01 * layer.weight.norm().item(), rel=1e-3)
+    assert all(adapter.training for adapter in adapters.loras)
+    with pytest.raises(TrainingError, match="init_lokr_norm is set, but lycoris_config adapts no layer by lokr"):
+        adapted(models["flux"], lycoris_config=config | {"algo": "loha"}, **options)

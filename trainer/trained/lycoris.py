@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
+from lycoris.modules.lokr import LokrModule
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -58,6 +59,8 @@ class Lycoris(Trained):
         network = _make(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
+        if config.init_lokr_norm:
+            _begin_with_noise(network, config.init_lokr_norm)
         return cls(family, network, settings, dtype=base.dtype, for_comfyui=config.lora_format == "comfyui")
 
     @contextmanager
@@ -162,6 +165,20 @@ def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
             "lycoris_config adapts no layer of this base model; correct target_module and target_name in apply_preset"
         )
     return network
+
+
+@torch.no_grad()
+def _begin_with_noise(network: LycorisNetwork, share: float) -> None:
+    """Let LoKr change each weight by noise whose norm is this share of the weight's, in place of zeros."""
+    layers = [layer for layer in network.loras if isinstance(layer, LokrModule)]
+    if not layers:
+        raise TrainingError("init_lokr_norm is set, but lycoris_config adapts no layer by lokr; leave it empty")
+    for layer in layers:
+        zeros = layer.lokr_w2 if layer.use_w2 else layer.lokr_w2_b
+        zeros.normal_()
+        size = layer.eval().get_weight(layer.shape).norm()  # Training leaves some ranks out.
+        zeros.mul_(share * layer.org_module[0].weight.norm() / size)
+        layer.train()
 
 
 def _preset(written: Mapping[str, Any]) -> dict[str, Any]:

@@ -142,10 +142,9 @@ class AdapterOptions(Part):
         None,
         label="LoKr's first size",
         advanced=True,
-        later=True,
         ge=0,
         requires={"lora_type": "lycoris"},
-        help="Begin with small noise of this norm instead of zeros, so that LoKr learns from the first step; 1e-3 is usual.",
+        help="Begin with noise instead of zeros, of this share of each weight's norm, so that both factors learn from the first step; 1e-3 is usual. Empty begins with zeros.",
     )
     assistant_lora_path: str | None = option(
         None,
