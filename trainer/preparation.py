@@ -109,6 +109,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
+        if config.init_lora is not None and start_step == 0:
+            trained.begin_with(config.init_lora, option="init_lora")
         parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
@@ -133,6 +135,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         average = Average(trained, config, device=accelerator.device)
         if start_step > 0:
             average.load(checkpoints.folder(start_step))
+        elif config.init_lora_ema is not None:
+            average.begin_with(config.init_lora_ema, option="init_lora_ema")
     trained.modules.train()
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)

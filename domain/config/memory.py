@@ -449,6 +449,10 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
         notes.append("peft_lora_target_modules is set: the adapter is counted as one on the family's usual layers")
     if plan.trains_text_encoders:
         notes.append("train_text_encoder is on: adapters and activations of the text encoders are not counted")
+    if plan.is_counterweighted and not plan.is_full:
+        notes.append(
+            "lora_init_type keeps a second adapter of the same size, which is not trained and not counted here"
+        )
     if plan.lora_type == "lycoris" and not plan.is_full:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

@@ -22,5 +22,6 @@ AURAFLOW = Family(
     alignment=64,
     token_limit=TokenLimit(120, 256),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -20,5 +20,7 @@ CHROMA = Family(
     alignment=64,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use."),
+    modelspec="chroma",
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -21,5 +21,6 @@ ERNIE = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a tensor, which UniPC cannot copy.
     refused_samplers=("flow_unipc",),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -55,6 +55,7 @@ class Flavour:
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
     frame_rate: see VideoFacts.
+    modelspec: see Family.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Flavour:
     needs_reference: bool = False
     denoiser_folder: str | None = None
     frame_rate: int | None = None
+    modelspec: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,8 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
-    has_comfyui_names: lora_format can be comfyui: its layers are called alike in ComfyUI and diffusers, or diffusers
-    reads ComfyUI's names for them.
+    modelspec: what other programs call its architecture in files (https://github.com/Stability-AI/ModelSpec), where they know it.
+    has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
@@ -136,6 +138,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    modelspec: str | None = None
     has_comfyui_names: bool = False
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ FLUX = Family(
             "black-forest-labs/FLUX.1-schnell",
             weight_bytes=2,
             token_limit=TokenLimit(256, 256),
+            modelspec="flux-1-schnell",
             terms="Apache-2.0, but the Hub wants a name and an address before it lets anybody download.",
             settings=(
                 Setting(
@@ -62,5 +63,7 @@ FLUX = Family(
         "A LoRA takes about 30 GB of memory as it is, 18 GB with int8, 13 GB with int4, 9 GB with nf4.",
         refused=("fp8-quanto",),
     ),
+    modelspec="flux-1-dev",
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -44,5 +44,6 @@ FLUX2 = Family(
     quantising=Quantising(
         "suits", "int8, fp8 and nf4 are in use; dev has 32 billion parameters, which are 64 GB in bf16."
     ),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -31,5 +31,6 @@ HIDREAM = Family(
         refused=("fp8-quanto",),
         same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

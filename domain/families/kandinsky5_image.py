@@ -40,5 +40,6 @@ KANDINSKY5_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(256, 1024),
     quantising=Quantising("suits", "int8 is in use."),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

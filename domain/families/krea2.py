@@ -19,5 +19,6 @@ KREA2 = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

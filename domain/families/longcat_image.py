@@ -26,5 +26,6 @@ LONGCAT_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use."),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

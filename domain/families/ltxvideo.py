@@ -24,5 +24,6 @@ LTXVIDEO = Family(
     alignment=64,
     token_limit=TokenLimit(128, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

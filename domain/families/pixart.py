@@ -33,5 +33,6 @@ PIXART = Family(
     quantising=Quantising(
         "loses", "Too small to gain from fewer bits, and its pictures suffer.", refused=("fp8-quanto",)
     ),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

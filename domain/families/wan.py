@@ -35,5 +35,6 @@ WAN = Family(
     alignment=32,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

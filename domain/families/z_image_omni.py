@@ -21,5 +21,6 @@ Z_IMAGE_OMNI = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -48,7 +48,7 @@ from service.preflight.weights import (
     Download,
     find_download,
     has_token_of_machine,
-    problems_of_adapter,
+    problems_of_adapters,
     problems_of_weights,
 )
 from service.read_models.dataset import DatasetRow, find_datasets
@@ -125,7 +125,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
-        *problems_of_adapter(config.init_lora),
+        *problems_of_adapters(config),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
         *remarks_on_devices(config, num_gpus=len(gpus)),
     ]

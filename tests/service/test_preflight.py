@@ -178,6 +178,10 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"pretrained_model_name_or_path": "/nowhere"}, ("ERROR", "BASE_MODEL_MISSING")),
         ({"pretrained_model_name_or_path": str(ROOT)}, ("ERROR", "BASE_MODEL_INCOMPLETE")),
         ({"init_lora": "/nowhere/x.safetensors"}, ("ERROR", "ADAPTER_MISSING")),
+        (
+            {"init_lora": "own/name", "use_ema": True, "init_lora_ema": "/nowhere/x.safetensors"},
+            ("ERROR", "ADAPTER_MISSING"),
+        ),
         ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_FLUX
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_scaled
@@ -25,6 +26,7 @@ FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 
 class Flux(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: FluxPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
@@ -22,6 +23,10 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class Flux2(ModelFamily):
     lora_targets = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(r"(single_)?transformer_blocks\..+", r"(x|context)_embedder", r"norm_out\.linear", r"proj_out"),
+    )
 
     def __init__(self, pipeline: Flux2Pipeline | Flux2KleinPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

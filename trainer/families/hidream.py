@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
 from domain.families.hidream import LLAMA_REPOSITORY
+from trainer.families.comfyui import LIKE_DIFFUSERS
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
@@ -28,6 +29,7 @@ ROUNDING = 1e-3
 
 class HiDream(ModelFamily):
     lora_targets = ("to_k", "to_q", "to_v", "to_out")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: HiDreamImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import frame_rate, num_tokens
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
 from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
 from trainer.families.video import VideoFamily
@@ -19,6 +20,11 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class LTXVideo(VideoFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=((r"^proj_in$", r"patchify_proj"), (r"^time_embed", r"adaln_single")),
+    )
 
     def __init__(self, pipeline: LTXPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
