@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from service.importers.optimizers import optimizer
 from service.importers.rules import Drop, Report, Rules, To, flag, number, one_of, text, whole
-from service.importers.vocabulary import loss, optimizer, precision, schedule
+from service.importers.vocabulary import loss, precision, schedule
 
 TRAINERS = frozenset({"sd_trainer", "diffusion_trainer", "ui_trainer", "flex_trainer"})
 ARCHITECTURES: Mapping[str, str] = {

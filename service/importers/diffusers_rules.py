@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.importers.findings import SECRET, Section
+from service.importers.optimizers import optimizer
 from service.importers.rules import (
     Drop,
     Report,
@@ -21,7 +22,7 @@ from service.importers.rules import (
     whole,
 )
 from service.importers.source import Names, Source, folder_name
-from service.importers.vocabulary import map_base_model, optimizer, precision, schedule, trackers
+from service.importers.vocabulary import map_base_model, precision, schedule, trackers
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from service.importers.optimizers import optimizer
 from service.importers.rules import Drop, Report, Rules, To, flag, number, text, whole
-from service.importers.vocabulary import optimizer, precision
+from service.importers.vocabulary import precision
 
 FAMILIES: Mapping[str, str] = {
     **{"STABLE_DIFFUSION_15": "sd1x", "STABLE_DIFFUSION_15_INPAINTING": "sd1x"},
