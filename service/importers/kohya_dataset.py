@@ -31,13 +31,13 @@ from service.importers.rules import (
     whole,
 )
 from service.importers.source import Names, Source, folder_name, legal_name
+from service.importers.vocabulary import REGULARISATION
 
 REPEATED = re.compile(r"(\d+)_(.+)")
 EXTRA_PASSES = "repeats are extra passes here, so it is one less"
 OVERRIDDEN = "every dataset below it has its own"
 NO_AUGMENTATION = "pictures are not changed at random here"
 BUCKETS = "sizes of buckets follow from the resolution here"
-REGULARISATION = "there they are trained on as they are; here an adapter learns what the base model says of them"
 CAPTION_PARTS = "captions are not put together from parts here"
 
 REST: Rules = {

@@ -12,6 +12,7 @@ from domain.families.registry import FAMILIES
 from service.importers.findings import Ledger, Section
 from service.importers.rules import Convert, is_blank, number, one_of
 
+REGULARISATION = "there they are trained on as they are; here an adapter learns what the base model says of them"
 _SCHEDULES = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
 schedule: Convert = one_of({name: name for name in _SCHEDULES}, what="the schedule")
 

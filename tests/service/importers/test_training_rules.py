@@ -10,7 +10,7 @@ import pytest
 from domain.config.checks import check_training
 from service.importers.findings import Imported
 from service.importers.optimizers import DECAYING, NAMES, PACKAGES, SETTINGS
-from tests.service.importers.reading import import_tree
+from tests.service.importers.reading import import_texts, import_tree
 from trainer.optim import RECIPES
 
 SDXL = {"pretrained_model_name_or_path": "stabilityai/stable-diffusion-xl-base-1.0", "network_module": "networks.lora"}
@@ -26,7 +26,10 @@ def chosen(imported: Imported, *keys: str) -> list[Any]:
 
 
 def reason(imported: Imported, key: str) -> str:
-    return next(each.reason for each in (*imported.unmapped, *imported.dropped) if each.key == key)
+    reasons = {each.key: each.reason for each in imported.unmapped} | {
+        each.key: each.reason for each in imported.dropped
+    }
+    return reasons[key]
 
 
 OURS = {*NAMES.values(), *(ours for names in PACKAGES.values() for ours in names.values())}
@@ -179,3 +182,109 @@ def test_datasets_of_kohya_drop_captions_and_enlarge_pictures_as_there() -> None
     shown = [(each.get("caption_dropout_probability"), each.get("upscale", False)) for each in imported.datasets]
     assert shown == [(0.2, True), (None, False)]
     assert "left out here" in reason(imported, "datasets[0].subsets[1].bucket_no_upscale")
+
+
+def ai_toolkit(model: Mapping[str, Any], **train: Any) -> Imported:
+    process = {"type": "sd_trainer", "model": dict(model), "network": {"type": "lora"}, "train": train}
+    return import_tree({"job": "extension", "config": {"name": "a", "process": [process]}})
+
+
+FLUX_DEV = {"name_or_path": "black-forest-labs/FLUX.1-dev", "arch": "flux"}
+SHIFTS = ("flow_use_uniform_schedule", "flow_schedule_auto_shift", "flow_schedule_shift")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        (None, [None, None, 1.0]),
+        ("sigmoid", [None, None, 1.0]),
+        ("linear", [True, None, 1.0]),
+        ("shift", [True, True, None]),
+    ],
+)
+def test_timesteps_of_ai_toolkit_are_shifted_only_where_it_shifts_them(kind: str | None, wanted: list[Any]) -> None:
+    assert chosen(ai_toolkit(FLUX_DEV, **({"timestep_type": kind} if kind else {})), *SHIFTS) == wanted
+
+
+@pytest.mark.parametrize(
+    ("train", "wanted"),
+    [
+        ({}, ["torch-adamw", 0.01, 1e-6, 1e-6]),
+        ({"optimizer": "prodigy", "lr": 1e-4}, ["prodigy", 0.0, 1e-6, 1.0]),
+        (
+            {"optimizer": "lion", "lr": 1e-5, "optimizer_params": {"weight_decay": 0.1}},
+            ["optimi-lion", 0.1, None, 1e-5],
+        ),
+        ({"optimizer": "adafactor", "lr": 1e-4}, [None, None, None, 1e-4]),
+        (
+            {"optimizer": "adafactor", "lr": 1e-4, "optimizer_params": {"scale_parameter": True}},
+            ["torch-adafactor", 0.0, None, 1e-4],
+        ),
+    ],
+)
+def test_optimizer_of_ai_toolkit_has_the_epsilon_and_rate_that_it_gives_it(
+    train: Mapping[str, Any], wanted: list[Any]
+) -> None:
+    imported = ai_toolkit(FLUX_DEV, **train)
+    assert chosen(imported, "optimizer", "adam_weight_decay", "adam_epsilon", "learning_rate") == wanted
+    check_training(imported.config)
+
+
+def test_linear_schedule_of_ai_toolkit_is_not_taken_for_ours() -> None:
+    assert "lr_scheduler" not in ai_toolkit(FLUX_DEV, lr_scheduler="linear").config
+
+
+def onetrainer(kind: str, **options: Any) -> Imported:
+    return import_tree({"training_method": "LORA", "model_type": kind, **options})
+
+
+def test_onetrainer_trains_flow_models_on_all_timesteps_alike_unless_it_says_otherwise() -> None:
+    assert chosen(onetrainer("FLUX_DEV_1"), *SHIFTS) == [True, None, 1.0]
+    given = onetrainer("FLUX_DEV_1", timestep_distribution="LOGIT_NORMAL", timestep_shift=1.8)
+    assert chosen(given, *SHIFTS) == [None, None, 1.8]
+    assert chosen(onetrainer("STABLE_DIFFUSION_15"), *SHIFTS) == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "wanted"),
+    [
+        ("STABLE_DIFFUSION_XL_10_BASE", {}, True),
+        ("STABLE_DIFFUSION_XL_10_BASE", {"text_encoder": {"train": False}}, None),
+        ("STABLE_DIFFUSION_XL_10_BASE", {"text_encoder": {"train": False}, "text_encoder_2": {"train": True}}, True),
+        ("STABLE_DIFFUSION_XL_10_BASE", {"lora_decompose": True, "text_encoder": {"train": True}}, None),
+        ("FLUX_DEV_1", {}, None),
+    ],
+)
+def test_text_encoders_of_onetrainer_are_trained_as_there(kind: str, options: Mapping[str, Any], wanted: Any) -> None:
+    imported = onetrainer(kind, **options)
+    assert imported.config.get("train_text_encoder") == wanted
+    check_training(imported.config)
+
+
+def test_settings_of_onetrainer_that_an_optimizer_has_are_kept() -> None:
+    fields = {"optimizer": "PRODIGY", "d_coef": 0.8, "d0": 1e-6, "safeguard_warmup": True, "relative_step": False}
+    imported = onetrainer("STABLE_DIFFUSION_15", optimizer={**fields, "growth_rate": None, "k": 5}, ema="CPU")
+    assert chosen(imported, "optimizer", "optimizer_config") == ["prodigy", "d_coef=0.8,d0=1e-06,safeguard_warmup=true"]
+    assert chosen(imported, "ema_decay", "ema_update_interval", "adam_weight_decay") == [0.999, 5, 0.0]
+    assert reason(imported, "optimizer.k") == "prodigy has no such setting here"
+
+
+def command(script: str, flags: str = "") -> Imported:
+    (imported,) = import_texts(("a.sh", f"accelerate launch {script} --instance_data_dir=/a {flags}"))
+    return imported
+
+
+def test_scripts_of_diffusers_draw_timesteps_alike_unless_they_are_told_otherwise() -> None:
+    assert chosen(command("train_dreambooth_lora_flux.py"), *SHIFTS) == [True, None, 1.0]
+    told = command("train_dreambooth_lora_flux.py", "--weighting_scheme=logit_normal --logit_std=0.7")
+    assert chosen(told, *SHIFTS, "flow_sigmoid_scale") == [None, None, 1.0, 0.7]
+    assert chosen(command("train_dreambooth_lora_sd3.py"), *SHIFTS) == [None, None, None]
+
+
+def test_scripts_of_diffusers_tell_prodigy_and_decay_weights_as_they_do() -> None:
+    imported = command("train_dreambooth_lora_sdxl.py", "--optimizer=prodigy --prodigy_safeguard_warmup=False")
+    wanted = ["prodigy", "decouple=true,use_bias_correction=true,safeguard_warmup=false", 1e-4]
+    assert chosen(imported, "optimizer", "optimizer_config", "adam_weight_decay") == wanted
+    check_training(imported.config)
+    trained = command("train_text_to_image.py", "--use_ema --lr_scheduler=polynomial")
+    assert chosen(trained, "adam_weight_decay", "ema_decay", "lr_power", "lr_end") == [0.01, 0.9999, 1.0, 1e-7]
