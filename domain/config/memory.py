@@ -236,6 +236,8 @@ def cache_bytes_per_image(
 def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:
     if plan.is_full:
         return denoiser.parameters
+    if plan.num_trained is not None:
+        return plan.num_trained
     lora = denoiser.lora_width * plan.lora_rank
     return int(lora * LYCORIS_SHARE) if plan.lora_type == "lycoris" else lora
 
@@ -416,10 +418,12 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
         notes.append(f"optimizer {plan.optimizer} is not known: counted as one that keeps two numbers for each weight")
     if plan.keeps_scores:
         notes.append("attention_mechanism native-math keeps a matrix for each picture that is not counted here")
-    if plan.has_own_targets and not plan.is_full:
+    is_guessed = not plan.is_full and plan.num_trained is None
+    if plan.has_own_targets and is_guessed:
         notes.append("peft_lora_target_modules is set: the adapter is counted as one on the family's usual layers")
     if plan.trains_text_encoders:
-        notes.append("train_text_encoder is on: adapters and activations of the text encoders are not counted")
-    if plan.lora_type == "lycoris" and not plan.is_full:
+        what = "activations" if plan.num_trained is not None else "adapters and activations"
+        notes.append(f"train_text_encoder is on: {what} of the text encoders are not counted")
+    if plan.lora_type == "lycoris" and is_guessed:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

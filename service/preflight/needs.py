@@ -1,7 +1,7 @@
 """What a run needs of the machine: memory in each phase, and room on the disk."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.config.cache_use import CacheUse
@@ -39,13 +39,19 @@ class Disk:
 
 
 def memory_of(
-    config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int, uses: Sequence[CacheUse]
+    config: TrainingConfig,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    uses: Sequence[CacheUse],
+    trained: int | None,
 ) -> MemoryEstimate | None:
-    """pixels: of the largest pictures. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
+    """trained: parameters, where they are counted. pixels: of the largest pictures. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
-        MemoryPlan.of(config.model_dump()),
+        replace(MemoryPlan.of(config.model_dump()), num_trained=trained),
         family=family,
         flavour=flavour,
         pixels=pixels,
@@ -64,9 +70,10 @@ def disk_of(
     pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
+    trained: int | None,
 ) -> Disk | None:
     """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
-    plan = MemoryPlan.of(config.model_dump())
+    plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
     cached = [
         (
@@ -106,6 +113,7 @@ def problems_of_needs(
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
+    trained: int | None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
@@ -117,6 +125,7 @@ def problems_of_needs(
             pixels=pixels,
             uses=uses,
             available_bytes=available_bytes,
+            trained=trained,
         )
         yield Finding(
             severity=Severity.WARNING,
@@ -146,12 +155,14 @@ def _presets_that_fit(
     pixels: int,
     uses: Sequence[CacheUse],
     available_bytes: int,
+    trained: int | None,
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
     effective = config.model_dump()
     for preset in memory_presets(family):
         changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
-        memory = memory_of(config.model_copy(update=changes), family=family, flavour=flavour, pixels=pixels, uses=uses)
+        changed = config.model_copy(update=changes)
+        memory = memory_of(changed, family=family, flavour=flavour, pixels=pixels, uses=uses, trained=trained)
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
                 label=f"Memory preset {preset.name}",

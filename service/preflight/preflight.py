@@ -30,6 +30,7 @@ from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
+from service.preflight.adapter import with_settings
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.masks import Masks
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
@@ -44,9 +45,11 @@ from service.preflight.remarks import (
     remarks_on,
     remarks_on_devices,
 )
+from service.preflight.shapes import num_trained
 from service.preflight.weights import (
     Download,
     find_download,
+    find_weights,
     has_token_of_machine,
     problems_of_adapter,
     problems_of_weights,
@@ -63,7 +66,7 @@ PATIENCE_SECONDS = 8.0
 class Preflight:
     """plan, memory, disk: None where the configuration cannot be judged, or nobody knows. is_estimate: the sizes of some
     pictures are not known yet. available_bytes: of one device; None when that is not known. download: None where all weights
-    are here."""
+    are here. num_trained: parameters of the adapter; None where weights that are here do not tell."""
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
@@ -77,6 +80,7 @@ class Preflight:
     disk: Disk | None = None
     download: Download | None = None
     is_estimate: bool = False
+    num_trained: int | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -104,6 +108,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     try:
         config = check_training(resolve_variables(written, parts.settings.config_variables))
         check_startable(config)
+        config = with_settings(config, open_folders=parts.settings.allowed_paths)
     except InvalidInput as refusal:
         return Preflight(findings=tuple(refused(refusal, code="INVALID_CONFIG")))
     family = FAMILIES[config.model_family]
@@ -146,6 +151,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         flavour=flavour,
         available=min(chosen, default=machine.ram_bytes()),
         download=download,
+        trained=_num_trained(config, family=family, flavour=flavour, parts=parts),
     )
 
 
@@ -162,6 +168,7 @@ def _look_at_pictures(
     flavour: Flavour | None,
     available: int | None,
     download: Download | None,
+    trained: int | None,
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
@@ -219,7 +226,9 @@ def _look_at_pictures(
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     largest = max((size.width * size.height for size in sizes), default=max(squares))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
-    memory = memory_of(config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()))
+    memory = memory_of(
+        config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()), trained=trained
+    )
     disk = disk_of(
         config,
         family=family,
@@ -228,6 +237,7 @@ def _look_at_pictures(
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
+        trained=trained,
     )
     findings += problems_of_needs(
         environment,
@@ -239,6 +249,7 @@ def _look_at_pictures(
         memory=memory,
         available_bytes=available,
         disk=disk,
+        trained=trained,
     )
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
     return Preflight(
@@ -254,7 +265,14 @@ def _look_at_pictures(
         disk=disk,
         download=download,
         is_estimate=is_estimate,
+        num_trained=trained,
     )
+
+
+def _num_trained(config: TrainingConfig, *, family: Family, flavour: Flavour | None, parts: Parts) -> int | None:
+    """By the weights that are here, or what is known of published ones."""
+    base = find_weights(config.pretrained_model_name_or_path, flavour=flavour, environment=parts.settings.environment)
+    return None if base is None else num_trained(config, base, family=family)
 
 
 def _checked(
