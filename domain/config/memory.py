@@ -30,8 +30,8 @@ PYTHON_BYTES = 4 * GIB
 TILE_PIXELS = 512 * 512
 USUAL_TOKENS = 512
 """Of captions, where the family reads any length."""
-ADAPTER_BYTES = 4
-"""Adapters are trained in 32 bits."""
+TRAINED_BYTES = 4
+"""What is trained has 32 bits, whatever computes, but for optimizers that can do with fewer."""
 LYCORIS_SHARE = 0.5
 """Parameters of a LoKr or LoHa beside those of a LoRA of the same rank: between a tenth and twice, by its settings."""
 INFERENCE_SHARE = 1.2
@@ -243,10 +243,8 @@ def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:
 
 
 def _trained_bytes(plan: MemoryPlan) -> int:
-    """Of each trained weight."""
-    if not plan.is_full:
-        return ADAPTER_BYTES
-    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else 4
+    """Of each trained weight, of an adapter as of a whole network."""
+    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else TRAINED_BYTES
 
 
 def _state_bytes(plan: MemoryPlan) -> float:

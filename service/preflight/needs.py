@@ -7,7 +7,7 @@ from pathlib import Path
 from domain.config.cache_use import CacheUse
 from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoint_bytes, estimate_memory
 from domain.config.memory_plan import MemoryPlan
-from domain.config.presets import memory_presets
+from domain.config.presets import changes_for, memory_presets
 from domain.config.training import TrainingConfig
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
@@ -113,7 +113,7 @@ def problems_of_needs(
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
-    trained: int | None,
+    trained: int | None = None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
@@ -158,9 +158,8 @@ def _presets_that_fit(
     trained: int | None,
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
-    effective = config.model_dump()
     for preset in memory_presets(family):
-        changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
+        changes = changes_for(preset, config)
         changed = config.model_copy(update=changes)
         memory = memory_of(changed, family=family, flavour=flavour, pixels=pixels, uses=uses, trained=trained)
         if memory is not None and memory.at_least_bytes <= available_bytes:

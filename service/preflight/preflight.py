@@ -43,7 +43,7 @@ from service.preflight.remarks import (
     problems_of_mixture,
     problems_of_plan,
     remarks_on,
-    remarks_on_devices,
+    remarks_on_optimizer,
 )
 from service.preflight.shapes import num_trained
 from service.preflight.weights import (
@@ -132,7 +132,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         ),
         *problems_of_adapter(config.init_lora),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
-        *remarks_on_devices(config, num_gpus=len(gpus)),
+        *remarks_on_optimizer(environment, config, num_gpus=len(gpus), installed=machine.is_installed),
     ]
     datasets, more = _checked(environment, config, rows, parts)
     findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
