@@ -53,6 +53,7 @@ class Flavour:
     knows. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
+    is_distilled: to draw in a few steps, which training undoes.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Flavour:
     weight_bytes: int | None = None
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
+    is_distilled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
 from service.preflight.adapter import with_settings
+from service.preflight.advice import advice_on
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.masks import Masks
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
@@ -252,6 +253,8 @@ def _look_at_pictures(
         trained=trained,
     )
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
+    trained_on = [(row, dataset) for row, dataset in datasets if not dataset.is_held_out]
+    findings += advice_on(environment, config, trained_on, family=family, flavour=flavour, total_steps=total_steps)
     return Preflight(
         findings=tuple(findings),
         plan=plan if folders else None,
