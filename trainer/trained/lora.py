@@ -21,6 +21,7 @@ from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.pipelines import LOADING_ERRORS
 from trainer.hub import explain_refusal
+from trainer.trained.lora_linear import add_at_once
 from trainer.trained.lora_names import DOWN, LoraFormat, from_file, to_file
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
@@ -174,6 +175,7 @@ def _inject(network: nn.Module, settings: LoraConfig) -> None:
         ) from error
     for parameter in trained_parameters([network]):
         parameter.data = parameter.data.float()
+    add_at_once(network)
 
 
 def _described(network: nn.Module) -> dict[str, Any]:
