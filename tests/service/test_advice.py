@@ -41,7 +41,8 @@ def advised(config: dict[str, Any], *datasets: DatasetConfig) -> list[str]:
 def test_examples_need_no_advice() -> None:
     examples = list_examples(ROOT / "examples")
     said = {
-        each.key: advised(dict(each.config), *(check_dataset(entry) for entry in each.datasets.values())) for each in examples
+        each.key: advised(dict(each.config), *(check_dataset(entry) for entry in each.datasets.values()))
+        for each in examples
     }
     assert len(said) > 30
     assert {key: codes for key, codes in said.items() if codes} == {}
