@@ -25,7 +25,8 @@ class MemoryPlan:
     optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter beside it is not trained. checkpointed: which share of the blocks is computed again.
     swapped_blocks: how many blocks wait in RAM. streamed: which share of the linear layers comes from RAM for each use.
     shards_states, shards_gradients, shards_weights: among the devices of a run. offloads_startup: no network is on the
-    device before the first step while it has nothing to do. tokens: None for the family's own limit. strange: options that were not understood.
+    device before the first step while it has nothing to do. tokens: None for the family's own limit.
+    num_trained: parameters of the adapter, where weights that are here tell; None for what is usual. strange: options that were not understood.
     """
 
     is_full: bool
@@ -60,6 +61,7 @@ class MemoryPlan:
     tokens: int | None
     validates: bool
     checkpoints_kept: int
+    num_trained: int | None = None
     strange: tuple[str, ...] = field(default=())
 
     @classmethod

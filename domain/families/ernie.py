@@ -12,7 +12,7 @@ ERNIE = Family(
     swaps_blocks=True,
     flavours=(
         Flavour("base", "ERNIE-Image", "baidu/ERNIE-Image"),
-        Flavour("turbo", "ERNIE-Image Turbo", "baidu/ERNIE-Image-Turbo"),
+        Flavour("turbo", "ERNIE-Image Turbo", "baidu/ERNIE-Image-Turbo", is_distilled=True),
     ),
     default_flavour="base",
     default_resolution=1024,

@@ -56,6 +56,7 @@ class Flavour:
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
     frame_rate: see VideoFacts.
     modelspec: see Family.
+    is_distilled: to draw in a few steps, which training undoes.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Flavour:
     denoiser_folder: str | None = None
     frame_rate: int | None = None
     modelspec: str | None = None
+    is_distilled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

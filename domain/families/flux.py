@@ -27,6 +27,7 @@ FLUX = Family(
             "FLUX.1 schnell",
             "black-forest-labs/FLUX.1-schnell",
             weight_bytes=2,
+            is_distilled=True,
             token_limit=TokenLimit(256, 256),
             modelspec="flux-1-schnell",
             terms="Apache-2.0, but the Hub wants a name and an address before it lets anybody download.",

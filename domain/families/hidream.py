@@ -18,7 +18,7 @@ HIDREAM = Family(
     flavours=(
         Flavour("dev", "HiDream I1 dev", "HiDream-ai/HiDream-I1-Dev", terms=LLAMA),
         Flavour("full", "HiDream I1 full", "HiDream-ai/HiDream-I1-Full", terms=LLAMA),
-        Flavour("fast", "HiDream I1 fast", "HiDream-ai/HiDream-I1-Fast", terms=LLAMA),
+        Flavour("fast", "HiDream I1 fast", "HiDream-ai/HiDream-I1-Fast", terms=LLAMA, is_distilled=True),
     ),
     default_flavour="full",
     default_resolution=1024,

@@ -12,7 +12,7 @@ KREA2 = Family(
     swaps_blocks=True,
     flavours=(
         Flavour("raw", "Krea 2 Raw", "krea/Krea-2-Raw"),
-        Flavour("turbo", "Krea 2 Turbo", "krea/Krea-2-Turbo"),
+        Flavour("turbo", "Krea 2 Turbo", "krea/Krea-2-Turbo", is_distilled=True),
     ),
     default_flavour="raw",
     default_resolution=1024,

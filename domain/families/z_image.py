@@ -16,9 +16,9 @@ Z_IMAGE = Family(
     # training, the other a denoiser without it.
     flavours=(
         Flavour("base", "Z-Image", "Tongyi-MAI/Z-Image"),
-        Flavour("turbo", "Z-Image Turbo", TURBO),
-        Flavour("turbo-ostris-v2", "Z-Image Turbo with ostris' training adapter v2", TURBO),
-        Flavour("ostris-de-turbo", "Z-Image De-Turbo by ostris", TURBO),
+        Flavour("turbo", "Z-Image Turbo", TURBO, is_distilled=True),
+        Flavour("turbo-ostris-v2", "Z-Image Turbo with ostris' training adapter v2", TURBO, is_distilled=True),
+        Flavour("ostris-de-turbo", "Z-Image De-Turbo by ostris", TURBO, is_distilled=True),
     ),
     default_flavour="turbo-ostris-v2",
     default_resolution=1024,

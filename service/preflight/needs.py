@@ -1,14 +1,14 @@
 """What a run needs of the machine: memory in each phase, and room on the disk."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.config.cache_use import CacheUse
 from domain.config.checks import validation_frames
 from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoint_bytes, estimate_memory
 from domain.config.memory_plan import MemoryPlan
-from domain.config.presets import memory_presets
+from domain.config.presets import changes_for, memory_presets
 from domain.config.training import TrainingConfig
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
@@ -47,12 +47,13 @@ def memory_of(
     pixels: int,
     num_frames: int,
     uses: Sequence[CacheUse],
+    trained: int | None,
 ) -> MemoryEstimate | None:
-    """pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
+    """trained: parameters, where they are counted. pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
-        MemoryPlan.of(config.model_dump()),
+        replace(MemoryPlan.of(config.model_dump()), num_trained=trained),
         family=family,
         flavour=flavour,
         pixels=pixels,
@@ -74,9 +75,10 @@ def disk_of(
     pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
+    trained: int | None,
 ) -> Disk | None:
     """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
-    plan = MemoryPlan.of(config.model_dump())
+    plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
     cached = [
         (
@@ -118,6 +120,7 @@ def problems_of_needs(
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
+    trained: int | None = None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
@@ -130,6 +133,7 @@ def problems_of_needs(
             num_frames=num_frames,
             uses=uses,
             available_bytes=available_bytes,
+            trained=trained,
         )
         yield Finding(
             severity=Severity.WARNING,
@@ -160,11 +164,11 @@ def _presets_that_fit(
     num_frames: int,
     uses: Sequence[CacheUse],
     available_bytes: int,
+    trained: int | None,
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
-    effective = config.model_dump()
     for preset in memory_presets(family):
-        changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
+        changes = changes_for(preset, config)
         memory = memory_of(
             config.model_copy(update=changes),
             family=family,
@@ -172,6 +176,7 @@ def _presets_that_fit(
             pixels=pixels,
             num_frames=num_frames,
             uses=uses,
+            trained=trained,
         )
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
+from lycoris.config import PRESET
 from lycoris.modules.lokr import LokrModule
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ from trainer.trained.trained import AVERAGE_FOLDER, Trained
 
 SETTINGS_FILE = "lycoris_config.json"
 AVERAGE_FILE = "ema_model.safetensors"
+
+OWN_PRESET = "simpletuner"
 
 EVERYTHING = ["Linear", "Conv1d", "Conv2d", "Conv3d", "GroupNorm", "LayerNorm"]
 """What is adapted when nothing is said; norms only with train_norm."""
@@ -150,9 +153,10 @@ def _read_settings(config: TrainingConfig) -> dict[str, Any]:
 
 def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
     said = {key: value for key, value in settings.items() if key != "apply_preset"}
-    LycorisNetwork.apply_preset(_preset(settings.get("apply_preset", {})))
+    # By name, for the library applies a preset of its own where none is named, which has convolutions.
+    PRESET[OWN_PRESET] = _preset(settings.get("apply_preset", {}))
     try:
-        network = create_lycoris(denoiser, warn_on_unmatched=False, **said)
+        network = create_lycoris(denoiser, warn_on_unmatched=False, preset=OWN_PRESET, **said)
         create_lycoris_from_weights(1.0, "", denoiser, weights_sd=_state_of(network))
     except (RuntimeError, ValueError, AttributeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:300]
