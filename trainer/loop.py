@@ -135,7 +135,7 @@ def clip_gradients(run: Training) -> Tensor:
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
-    if is_wanted and run.accelerator.is_main_process:
+    if is_wanted and run.painters.is_member:
         with weights_for_inference(run.optimizer, run.trained.parameters):
             run.validation.run(run.painter, step=step)
     if is_wanted:

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
 from trainer.checkpoints import Checkpoints
+from trainer.circle import Circle
 from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
 from trainer.data.epochs import EpochOrder
@@ -54,6 +55,7 @@ class Training:
     trained: Trained
     average: Average | None
     painter: Painter
+    painters: Circle
     predictor: nn.Module
     passes: Passes
     optimizer: AcceleratedOptimizer
@@ -134,6 +136,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             accelerator=accelerator,
         )
     prepared_optimizer.train()
+    painters = Circle(accelerator, is_whole=config.validation_multigpu == "batch-parallel")
     journal.append(
         Planned(
             at=time.time(),
@@ -154,6 +157,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         trained=trained,
         average=average,
         painter=Painter(parts, trained, average, config),
+        painters=painters,
         predictor=predictor,
         passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
         optimizer=prepared_optimizer,
@@ -187,6 +191,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             steps_per_epoch=epochs.steps_per_epoch,
             journal=journal,
             inbox=inbox,
+            circle=painters,
+            device=accelerator.device,
         ),
         total_steps=total_steps,
         epochs=epochs,

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
-from trainer.families.family import Drawing
+from trainer.circle import Circle
+from trainer.families.family import Drawing, SkippedLayers
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, phase
+from trainer.randomness import seed_for
 from trainer.trained.painter import Painter
 from trainer.wire import JOURNAL_FILE, ValidationImageSaved, WireError, decode_message, read_lines
 
@@ -48,8 +51,14 @@ class Validation:
         steps_per_epoch: int,
         journal: Journal,
         inbox: Inbox,
+        circle: Circle,
+        device: torch.device,
     ) -> None:
+        """circle: the processes that draw. device: where they do."""
         self._config = config
+        self._circle = circle
+        self._device = device
+        self._sizes = sizes
         self._interval = Interval(
             steps=config.validation_step_interval,
             epochs=config.validation_epoch_interval,
@@ -59,7 +68,6 @@ class Validation:
         self._run_dir = run_dir
         self._journal = journal
         self._inbox = inbox
-        self._drawings = [] if config.validation_disable else list(_drawings(config, sizes=sizes))
         self._made = _read_made(run_dir)
 
     def is_due(self, step: int) -> bool:
@@ -77,20 +85,56 @@ class Validation:
         return self.is_due(step) if step > 0 else not self._config.disable_benchmark
 
     def run(self, painter: Painter, *, step: int) -> None:
-        """Draw what the journal lacks of this step; ends early when a stop is asked for."""
-        missing = [
-            (index, drawing)
-            for index, drawing in enumerate(self._drawings)
-            if Made(step, index, drawing.prompt, drawing.seed) not in self._made
-        ]
+        """Draw what the journal lacks of this step; ends early when a stop is asked for.
+
+        Each process of the circle draws one picture at a time, and the main one keeps them, in order.
+        """
+        drawings = [] if self._config.validation_disable else list(self._drawings_at(step))
+        missing = self._circle.told(
+            [
+                index
+                for index, drawing in enumerate(drawings)
+                if Made(step, index, drawing.prompt, drawing.seed) not in self._made
+            ]
+        )
         if not missing:
             return
-        with phase(self._journal, "validate", total=len(missing)) as progress:
-            for index, drawing in missing:
-                if self._inbox.wants_stop():
+        with (
+            phase(self._journal, "validate", total=len(missing)) as progress,
+            painter.among(self._circle),
+        ):
+            for start in range(0, len(missing), self._circle.size):
+                if self._circle.told(self._inbox.wants_stop()):
                     break
-                self._keep(painter.draw(drawing), drawing, step=step, index=index)
-                progress.advance()
+                turn = missing[start : start + self._circle.size]
+                is_busy = self._circle.rank < len(turn)
+                mine = painter.draw(drawings[turn[self._circle.rank]]) if is_busy else None
+                for index, image in zip(turn, self._circle.gathered(mine), strict=False):
+                    if image is not None:
+                        self._keep(image, drawings[index], step=step, index=index)
+                        progress.advance()
+
+    def _drawings_at(self, step: int) -> Iterator[Drawing]:
+        """By prompt, then by seed, then by size."""
+        config = self._config
+        noise_from = str(self._device) if config.validation_seed_source == "gpu" else "cpu"
+        for prompt in config.validation_prompts:
+            for seed in _seeds_at(step, config):
+                for size in self._sizes:
+                    yield Drawing(
+                        prompt=prompt,
+                        negative_prompt=config.validation_negative_prompt,
+                        seed=seed,
+                        width=size.width,
+                        height=size.height,
+                        num_inference_steps=config.validation_num_inference_steps,
+                        guidance=config.validation_guidance,
+                        guidance_real=config.validation_guidance_real,
+                        guidance_rescale=config.validation_guidance_rescale,
+                        skipped_layers=_skipped_layers(config),
+                        sampler=config.validation_noise_scheduler,
+                        noise_from=noise_from,
+                    )
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:
         path = Path("validation", f"step-{step:06d}", f"{index:03d}.{ENDINGS[self._config.validation_image_format]}")
@@ -112,23 +156,23 @@ class Validation:
         self._made.add(Made(step, index, drawing.prompt, drawing.seed))
 
 
-def _drawings(config: TrainingConfig, *, sizes: Sequence[Size]) -> Iterator[Drawing]:
-    """By prompt, then by seed, then by size."""
-    for prompt in config.validation_prompts:
-        for offset in range(config.num_validation_images):
-            for size in sizes:
-                yield Drawing(
-                    prompt=prompt,
-                    negative_prompt=config.validation_negative_prompt,
-                    seed=config.validation_seed + offset,
-                    width=size.width,
-                    height=size.height,
-                    num_inference_steps=config.validation_num_inference_steps,
-                    guidance=config.validation_guidance,
-                    guidance_real=config.validation_guidance_real,
-                    guidance_rescale=config.validation_guidance_rescale,
-                    sampler=config.validation_noise_scheduler,
-                )
+def _seeds_at(step: int, config: TrainingConfig) -> Iterator[int]:
+    """Each picture of a prompt has the next one."""
+    first = config.validation_seed
+    if config.validation_randomize:
+        first = seed_for("validation", first, step) % 2**31
+    yield from range(first, first + config.num_validation_images)
+
+
+def _skipped_layers(config: TrainingConfig) -> SkippedLayers | None:
+    if not config.validation_guidance_skip_layers:
+        return None
+    return SkippedLayers(
+        blocks=tuple(config.validation_guidance_skip_layers),
+        start=config.validation_guidance_skip_layers_start,
+        stop=config.validation_guidance_skip_layers_stop,
+        strength=config.validation_guidance_skip_scale,
+    )
 
 
 def _read_made(run_dir: Path) -> set[Made]:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,11 @@ def trained_whole(small: Small, weights: Path) -> Any:
     return small.pipeline(**{part: network.from_pretrained(weights / part)})
 
 
-def with_lycoris(small: Small, weights: Path) -> Any:
+def with_lycoris(small: Small, weights: Path, *, strength: float = 1.0) -> Any:
     pipeline = small.pipeline()
     denoiser = pipeline.unet if small.name == "sdxl" else pipeline.transformer
     file = weights if weights.is_file() else weights / WEIGHTS
-    network, _ = create_lycoris_from_weights(1.0, str(file), denoiser)
+    network, _ = create_lycoris_from_weights(strength, str(file), denoiser)
     network.apply_to()
     network.eval()
     return pipeline
@@ -97,8 +98,9 @@ KINDS = {
             factor=4,
             full_matrix=True,
             apply_preset={"target_name": ["transformer_blocks.*.ff*"], "use_fnmatch": True},
-        ),
-        load=with_lycoris,
+        )
+        | {"validation_lycoris_strength": 0.5},
+        load=partial(with_lycoris, strength=0.5),
     ),
     "locon everywhere": Kind(
         family="sdxl",

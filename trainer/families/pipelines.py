@@ -109,7 +109,7 @@ def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
             height=drawing.height,
             width=drawing.width,
             num_inference_steps=drawing.num_inference_steps,
-            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            generator=torch.Generator(drawing.noise_from).manual_seed(drawing.seed),
             return_dict=False,
             **options,
         )[0]

@@ -29,14 +29,21 @@ DIMENSIONS = {"linear_dim": "dim", "linear_alpha": "alpha"}
 
 
 class Lycoris(Trained):
-    """settings: what lycoris_config says."""
+    """settings: what lycoris_config says. strength: the multiplier that inference loads the adapter with."""
 
     def __init__(
-        self, denoiser: nn.Module, network: LycorisNetwork, settings: Mapping[str, Any], *, dtype: torch.dtype
+        self,
+        denoiser: nn.Module,
+        network: LycorisNetwork,
+        settings: Mapping[str, Any],
+        *,
+        dtype: torch.dtype,
+        strength: float = 1.0,
     ) -> None:
         super().__init__([denoiser, network], dtype=dtype, constants=list(network.buffers()))
         self._network = network
         self._settings = settings
+        self._strength = strength
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -47,7 +54,17 @@ class Lycoris(Trained):
         network = _make(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
-        return cls(family.denoiser, network, settings, dtype=base.dtype)
+        strength = base.config.validation_lycoris_strength
+        return cls(family.denoiser, network, settings, dtype=base.dtype, strength=strength)
+
+    @contextmanager
+    def as_inference_sees_it(self) -> Iterator[None]:
+        with super().as_inference_sees_it():
+            self._network.set_multiplier(self._strength)
+            try:
+                yield
+            finally:
+                self._network.set_multiplier(1.0)
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
