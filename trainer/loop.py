@@ -23,6 +23,7 @@ from trainer.optim import learning_rate_of, weights_for_inference
 from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
+from trainer.room import make_room
 from trainer.state import save_state
 from trainer.trained.metadata import describe_weights
 from trainer.wire import CheckpointRemoved, CheckpointSaved, WeightsSaved
@@ -161,7 +162,7 @@ def save_checkpoint(
 
     losses: of the steps since the checkpoint before. eval_loss: where it was measured since then.
     """
-    if run.accelerator.is_main_process and step not in run.checkpoints.steps():
+    if run.accelerator.is_main_process and step not in run.checkpoints.steps() and _has_room(run):
         facts = Facts(
             step=step,
             effective_batch_size=run.config.effective_batch_size,
@@ -212,6 +213,10 @@ def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
     if run.average is not None:
         run.average.save(folder, about)
     save_state(folder, optimizer=run.optimizer, parameters=run.trained.parameters, accelerator=run.accelerator)
+
+
+def _has_room(run: Training) -> bool:
+    return make_room(run.config, run.order.run_dir, journal=run.journal, inbox=run.inbox)
 
 
 def _score(facts: Facts) -> str:

@@ -97,6 +97,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         order.run_dir,
         limit=config.checkpoints_total_limit,
         rolling_limit=config.checkpoints_rolling_total_limit,
+        keeps_damaged=not config.delete_invalid_checkpoints,
     )
     start_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):

@@ -448,6 +448,23 @@ RULES = (
         ),
     ),
     Rule(
+        ("disk_low_threshold",),
+        lambda config: bool(config.disk_low_threshold) and config.disk_low_bytes is None,
+        lambda config: (
+            f"disk_low_threshold is {config.disk_low_threshold!r:.80}, which is no amount; write it like 20GB or 500M"
+        ),
+    ),
+    Rule(
+        ("disk_low_script", "disk_low_action", "disk_low_threshold"),
+        lambda config: (
+            bool(config.disk_low_threshold) and config.disk_low_action == "script" and not config.disk_low_script
+        ),
+        lambda config: (
+            "disk_low_script is empty, but disk_low_action is script; write the command that makes room, or set "
+            "disk_low_action to stop or wait"
+        ),
+    ),
+    Rule(
         ("context_parallel_size", "num_processes"),
         lambda config: config.num_processes % config.context_parallel_size != 0,
         lambda config: (

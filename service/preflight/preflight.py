@@ -228,6 +228,7 @@ def _look_at_pictures(
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
+        total_steps=total_steps,
     )
     findings += problems_of_needs(
         environment,

@@ -19,6 +19,7 @@ from lycoris import create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
@@ -42,8 +43,13 @@ def trained_whole(small: Small, weights: Path) -> Any:
     """The final pipeline alone, or the network of a checkpoint in the base model's pipeline."""
     if (weights / "pipeline").is_dir():
         return small.pipeline(model=weights / "pipeline")
-    network, part = (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
-    return small.pipeline(**{part: network.from_pretrained(weights / part)})
+    if small.name == "sdxl":
+        return small.pipeline(
+            unet=UNet2DConditionModel.from_pretrained(weights / "unet"),
+            text_encoder=CLIPTextModel.from_pretrained(weights / "text_encoder"),
+            text_encoder_2=CLIPTextModelWithProjection.from_pretrained(weights / "text_encoder_2"),
+        )
+    return small.pipeline(transformer=SD3Transformer2DModel.from_pretrained(weights / "transformer"))
 
 
 def with_lycoris(small: Small, weights: Path, *, strength: float = 1.0) -> Any:
@@ -70,7 +76,7 @@ KINDS = {
         family="sdxl",
         options={"train_text_encoder": True, "text_encoder_lr": 5e-3, "lora_dropout": 0.2, "lora_alpha": 2.0},
     ),
-    "full": Kind(family="sdxl", options=FULL, load=trained_whole),
+    "full": Kind(family="sdxl", options=FULL | {"save_text_encoder": True}, load=trained_whole),
     "full of a transformer": Kind(family="sd3", options=FULL, load=trained_whole),
     "lokr": Kind(
         family="sdxl",

@@ -4,6 +4,8 @@ from typing import Literal
 
 from domain.config.options import Group, Part, option
 
+ONE_CACHE = "all runs share one cache in the workspace, by what each encoding was made from"
+
 
 class CacheOptions(Part):
     group = Group(
@@ -66,6 +68,7 @@ class CacheOptions(Part):
         label="When cache and data differ",
         advanced=True,
         later=True,
+        moot="no encoding can be of other settings, for it is found by what it was made from",
         help="recreate encodes again what does not fit; sync changes the list of pictures instead.",
     )
     text_cache_ondemand: bool = option(
@@ -104,6 +107,7 @@ class CacheOptions(Part):
         label="Folder of caches",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where downloads and encodings are kept. Here they lie in the workspace, for all runs.",
     )
@@ -112,6 +116,7 @@ class CacheOptions(Part):
         label="Folder of text embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where encoded captions are kept; here all runs share one cache in the workspace.",
     )
@@ -120,6 +125,7 @@ class CacheOptions(Part):
         label="Folder of latents",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where encoded pictures are kept; here all runs share one cache in the workspace.",
     )

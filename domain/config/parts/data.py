@@ -30,6 +30,7 @@ class DataOptions(Part):
         label="File of datasets",
         advanced=True,
         later=True,
+        moot="datasets belong to the environment",
         kind="path",
         help="Where the command line looks for the list of datasets. Here datasets belong to the environment.",
     )
@@ -143,6 +144,7 @@ class DataOptions(Part):
         label="Accept changed datasets",
         advanced=True,
         later=True,
+        moot="no encoding can differ from the settings, for it is found by what it was made from",
         help="Go on although a dataset's settings differ from those that its caches were made with.",
     )
     skip_file_discovery: str = option(

@@ -241,6 +241,7 @@ class MemoryOptions(Part):
         label="Drop gradients",
         advanced=True,
         later=True,
+        moot="gradients are always freed after a step, but for steps that are one CUDA graph, which keeps their place",
         help="Free the memory of gradients after each update instead of filling it with zeros.",
     )
     delete_model_after_load: bool = option(

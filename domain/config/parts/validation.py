@@ -212,6 +212,7 @@ class ValidationOptions(Part):
         label="No picture without prompt",
         advanced=True,
         later=True,
+        moot="no picture is made from an empty prompt",
         help="Leave out the picture made from an empty prompt.",
     )
     validation_image_format: Literal["png", "webp", "jpeg"] = option(
