@@ -110,7 +110,7 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     target = schedule.target(batch.latents, noise, timesteps)
     base_model = run.trained.left_out() if any(batch.is_regularisation) else None
     if base_model is not None:
-        with base_model, torch.no_grad():
+        with base_model, run.companions.left_out(), torch.no_grad():
             known: Tensor = run.accelerator.unwrap_model(run.predictor)(noisy, timesteps, conditions)
         is_known = as_wide_as(target, torch.tensor(batch.is_regularisation, device=device))
         target = torch.where(is_known, known.to(target.dtype), target)

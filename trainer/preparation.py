@@ -32,6 +32,7 @@ from trainer.passes import Passes, make_passes
 from trainer.resuming import find_start, tell_of_changes
 from trainer.state import load_state
 from trainer.trained.average import Average
+from trainer.trained.companions import Companions
 from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
@@ -54,6 +55,7 @@ class Training:
     family: ModelFamily
     trained: Trained
     average: Average | None
+    companions: Companions
     painter: Painter
     painters: Circle
     predictor: nn.Module
@@ -104,6 +106,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
+        companions = Companions.beside(family, config)
         parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
@@ -157,7 +160,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family=family,
         trained=trained,
         average=average,
-        painter=Painter(parts, trained, average, config),
+        companions=companions,
+        painter=Painter(parts, trained, average, companions, config),
         painters=painters,
         predictor=predictor,
         passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from diffusers.loaders import PeftAdapterMixin
-from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LoraBaseMixin
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from diffusers.utils import convert_unet_state_dict_to_peft
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
@@ -19,8 +19,7 @@ from transformers.integrations.peft import PeftAdapterMixin as TransformersAdapt
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
-from trainer.families.pipelines import LOADING_ERRORS
-from trainer.hub import explain_refusal
+from trainer.trained.companions import load_beside, without_adapters
 from trainer.trained.lora_names import DOWN, LoraFormat, from_file, to_file
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
@@ -60,14 +59,10 @@ class Lora(Trained):
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
-        layers = [layer for part in self._parts.values() for layer in part.modules() if isinstance(layer, LoraLayer)]
-        for layer in layers:
-            layer.enable_adapters(False)
-        try:
+        with ExitStack() as stack:
+            for part in self._parts.values():
+                stack.enter_context(without_adapters(part))
             yield
-        finally:
-            for layer in layers:
-                layer.enable_adapters(True)
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
@@ -91,7 +86,11 @@ class Lora(Trained):
     def _named(self) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {}
         for part, network in self._parts.items():
-            (scale,) = {layer.scaling[ADAPTER] for layer in network.modules() if isinstance(layer, LoraLayer)}
+            (scale,) = {
+                layer.scaling[ADAPTER]
+                for layer in network.modules()
+                if isinstance(layer, LoraLayer) and ADAPTER in layer.scaling
+            }
             named |= to_file(part, get_peft_model_state_dict(network), format=self._format, scale=scale)
         return named
 
@@ -125,7 +124,7 @@ class Lora(Trained):
 
     def _begin_with(self, source: str, family: ModelFamily) -> None:
         """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
-        _load_beside(source, family)
+        load_beside(source, family, key="init_lora", adapter=BEGINNING)
         for part, network in family.pipeline.components.items():
             if BEGINNING in getattr(network, "peft_config", ()) and network not in self._parts.values():
                 raise TrainingError(
@@ -182,20 +181,6 @@ def _described(network: nn.Module) -> dict[str, Any]:
     settings: LoraConfig = network.peft_config[ADAPTER]  # type: ignore[index]
     described = settings.to_dict() | {"lora_dropout": 0.0}
     return {name: sorted(value) if isinstance(value, set) else value for name, value in described.items()}
-
-
-def _load_beside(source: str, family: ModelFamily) -> None:
-    if not isinstance(family.pipeline, LoraBaseMixin):
-        raise TrainingError(
-            f"init_lora is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
-        )
-    try:
-        family.pipeline.load_lora_weights(source, adapter_name=BEGINNING)
-    except torch.OutOfMemoryError:
-        raise
-    except LOADING_ERRORS as error:
-        reason = explain_refusal(error, source) or " ".join(str(error).split())[:300]
-        raise TrainingError(f"the adapter init_lora ({source}) cannot be loaded: {reason}") from error
 
 
 def _take_over(network: nn.Module, source: str) -> None:

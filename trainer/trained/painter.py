@@ -1,7 +1,8 @@
-"""What validation draws with: the last weights, their average, or both, for pictures side by side."""
+"""What validation draws with: the last weights, their average, or both, with other adapters or without, side by side."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import product
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from trainer.circle import Circle
 from trainer.families.family import Drawing
 from trainer.families.parts import Parts
 from trainer.trained.average import Average, replaced
+from trainer.trained.companions import Companions
 from trainer.trained.trained import Trained
 
 SHOWN: dict[str, tuple[Literal["last", "average"], ...]] = {
@@ -26,9 +28,17 @@ SHOWN: dict[str, tuple[Literal["last", "average"], ...]] = {
 class Painter:
     """average: in the main process of a run that has one."""
 
-    def __init__(self, parts: Parts, trained: Trained, average: Average | None, config: TrainingConfig) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        trained: Trained,
+        average: Average | None,
+        companions: Companions,
+        config: TrainingConfig,
+    ) -> None:
         self._parts = parts
         self._trained = trained
+        self._companions = companions
         self._average = average
         self._shown = SHOWN[config.ema_validation if config.use_ema else "none"]
         self._averaged: Sequence[Tensor] = ()
@@ -47,8 +57,9 @@ class Painter:
     def draw(self, drawing: Drawing) -> Image.Image:
         """What diffusers makes of the saved weights; only among processes that draw."""
         images = []
-        for shown in self._shown:
+        for shown, strengths in product(self._shown, self._companions.looks):
             with (
+                self._companions.shown(strengths),
                 replaced(self._trained.parameters, self._averaged) if shown == "average" else nullcontext(),
                 self._trained.as_inference_sees_it(),
                 torch.compiler.set_stance("force_eager"),  # as diffusers draws

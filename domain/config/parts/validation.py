@@ -283,9 +283,9 @@ class ValidationOptions(Part):
         None,
         label="Another adapter",
         advanced=True,
-        later=True,
+        model_types=["lora"],
         kind="path",
-        help="An adapter that is loaded for validation only, to see how both go together.",
+        help="A further adapter for validation pictures alone, to see how both go together: a file or folder, or owner/name or owner/name:file on the Hub.",
     )
     validation_adapter_name: str | None = option(
         None,
@@ -295,14 +295,19 @@ class ValidationOptions(Part):
         help="What the other adapter is called in captions of pictures.",
     )
     validation_adapter_strength: float = option(
-        1.0, label="Its strength", advanced=True, later=True, ge=0, help="How strongly the other adapter counts."
+        1.0,
+        label="Its strength",
+        advanced=True,
+        model_types=["lora"],
+        ge=0,
+        help="How strongly the other adapter counts.",
     )
     validation_adapter_mode: Literal["adapter_only", "comparison", "none"] = option(
         "adapter_only",
         label="When it counts",
         advanced=True,
-        later=True,
-        help="In every picture, in a second set beside the usual one, or never.",
+        model_types=["lora"],
+        help="adapter_only: in every picture. comparison: each picture is shown without it and, to the right, with it. none: never.",
     )
     validation_adapter_config: list[Any] | dict[str, Any] | str | None = option(
         None,
