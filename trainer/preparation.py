@@ -107,7 +107,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
         companions = Companions.beside(family, config)
-        parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
+        parts = Parts(
+            family,
+            list(trained.modules),
+            device=accelerator.device,
+            are_apart=base.is_apart,
+            keeps_autoencoder=config.keep_vae_loaded,
+        )
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)

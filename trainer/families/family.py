@@ -156,11 +156,11 @@ def digest_of(module: nn.Module) -> str:
 
 
 def _settings_of(module: nn.Module) -> str:
-    """As diffusers and transformers keep them; a plain module has none."""
+    """As diffusers and transformers keep them, and how an autoencoder cuts what it computes; a plain module has none."""
     config = getattr(module, "config", None)
     if config is None:
         return ""
     settings = dict(config) if isinstance(config, Mapping) else config.to_dict()
-    return json.dumps(
-        {key: settings[key] for key in settings if not key.startswith(UNTOLD)}, sort_keys=True, default=str
-    )
+    told = {key: settings[key] for key in settings if not key.startswith(UNTOLD)}
+    cuts = {key: True for key in ("use_tiling", "use_slicing") if getattr(module, key, False)}
+    return json.dumps(told | cuts, sort_keys=True, default=str)

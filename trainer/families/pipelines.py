@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
+from trainer.families.autoencoders import settle_autoencoder
 from trainer.families.family import BaseModel, Drawing, digest_of
 from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
@@ -43,6 +44,7 @@ def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Seq
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             part.requires_grad_(False).eval()
+    settle_autoencoder(pipeline, base.config)
     if not base.is_apart:
         pipeline.to(base.device)
     return pipeline

@@ -1,0 +1,47 @@
+"""How an autoencoder computes: in which number format, and in which pieces."""
+
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from domain.config.training import TrainingConfig
+from trainer.errors import TrainingError
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def settle_autoencoder(pipeline: Any, config: TrainingConfig) -> None:
+    """As the configuration says, for encoding and drawing. Raises TrainingError for what it cannot do."""
+    vae: Any = pipeline.components.get("vae")
+    if vae is None:
+        return
+    dtype = DTYPES.get(config.vae_dtype)
+    if dtype is not None:
+        _compute_in(vae, dtype)
+    if config.vae_enable_tiling:
+        _enable(vae, "tiling")
+    if config.vae_enable_slicing:
+        _enable(vae, "slicing")
+
+
+def _compute_in(vae: Any, dtype: torch.dtype) -> None:
+    """Pipelines hand over latents in the number format of the denoiser."""
+    vae.to(dtype)
+    decode = vae.decode
+
+    @wraps(decode)
+    def decode_cast(latents: Tensor, *given: Any, **options: Any) -> Any:
+        return decode(latents.to(vae.dtype), *given, **options)
+
+    vae.decode = decode_cast
+
+
+def _enable(vae: Any, kind: str) -> None:
+    try:
+        getattr(vae, f"enable_{kind}")()
+    except (AttributeError, NotImplementedError) as error:
+        raise TrainingError(
+            f"vae_enable_{kind} is on, but a {type(vae).__name__} cannot do that; switch it off"
+        ) from error
