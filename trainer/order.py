@@ -33,7 +33,8 @@ MAX_NAMED = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures that are not trained on, each with the reason. base_model: a
-    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
+    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings.
+    validation_frames: of each validation video; 1 for pictures."""
 
     run_dir: Path
     name: str
@@ -46,6 +47,7 @@ class Order:
     held_out: tuple[HeldOut, ...]
     base_model: str
     validation_sizes: tuple[Size, ...]
+    validation_frames: int
     resume: bool
 
     def remarks(self) -> Iterator[str]:
@@ -133,6 +135,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         held_out=held_out,
         base_model=_base_model(config),
         validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
+        validation_frames=_validation_frames(config, family),
         resume=spec.resume,
     )
 
@@ -175,6 +178,11 @@ def _validation_sizes(config: TrainingConfig, family: Family) -> Iterator[Size]:
             alignment=config.aspect_bucket_alignment or family.alignment,
         ).edge
         yield Size(edge, edge)
+
+
+def _validation_frames(config: TrainingConfig, family: Family) -> int:
+    """What is asked for, brought down to what the family can draw."""
+    return 1 if family.video is None else family.video.fitting(config.validation_num_video_frames or 1)
 
 
 def _with_prompts(config: TrainingConfig) -> TrainingConfig:

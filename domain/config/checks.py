@@ -186,6 +186,13 @@ def num_tokens(config: TrainingConfig) -> int | None:
     return min(config.tokenizer_max_length or limit.default, limit.largest)
 
 
+def frame_rate(config: TrainingConfig) -> int:
+    """Frames in a second of the videos that are trained on and drawn, in a family that makes videos."""
+    video = FAMILIES[config.model_family].video
+    assert video is not None, f"{config.model_family} makes pictures"
+    return config.framerate or video.frame_rate
+
+
 def _named_flavour(config: TrainingConfig) -> Flavour | None:
     """The flavour that the weights are of; None for weights of one's own that nobody said it of."""
     if config.pretrained_model_name_or_path is not None and config.model_flavour is None:

@@ -70,10 +70,29 @@ class Flavour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFacts:
+    """What a video is to a family. A picture is a video of one frame.
+
+    frame_rate: frames in a second, as its pipeline makes them. frames_per_latent: one frame of latents stands for the
+    first frame alone, and each further one for so many.
+    """
+
+    frame_rate: int
+    frames_per_latent: int
+
+    def fitting(self, num_frames: int) -> int:
+        """The length of the longest clip that has no more frames: its autoencoder reads frames_per_latent * n + 1."""
+        return (num_frames - 1) // self.frames_per_latent * self.frames_per_latent + 1
+
+    def num_latent_frames(self, num_frames: int) -> int:
+        return (num_frames - 1) // self.frames_per_latent + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """key: value of model_family.
 
-    modality: what it makes; video: today it is trained on pictures, and draws them, as videos of one frame.
+    modality: what it makes. video: of those that make videos.
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
@@ -96,6 +115,7 @@ class Family:
     key: str
     name: str
     modality: Literal["image", "video"] = "image"
+    video: VideoFacts | None = None
     parameters: str | None
     objective: Objective
     pipeline: str

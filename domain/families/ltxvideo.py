@@ -3,12 +3,13 @@
 A picture is a video of one frame.
 """
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts
 
 LTXVIDEO = Family(
     key="ltxvideo",
     name="LTX-Video",
     modality="video",
+    video=VideoFacts(frame_rate=25, frames_per_latent=8),
     parameters="2B",
     objective="flow_matching",
     pipeline="LTXPipeline",

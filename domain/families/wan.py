@@ -1,6 +1,6 @@
 """Wan 2.1, text to video: a flow-matching video transformer with UMT5 for captions. A picture is a video of one frame."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts
 
 # Wan 2.2's large weights are two transformers, each for a part of the noise levels, and those of i2v, flf2v and VACE begin
 # with pictures: they have to be trained otherwise.
@@ -8,6 +8,7 @@ WAN = Family(
     key="wan",
     name="Wan",
     modality="video",
+    video=VideoFacts(frame_rate=16, frames_per_latent=4),
     parameters="1.3B-14B",
     objective="flow_matching",
     pipeline="WanPipeline",

@@ -16,7 +16,7 @@ from domain.config.buckets import Placement
 from trainer.data.cache import key_of
 from trainer.families.family import TextEmbeds
 
-ENCODING_FORMAT = 3
+ENCODING_FORMAT = 4
 """Raised whenever this code would encode the same input differently."""
 
 LATENTS = "latents"

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
+from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -30,8 +30,10 @@ class AuraFlow(ModelFamily):
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -49,7 +51,7 @@ class AuraFlow(ModelFamily):
         return [{"prompt_embeds": each} for each in embeds]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(

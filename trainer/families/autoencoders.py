@@ -8,27 +8,33 @@ from torch import Tensor
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
+from trainer.families.family import BaseModel
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
+def dtypes_of(base: BaseModel) -> torch.dtype | dict[str, torch.dtype]:
+    """In which formats from_pretrained should load the parts of a pipeline, each from its file."""
+    own = DTYPES.get(base.config.vae_dtype)
+    return base.dtype if own is None else {"default": base.dtype, "vae": own}
+
+
 def settle_autoencoder(pipeline: Any, config: TrainingConfig) -> None:
-    """As the configuration says, for encoding and drawing. Raises TrainingError for what it cannot do."""
+    """As the configuration says, for encoding and drawing; it is loaded as dtypes_of says. Raises TrainingError for what it
+    cannot do."""
     vae: Any = pipeline.components.get("vae")
     if vae is None:
         return
-    dtype = DTYPES.get(config.vae_dtype)
-    if dtype is not None:
-        _compute_in(vae, dtype)
+    if config.vae_dtype in DTYPES:
+        _cast_latents(vae)
     if config.vae_enable_tiling:
         _enable(vae, "tiling")
     if config.vae_enable_slicing:
         _enable(vae, "slicing")
 
 
-def _compute_in(vae: Any, dtype: torch.dtype) -> None:
+def _cast_latents(vae: Any) -> None:
     """Pipelines hand over latents in the number format of the denoiser."""
-    vae.to(dtype)
     decode = vae.decode
 
     @wraps(decode)

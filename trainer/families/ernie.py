@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import cut_captions, draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -31,8 +31,8 @@ class Ernie(ModelFamily):
         self._dtype = base.dtype
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=1)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder))
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(base, (pipeline.tokenizer, pipeline.text_encoder))
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import class_among, draw_without_negative, load_pipeline, text_identity, tokenizer_alone
@@ -44,8 +44,10 @@ class Flux2(ModelFamily):
             patch=1,
             mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, num_steps),
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

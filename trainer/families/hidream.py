@@ -12,8 +12,9 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
 from domain.families.hidream import LLAMA_REPOSITORY
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
+from trainer.families.padding import padded, read_by_t5
 from trainer.families.pipelines import draw_with, explained, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -32,6 +33,7 @@ class HiDream(ModelFamily):
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._config = base.config
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         # While training it would return patches in an order of its own; its experts must know that it is training, or no
@@ -41,13 +43,15 @@ class HiDream(ModelFamily):
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
         )
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             (pipeline.tokenizer_3, pipeline.text_encoder_3),
             (pipeline.tokenizer_4, pipeline.text_encoder_4),
             num_tokens=self._num_tokens,
+            t5_padding=base.config.t5_padding,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -62,6 +66,8 @@ class HiDream(ModelFamily):
             do_classifier_free_guidance=False,
             max_sequence_length=self._num_tokens,
         )
+        read = read_by_t5(self._pipeline.tokenizer_3, captions, num_tokens=self._num_tokens)
+        t5 = padded(t5, read, self._config)
         return [
             {"t5": each, "llama": each_llama, "pooled": each_pooled}
             for each, each_llama, each_pooled in zip(t5, llama.transpose(0, 1), pooled, strict=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -27,8 +27,10 @@ class Lumina2(ModelFamily):
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -36,14 +38,11 @@ class Lumina2(ModelFamily):
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
-        """prompt_embeds: (tokens of the pipeline's instruction and the caption, width); prompt_mask: (tokens,)."""
-        embeds, mask, *_ = self._pipeline.encode_prompt(
-            list(captions),
-            do_classifier_free_guidance=False,
-            device=self._device,
-            max_sequence_length=self._num_tokens,
-        )
-        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+        """prompt_embeds: (tokens of the pipeline's instruction and the caption, width); prompt_mask: (tokens,).
+
+        Without a caption there is no instruction either: so the pipeline reads no prompt.
+        """
+        return [self._encode(caption) for caption in captions]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         return encode_scaled(self._pipeline.vae, pixels)
@@ -66,3 +65,14 @@ class Lumina2(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
+
+    def _encode(self, caption: str) -> TextEmbeds:
+        embeds, mask, no_embeds, no_mask = self._pipeline.encode_prompt(
+            caption,
+            do_classifier_free_guidance=not caption,
+            negative_prompt="",
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+        )
+        read, marked = (embeds, mask) if caption else (no_embeds, no_mask)
+        return {"prompt_embeds": read[0], "prompt_mask": marked[0]}

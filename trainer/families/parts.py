@@ -57,13 +57,17 @@ class Parts:
         self._need("pictures")
         return self._family.encode_pictures(pixels)
 
-    def draw(self, drawing: Drawing) -> Image.Image:
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        self._need("pictures")
+        return self._family.encode_videos(pixels)
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
         """The text encoders go when the denoiser is asked for the first time: prompts are encoded by then."""
         for kind in KINDS:
             self._wake(kind)
         leaving = self._family.denoiser.register_forward_pre_hook(lambda *_: self._send_away("text"))
         try:
-            return self._family.draw(drawing)
+            return self._family.draw_frames(drawing)
         finally:
             leaving.remove()
             self.rest()

@@ -9,8 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
+from trainer.families.latents import encode_upcast
+from trainer.families.padding import padded
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
 from trainer.objective import DiffusionSchedule
 
@@ -24,11 +25,17 @@ class PixArtSigma(ModelFamily):
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._config = base.config
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base,
+            (pipeline.tokenizer, pipeline.text_encoder),
+            num_tokens=self._num_tokens,
+            t5_padding=base.config.t5_padding,
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -45,10 +52,11 @@ class PixArtSigma(ModelFamily):
             device=self._device,
             max_sequence_length=self._num_tokens,
         )
+        embeds = padded(embeds, mask.bool(), self._config)
         return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """The noise; a variance that it may predict as well is left out, as the sampler does."""

@@ -8,7 +8,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import (
     cut_captions_at_positions,
@@ -36,8 +36,10 @@ class StableDiffusion(ModelFamily):
         self._trains_text = base.config.train_text_encoder
         self.denoiser = pipeline.unet
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), **what_is_read(base.config))
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), **what_is_read(base.config)
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

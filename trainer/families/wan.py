@@ -1,4 +1,4 @@
-"""Wan 2.1: a flow-matching video transformer that reads captions with UMT5, trained on pictures as videos of one frame."""
+"""Wan 2.1: a flow-matching video transformer that reads captions with UMT5."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -10,15 +10,16 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_frame
-from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
+from trainer.families.latents import encode_frames
+from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
+from trainer.families.video import VideoFamily
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
-class Wan(ModelFamily):
+class Wan(VideoFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
 
     def __init__(self, pipeline: WanPipeline, base: BaseModel) -> None:
@@ -30,8 +31,10 @@ class Wan(ModelFamily):
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size[-1]
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -53,9 +56,9 @@ class Wan(ModelFamily):
         )
         return [{"prompt_embeds": each} for each in embeds]
 
-    def encode_pictures(self, pixels: Tensor) -> Tensor:
-        """(batch, channels, 1, height/8, width/8)."""
-        return encode_frame(self._pipeline.vae, pixels).unsqueeze(2)
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, (frames - 1)/4 + 1, height/8, width/8)."""
+        return encode_frames(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(
@@ -66,8 +69,8 @@ class Wan(ModelFamily):
         )[0]
         return prediction
 
-    def draw(self, drawing: Drawing) -> Image.Image:
-        return draw_frame(
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        return draw_frames_with(
             self._pipeline,
             drawing,
             guidance_scale=drawing.guidance_by_second_pass,

@@ -20,6 +20,7 @@ from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.trained.companions import load_beside, without_adapters
+from trainer.trained.lora_linear import add_at_once
 from trainer.trained.lora_names import DOWN, LoraFormat, from_file, to_file
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
@@ -173,6 +174,7 @@ def _inject(network: nn.Module, settings: LoraConfig) -> None:
         ) from error
     for parameter in trained_parameters([network]):
         parameter.data = parameter.data.float()
+    add_at_once(network)
 
 
 def _described(network: nn.Module) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Painter:
         finally:
             self._averaged = ()
 
-    def draw(self, drawing: Drawing) -> Image.Image:
-        """What diffusers makes of the saved weights; only among processes that draw."""
-        images = []
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        """What diffusers makes of the saved weights, a picture having one frame; only among processes that draw."""
+        made = []
         for shown, strengths in product(self._shown, self._companions.looks):
             with (
                 self._companions.shown(strengths),
@@ -64,8 +64,8 @@ class Painter:
                 self._trained.as_inference_sees_it(),
                 torch.compiler.set_stance("force_eager"),  # as diffusers draws
             ):
-                images.append(self._parts.draw(drawing))
-        return _side_by_side(images)
+                made.append(self._parts.draw_frames(drawing))
+        return [_side_by_side(frames) for frames in zip(*made, strict=True)]
 
 
 def _side_by_side(images: Sequence[Image.Image]) -> Image.Image:

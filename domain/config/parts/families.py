@@ -8,6 +8,16 @@ from domain.config.options import Group, Part, option
 class FamilyOptions(Part):
     group = Group("family", "Of the family", "What only some model families have.")
 
+    framerate: int | None = option(
+        None,
+        label="Frame rate",
+        advanced=True,
+        ge=1,
+        le=120,
+        unit="frames per second",
+        families=["wan", "ltxvideo"],
+        help="What videos are brought to before they are trained on, and how fast validation videos play. Empty: as the model was made.",
+    )
     flux_lora_target: Literal[
         "all",
         "mmdit",
@@ -74,7 +84,6 @@ class FamilyOptions(Part):
         False,
         label="Mask padding",
         advanced=True,
-        later=True,
         families=["flux"],
         help="Keep the padding of captions out of attention.",
     )
@@ -82,23 +91,20 @@ class FamilyOptions(Part):
         "unmodified",
         label="Padding of T5",
         advanced=True,
-        later=True,
         families=["flux", "sd3", "chroma", "pixart", "hidream"],
-        help="Leave what T5 makes of padding, or set it to zero.",
+        help="Leave what T5 makes of padding, or train with zeros in its place. Validation pictures are drawn as diffusers reads prompts.",
     )
     sd3_clip_uncond_behaviour: Literal["empty_string", "zero"] = option(
         "empty_string",
         label="Empty caption by CLIP",
         advanced=True,
-        later=True,
         families=["sd3"],
-        help="What stands for no caption: an empty text, or zeros.",
+        help="What stands for no caption in training: an empty text, or zeros. Validation pictures are drawn as diffusers does, with an empty text.",
     )
     sd3_t5_uncond_behaviour: Literal["empty_string", "zero"] | None = option(
         None,
         label="Empty caption by T5",
         advanced=True,
-        later=True,
         families=["sd3"],
         help="The same for T5. Empty: as for CLIP.",
     )
@@ -124,10 +130,9 @@ class FamilyOptions(Part):
         None,
         label="Instruction",
         advanced=True,
-        later=True,
         kind="long_text",
         families=["sana"],
-        help="What Gemma is told to do with a caption before it is encoded. Empty: the instruction Sana was trained with.",
+        help="What Gemma is told to do with a caption, in training and in validation pictures. Empty: what Sana was trained with.",
     )
     krea2_reference_latents: bool = option(
         False,
