@@ -30,6 +30,7 @@ from trainer.meter import Meter
 from trainer.optim import check_optimizer, hold_for_optimizer, make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
+from trainer.recomputing import recompute_blocks
 from trainer.resuming import find_start, tell_of_changes
 from trainer.state import load_state
 from trainer.trained.average import Average
@@ -123,7 +124,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             keeps_autoencoder=config.keep_vae_loaded,
         )
         if config.gradient_checkpointing:
-            family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
+            recompute_blocks(family.denoiser, interval=config.gradient_checkpointing_interval or 1)
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()

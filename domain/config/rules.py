@@ -455,16 +455,6 @@ RULES = (
         ),
     ),
     Rule(
-        ("disk_low_script", "disk_low_action", "disk_low_threshold"),
-        lambda config: (
-            bool(config.disk_low_threshold) and config.disk_low_action == "script" and not config.disk_low_script
-        ),
-        lambda config: (
-            "disk_low_script is empty, but disk_low_action is script; write the command that makes room, or set "
-            "disk_low_action to stop or wait"
-        ),
-    ),
-    Rule(
         ("context_parallel_size", "num_processes"),
         lambda config: config.num_processes % config.context_parallel_size != 0,
         lambda config: (

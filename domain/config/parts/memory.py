@@ -17,10 +17,9 @@ class MemoryOptions(Part):
         None,
         label="Checkpoint every nth block",
         advanced=True,
-        later=True,
         ge=1,
         requires={"gradient_checkpointing": True},
-        help="Compute again only every nth block: less slow, and less memory saved. Empty: all blocks.",
+        help="Compute again only every nth block, from the first one on: less slow, and less memory saved. Empty: all blocks.",
     )
     gradient_checkpointing_backend: Literal["torch", "torch-ffn", "unsloth", "unsloth-ffn"] = option(
         "torch",
