@@ -1,11 +1,12 @@
 """Number formats and pieces of autoencoders: encodings and pictures are those of diffusers' own, and have keys of their own."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from diffusers import VQModel
+from diffusers import AutoencoderKL, VQModel
 from PIL import Image
 
 from domain.config.training import TrainingConfig
@@ -79,6 +80,39 @@ def test_tiles_and_number_format_change_what_is_encoded(flux: Small) -> None:
         other = loaded("flux", flux.model, **options).encode_pictures(PIXELS)
         assert not torch.equal(other, usual)
         assert torch.allclose(other, usual, atol=0.2)
+
+
+@pytest.mark.parametrize("folder", [".", "vae"])
+def test_autoencoder_of_another_place_takes_the_place_of_its_own(flux: Small, folder: str, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    other = AutoencoderKL.from_config(flux.pipeline().vae.config).requires_grad_(False)
+    other.save_pretrained(tmp_path / folder)
+    options = flux.options | {"pretrained_vae_model_name_or_path": str(tmp_path)}
+    usual, family = loaded("flux", flux.model), loaded("flux", flux.model, **options)
+    assert torch.equal(family.encode_pictures(PIXELS), encoded(other))
+    assert family.latents_identity != usual.latents_identity
+    with torch.no_grad():
+        (picture,) = flux.pipeline(vae=other)(
+            prompt="a red square",
+            width=96,
+            height=64,
+            num_inference_steps=2,
+            guidance_scale=3.0,
+            max_sequence_length=flux.options["tokenizer_max_length"],
+            generator=torch.Generator().manual_seed(7),
+        ).images
+        assert family.draw(DRAWING).tobytes() == picture.tobytes()
+
+
+def test_autoencoder_that_does_not_fit_is_named(flux: Small, tmp_path: Path) -> None:
+    config = dict(flux.pipeline().vae.config)
+    AutoencoderKL.from_config(config | {"latent_channels": 3}).save_pretrained(tmp_path)
+    for place, said in (
+        (str(tmp_path), "makes latents of 3 channels, but this base model takes 4"),
+        ("/nowhere", "the VAE /nowhere cannot be loaded: .*; check pretrained_vae_model_name_or_path"),
+    ):
+        with pytest.raises(TrainingError, match=said):
+            loaded("flux", flux.model, pretrained_vae_model_name_or_path=place)
 
 
 def test_autoencoder_that_cannot_be_cut_is_named() -> None:

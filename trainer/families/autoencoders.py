@@ -15,8 +15,20 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 def dtypes_of(base: BaseModel) -> torch.dtype | dict[str, torch.dtype]:
     """In which formats from_pretrained should load the parts of a pipeline, each from its file."""
-    own = DTYPES.get(base.config.vae_dtype)
-    return base.dtype if own is None else {"default": base.dtype, "vae": own}
+    own = autoencoder_dtype_of(base)
+    return base.dtype if own == base.dtype else {"default": base.dtype, "vae": own}
+
+
+def autoencoder_dtype_of(base: BaseModel) -> torch.dtype:
+    return DTYPES.get(base.config.vae_dtype, base.dtype)
+
+
+def load_autoencoder(kind: Any, place: str, *, dtype: torch.dtype) -> Any:
+    """kind: its class. place: a folder or a name on the Hub, of an autoencoder alone or of a pipeline that has one."""
+    try:
+        return kind.from_pretrained(place, dtype=dtype)
+    except OSError:  # no such file there
+        return kind.from_pretrained(place, subfolder="vae", dtype=dtype)
 
 
 def settle_autoencoder(pipeline: Any, config: TrainingConfig) -> None:
