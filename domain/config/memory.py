@@ -180,6 +180,7 @@ def estimate_memory(
     vae = _autoencoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
     text_while_training |= plan.trains_text_encoders
+    pictures_while_training |= plan.keeps_vae
     other = _other_denoiser_bytes(subject)
     everything = ("text encoders", "autoencoder", "denoiser", "other denoiser")
     encoding = everything[:1] * text_while_training + everything[1:2] * pictures_while_training
@@ -383,12 +384,12 @@ def _encoding_bytes(subject: _Subject) -> int:
     if subject.autoencoder is None:
         return 0
     tile = min(subject.pixels, TILE_PIXELS) if subject.plan.vae_tiles else subject.pixels
-    each = subject.autoencoder.encoding(subject.num_frames) * tile * (subject.plan.weight_bytes / 2)
+    each = subject.autoencoder.encoding(subject.num_frames) * tile * (subject.plan.vae_bytes / 2)
     return int(each * subject.plan.vae_batch_size)
 
 
 def _autoencoder_bytes(subject: _Subject) -> int:
-    return subject.autoencoder.parameters * subject.plan.weight_bytes if subject.autoencoder else 0
+    return subject.autoencoder.parameters * subject.plan.vae_bytes if subject.autoencoder else 0
 
 
 def _text_encoder_bytes(subject: _Subject) -> tuple[int, bool]:

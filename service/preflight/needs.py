@@ -1,5 +1,6 @@
 """What a run needs of the machine: memory in each phase, and room on the disk."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,18 +21,19 @@ from service.read_models.environment import EnvironmentRow
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """num_checkpoints: how many lie there at once. download_bytes: of weights that come to the same disk, an estimate.
+    """num_kept: how many checkpoints are left at the end. num_beside: how many more lie there at once. download_bytes: of weights that come to the same disk, an estimate.
     free_bytes: None when that is not known."""
 
     checkpoint_bytes: int
     cache_bytes: int
-    num_checkpoints: int
+    num_kept: int
+    num_beside: int
     free_bytes: int | None
     download_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        return self.checkpoint_bytes * self.num_checkpoints + self.cache_bytes + self.download_bytes
+        return self.checkpoint_bytes * (self.num_kept + self.num_beside) + self.cache_bytes + self.download_bytes
 
     @property
     def num_fitting_checkpoints(self) -> int:
@@ -76,6 +78,7 @@ def disk_of(
     runs: Path,
     download: Download | None,
     trained: int | None,
+    total_steps: int | None,
 ) -> Disk | None:
     """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
     plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
@@ -102,10 +105,16 @@ def disk_of(
     return Disk(
         checkpoint_bytes=checkpoint,
         cache_bytes=sum((each or 0) * num_images for each, num_images in cached),
-        num_checkpoints=config.checkpoints_total_limit + rolling + 2,
+        num_kept=config.checkpoints_total_limit or _num_saved(config, total_steps),
+        num_beside=rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
         download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,
     )
+
+
+def _num_saved(config: TrainingConfig, total_steps: int | None) -> int:
+    """In a whole run, of whose length nothing may be known yet."""
+    return max(1, math.ceil((total_steps or 0) / config.checkpoint_step_interval))
 
 
 def problems_of_needs(
@@ -150,7 +159,7 @@ def problems_of_needs(
             message=f"checkpoints{', caches and the download of weights' if disk.download_bytes else ' and caches'} need about "
             f"{disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB are free; make room, or keep fewer checkpoints",
             path=("config", "checkpoints_total_limit"),
-            suggestions=tuple(_fewer_checkpoints(environment, config, disk)),
+            suggestions=tuple(_fewer_checkpoints(environment, disk)),
         )
 
 
@@ -188,9 +197,9 @@ def _presets_that_fit(
             )
 
 
-def _fewer_checkpoints(environment: EnvironmentRow, config: TrainingConfig, disk: Disk) -> Iterator[Suggestion]:
+def _fewer_checkpoints(environment: EnvironmentRow, disk: Disk) -> Iterator[Suggestion]:
     """As many as there is room for; nothing where not even one can be kept."""
-    limit = disk.num_fitting_checkpoints - (disk.num_checkpoints - config.checkpoints_total_limit)
+    limit = disk.num_fitting_checkpoints - disk.num_beside
     if limit >= 1:
         yield Suggestion(
             label="Keep one checkpoint" if limit == 1 else f"Keep {limit} checkpoints",

@@ -250,6 +250,7 @@ def _look_at_pictures(
         runs=parts.settings.runs,
         download=download,
         trained=trained,
+        total_steps=total_steps,
     )
     findings += problems_of_needs(
         environment,

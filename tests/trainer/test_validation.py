@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from domain.config.training import TrainingConfig
 from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
+from trainer.circle import Circle
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
 from trainer.journal import SilentJournal
+from trainer.randomness import seed_for
 from trainer.validation import Validation
 from trainer.wire import ValidationImageSaved
 
@@ -60,6 +63,15 @@ def test_every_size_and_seed_is_what_diffusers_makes(make_run: MakeRun, train_he
     ]
     for image in images:
         assert Image.open(run.path / image.path).tobytes() == drawn_by_diffusers(run, image).tobytes()
+
+
+def test_other_seeds_at_each_validation_follow_from_the_step(make_run: MakeRun, train_here: TrainHere) -> None:
+    more = {"validation_randomize": True, "validation_resolution": "64x96", "num_validation_images": 1}
+    run = make_run(**DRAWN | more, max_train_steps=1)
+    assert train_here(run) == 0
+    before, after = run.of(ValidationImageSaved)
+    assert (before.seed, after.seed) == tuple(seed_for("validation", 42, step) % 2**31 for step in (0, 1))
+    assert Image.open(run.path / after.path).tobytes() == drawn_by_diffusers(run, after).tobytes()
 
 
 def test_validation_leaves_training_as_it_is(make_run: MakeRun, train_here: TrainHere) -> None:
@@ -126,6 +138,8 @@ def steps_of(make_run: MakeRun, **options: Any) -> tuple[list[int], list[int]]:
         start_step=0,
         journal=SilentJournal(),
         inbox=SilentInbox(),
+        circle=Circle(Accelerator(cpu=True), is_whole=True),
+        device=torch.device("cpu"),
     )
     after = [step for step in range(1, 11) if validation.is_due(step)]
     return after, [step for step in range(11) if validation.is_due_at_start(step)]

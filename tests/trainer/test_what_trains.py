@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lycoris import create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
@@ -41,15 +43,20 @@ def trained_whole(small: Small, weights: Path) -> Any:
     """The final pipeline alone, or the network of a checkpoint in the base model's pipeline."""
     if (weights / "pipeline").is_dir():
         return small.pipeline(model=weights / "pipeline")
-    network, part = (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
-    return small.pipeline(**{part: network.from_pretrained(weights / part)})
+    if small.name == "sdxl":
+        return small.pipeline(
+            unet=UNet2DConditionModel.from_pretrained(weights / "unet"),
+            text_encoder=CLIPTextModel.from_pretrained(weights / "text_encoder"),
+            text_encoder_2=CLIPTextModelWithProjection.from_pretrained(weights / "text_encoder_2"),
+        )
+    return small.pipeline(transformer=SD3Transformer2DModel.from_pretrained(weights / "transformer"))
 
 
-def with_lycoris(small: Small, weights: Path) -> Any:
+def with_lycoris(small: Small, weights: Path, *, strength: float = 1.0) -> Any:
     pipeline = small.pipeline()
     denoiser = pipeline.unet if small.name == "sdxl" else pipeline.transformer
     file = weights if weights.is_file() else weights / WEIGHTS
-    network, _ = create_lycoris_from_weights(1.0, str(file), denoiser)
+    network, _ = create_lycoris_from_weights(strength, str(file), denoiser)
     network.apply_to()
     network.eval()
     return pipeline
@@ -71,7 +78,7 @@ KINDS = {
         family="sdxl",
         options={"train_text_encoder": True, "text_encoder_lr": 5e-3, "lora_dropout": 0.2, "lora_alpha": 2.0},
     ),
-    "full": Kind(family="sdxl", options=FULL, load=trained_whole),
+    "full": Kind(family="sdxl", options=FULL | {"save_text_encoder": True}, load=trained_whole),
     "full of a transformer": Kind(family="sd3", options=FULL, load=trained_whole),
     "lokr": Kind(
         family="sdxl",
@@ -99,8 +106,9 @@ KINDS = {
             factor=4,
             full_matrix=True,
             apply_preset={"target_name": ["transformer_blocks.*.ff*"], "use_fnmatch": True},
-        ),
-        load=with_lycoris,
+        )
+        | {"validation_lycoris_strength": 0.5},
+        load=partial(with_lycoris, strength=0.5),
     ),
     "locon everywhere": Kind(
         family="sdxl",

@@ -35,7 +35,8 @@ DIMENSIONS = {"linear_dim": "dim", "linear_alpha": "alpha"}
 
 
 class Lycoris(Trained):
-    """settings: what lycoris_config says. names: what files call its layers, as the library has them or as ComfyUI."""
+    """settings: what lycoris_config says. names: what files call its layers, as the library has them or as ComfyUI.
+    strength: the multiplier that inference loads the adapter with."""
 
     def __init__(
         self,
@@ -45,12 +46,14 @@ class Lycoris(Trained):
         *,
         dtype: torch.dtype,
         for_comfyui: bool,
+        strength: float = 1.0,
     ) -> None:
         super().__init__([family.denoiser, network], dtype=dtype, constants=list(network.buffers()))
         self._family = family
         self._network = network
         self._settings = settings
         self._names = comfy_names_of(network, family) if for_comfyui else {}
+        self._strength = strength
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -64,7 +67,23 @@ class Lycoris(Trained):
         network.to(base.device)
         if config.init_lokr_norm:
             _begin_with_noise(network, config.init_lokr_norm)
-        return cls(family, network, settings, dtype=base.dtype, for_comfyui=config.lora_format == "comfyui")
+        return cls(
+            family,
+            network,
+            settings,
+            dtype=base.dtype,
+            for_comfyui=config.lora_format == "comfyui",
+            strength=config.validation_lycoris_strength,
+        )
+
+    @contextmanager
+    def as_inference_sees_it(self) -> Iterator[None]:
+        with super().as_inference_sees_it():
+            self._network.set_multiplier(self._strength)
+            try:
+                yield
+            finally:
+                self._network.set_multiplier(1.0)
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
