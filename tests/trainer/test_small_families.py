@@ -321,6 +321,21 @@ def test_hidream_predicts_pictures_and_passes_gradients_through_its_experts(
     assert expert.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("ltxvideo", "LTXConditionPipeline"),
+        ("lumina2", "Lumina2Text2ImgPipeline"),
+        ("flux", "FluxKontextPipeline"),
+    ],
+)
+def test_weights_of_a_family_may_name_a_pipeline_of_the_same_parts(name: str, other: str, tmp_path: Path) -> None:
+    folder = save_small(name, tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": other}))
+    assert type(loaded(name, folder).pipeline).__name__ == index["_class_name"]
+
+
 def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     folder = save_small("hidream", tmp_path)

@@ -15,6 +15,8 @@ from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+ALSO_CALLED = ("LTXConditionPipeline",)
+"""Of 0.9.5, which can begin with pictures, too."""
 
 FRAME_RATE: int = signature(LTXPipeline.__call__).parameters["frame_rate"].default
 """Frames per second that the pipeline takes unless it is called otherwise; positions in time are in seconds."""
@@ -37,7 +39,7 @@ class LTXVideo(ModelFamily):
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        return cls(load_pipeline(LTXPipeline, base, parts=PARTS), base)
+        return cls(load_pipeline(LTXPipeline, base, parts=PARTS, also_called=ALSO_CALLED), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
