@@ -168,10 +168,9 @@ def settled(config: TrainingConfig) -> TrainingConfig:
     """The config with what family and flavour switch on by themselves, where nothing else was written."""
     family = FAMILIES[config.model_family]
     flavour = _named_flavour(config)
-    settings = (*family.settings, *(flavour.settings if flavour else ()))
     open_settings = {
         setting.key: setting.value
-        for setting in settings
+        for setting in family.settings_with(flavour)
         if setting.key in TrainingConfig.model_fields and setting.key not in config.model_fields_set
     }
     return config.model_copy(update=open_settings)

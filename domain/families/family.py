@@ -30,6 +30,17 @@ class Setting:
     reason: str
 
 
+def drawn_with(guidance: float) -> Setting:
+    return Setting("validation_guidance", guidance, "What its pipeline in diffusers takes unless it is told otherwise.")
+
+
+def drawn_in(num_steps: int) -> tuple[Setting, Setting]:
+    return (
+        Setting("validation_num_inference_steps", num_steps, "Distilled to so few steps."),
+        Setting("validation_guidance", 0.0, "Its guidance is distilled into it."),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Quantising:
     """Advice on keeping the frozen base model in fewer bits.
@@ -120,6 +131,11 @@ class Family:
         """The flavour of that key, the default one for None; None when there is no such flavour."""
         wanted = key or self.default_flavour
         return next((flavour for flavour in self.flavours if flavour.key == wanted), None)
+
+    def settings_with(self, flavour: Flavour | None) -> tuple[Setting, ...]:
+        """What the family and a flavour switch on by themselves, each option once; the flavour has the last word."""
+        by_key = {setting.key: setting for setting in (*self.settings, *(flavour.settings if flavour else ()))}
+        return tuple(by_key.values())
 
     @property
     def denoiser_folder(self) -> str:

@@ -3,7 +3,7 @@
 A picture is a video of one frame.
 """
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 LTXVIDEO = Family(
     key="ltxvideo",
@@ -23,5 +23,6 @@ LTXVIDEO = Family(
     alignment=64,
     token_limit=TokenLimit(128, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use.", refused=("fp8-quanto",)),
+    settings=(drawn_with(3.0),),
     capabilities=("lora", "full"),
 )

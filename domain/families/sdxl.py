@@ -1,6 +1,6 @@
 """Stable Diffusion XL: a UNet with two CLIP text encoders, told the size and the crop of each picture."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 RESEARCH = "Stability AI's research licence has to be accepted on the Hub."
 REFINER = "StableDiffusionXLImg2ImgPipeline"
@@ -34,5 +34,6 @@ SDXL = Family(
         refused=("fp8-quanto",),
     ),
     has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Wan 2.1, text to video: a flow-matching video transformer with UMT5 for captions. A picture is a video of one frame."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 # Wan 2.2's large weights are two transformers, each for a part of the noise levels, and those of i2v, flf2v and VACE begin
 # with pictures: they have to be trained otherwise.
@@ -22,5 +22,6 @@ WAN = Family(
     alignment=32,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

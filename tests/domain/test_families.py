@@ -80,9 +80,14 @@ def test_flavour_repeats_nothing_of_its_family(family: Family, flavour: Flavour)
 
 
 @OF_EACH_FLAVOUR
-def test_flavour_sets_no_option_twice(family: Family, flavour: Flavour) -> None:
-    keys = [setting.key for setting in (*family.settings, *flavour.settings)]
-    assert len(keys) == len(set(keys))
+def test_flavour_has_the_last_word_on_each_option_and_says_nothing_that_its_family_says(
+    family: Family, flavour: Flavour
+) -> None:
+    of_flavour, of_family = ({each.key: each.value for each in part.settings} for part in (flavour, family))
+    together = family.settings_with(flavour)
+    assert len(together) == len({setting.key for setting in together})
+    assert {setting.key: setting.value for setting in together} == of_family | of_flavour
+    assert not set(flavour.settings) & set(family.settings)
 
 
 @OF_EACH_FAMILY
