@@ -64,6 +64,7 @@ class Flavour:
     knows. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
+    peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Flavour:
     weight_bytes: int | None = None
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
+    peculiarity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

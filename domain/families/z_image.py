@@ -18,7 +18,12 @@ Z_IMAGE = Family(
         Flavour("base", "Z-Image", "Tongyi-MAI/Z-Image"),
         Flavour("turbo", "Z-Image Turbo", TURBO, settings=drawn_in(8)),
         Flavour("turbo-ostris-v2", "Z-Image Turbo with ostris' training adapter v2", TURBO, settings=drawn_in(8)),
-        Flavour("ostris-de-turbo", "Z-Image De-Turbo by ostris", TURBO),
+        Flavour(
+            "ostris-de-turbo",
+            "Z-Image De-Turbo by ostris",
+            TURBO,
+            peculiarity="has its denoiser in another repository than the rest",
+        ),
     ),
     default_flavour="turbo-ostris-v2",
     default_resolution=1024,
