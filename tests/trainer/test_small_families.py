@@ -233,6 +233,30 @@ def test_instruction_of_sana_can_be_another_one(small: Small) -> None:
     assert ours.tobytes() == drawn.images[0].tobytes()
 
 
+@pytest.mark.parametrize("small", ["flux2", "flux2-klein"], indirect=True)
+def test_layers_that_flux2_reads_can_be_others(small: Small) -> None:
+    others, num_tokens = [1, 2, 5], small.options["tokenizer_max_length"]
+    usual, family = (
+        loaded(small.name, small.model, tokenizer_max_length=num_tokens, custom_text_encoder_intermediary_layers=each)
+        for each in (None, others)
+    )
+    pipeline, options = small.pipeline(), {"text_encoder_out_layers": others, "max_sequence_length": num_tokens}
+    (embeds,) = family.encode_captions(["a red square"])
+    assert torch.equal(embeds["prompt_embeds"], pipeline.encode_prompt("a red square", **options)[0][0])
+    assert family.text_identity != usual.text_identity
+    ours = family.draw(a_drawing(num_inference_steps=1, negative_prompt=""))
+    options |= {"guidance_scale": 3.0, "num_inference_steps": 1, "height": 64, "width": 64}
+    drawn = pipeline(prompt="a red square", generator=torch.Generator().manual_seed(7), **options)
+    assert ours.tobytes() == drawn.images[0].tobytes()
+
+
+@pytest.mark.parametrize("layers", [[10, 20], [10, 20, 32]])
+def test_layers_that_flux2_does_not_have_are_refused_with_those_it_has(layers: list[int], tmp_path: Path) -> None:
+    folder = save_small("flux2", tmp_path)
+    with pytest.raises(TrainingError, match="reads 3 layers, of 0 to 31; name as many, or leave it out"):
+        loaded("flux2", folder, custom_text_encoder_intermediary_layers=layers)
+
+
 def test_every_trained_family_has_a_recipe() -> None:
     assert {name.partition("-")[0] for name in RECIPES} == set(FAMILIES)
 

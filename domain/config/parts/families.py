@@ -169,7 +169,6 @@ class FamilyOptions(Part):
         None,
         label="Layers of the text encoder",
         advanced=True,
-        later=True,
         families=["flux2"],
-        help="From which layers captions are read, as a list or with commas. Empty: as the model was trained.",
+        help="From which layers captions are read, in validation pictures too; as many as the model reads, three for the published ones. Empty: as it was trained.",
     )
