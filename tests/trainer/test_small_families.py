@@ -360,6 +360,25 @@ def test_weights_of_a_family_may_name_a_pipeline_of_the_same_parts(name: str, ot
     assert type(loaded(name, folder).pipeline).__name__ == index["_class_name"]
 
 
+@pytest.mark.parametrize("small", ["hidream"], indirect=True)
+@pytest.mark.parametrize(("weight", "times"), [(None, 1), (0.5, 50)])
+def test_loss_of_hidream_can_count_how_unevenly_its_experts_are_asked(
+    small: Small, weight: float | None, times: float
+) -> None:
+    """As its gates say while they are trained, of which diffusers weighs each with 0.01."""
+    options: dict[str, Any] = {"hidream_use_load_balancing_loss": True, "hidream_load_balancing_loss_weight": weight}
+    run = small.train(f"balanced-{weight}", max_train_steps=1, validation_disable=True, **options)
+    pipeline, uneven = small.pipeline(), []
+    gates = [each for each in pipeline.transformer.modules() if type(each).__name__ == "MoEGate"]
+    for gate in gates:
+        gate.train()
+        gate.register_forward_hook(lambda _, given, chosen: uneven.append(chosen[2].item()))
+    with torch.no_grad():
+        errors = RECIPES["hidream"](pipeline, small.first_batch()).item()
+    assert len(uneven) == len(gates) == 2
+    assert run.losses()[1] == pytest.approx(errors + times * sum(uneven), rel=1e-5)
+
+
 def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     folder = save_small("hidream", tmp_path)

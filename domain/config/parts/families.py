@@ -102,7 +102,6 @@ class FamilyOptions(Part):
         False,
         label="Balance the experts",
         advanced=True,
-        later=True,
         families=["hidream"],
         help="Add a loss that keeps the experts of the model equally busy.",
     )
@@ -110,11 +109,10 @@ class FamilyOptions(Part):
         None,
         label="Weight of the balance",
         advanced=True,
-        later=True,
         ge=0,
         families=["hidream"],
         requires={"hidream_use_load_balancing_loss": True},
-        help="How much that loss counts.",
+        help="How much that loss counts. Empty: 0.01, as diffusers weighs it.",
     )
     sana_complex_human_instruction: str | None = option(
         None,
