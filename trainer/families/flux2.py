@@ -21,6 +21,9 @@ from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
+USUAL_STEPS: int = signature(Flux2Pipeline.__call__).parameters["num_inference_steps"].default
+"""The pipeline shifts noise levels by the number of steps, too; training has none, and pictures may be drawn in others."""
+
 
 class Flux2(ModelFamily):
     lora_targets = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj")
@@ -40,12 +43,11 @@ class Flux2(ModelFamily):
             lambda height, width: Flux2Pipeline._prepare_latent_ids(torch.empty(1, 0, height, width)).to(base.device)
         )
         self.denoiser = pipeline.transformer
-        num_steps = base.config.validation_num_inference_steps
         self.schedule = FlowSchedule(
             pipeline.scheduler.config,
             config=base.config,
             patch=1,
-            mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, num_steps),
+            mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, USUAL_STEPS),
         )
         self.text_identity = text_identity(
             (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, layers=str(self._layers)
