@@ -185,7 +185,9 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         painter=Painter(parts, trained, average, companions, config),
         painters=painters,
         predictor=predictor,
-        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
+        passes=make_passes(
+            predictor, accelerator, trained.parameters, penalty=family.penalty, config=config, journal=journal
+        ),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,

@@ -236,6 +236,30 @@ def test_instruction_of_sana_can_be_another_one(small: Small) -> None:
     assert ours.tobytes() == drawn.images[0].tobytes()
 
 
+@pytest.mark.parametrize("small", ["flux2", "flux2-klein"], indirect=True)
+def test_layers_that_flux2_reads_can_be_others(small: Small) -> None:
+    others, num_tokens = [1, 2, 5], small.options["tokenizer_max_length"]
+    usual, family = (
+        loaded(small.name, small.model, tokenizer_max_length=num_tokens, custom_text_encoder_intermediary_layers=each)
+        for each in (None, others)
+    )
+    pipeline, options = small.pipeline(), {"text_encoder_out_layers": others, "max_sequence_length": num_tokens}
+    (embeds,) = family.encode_captions(["a red square"])
+    assert torch.equal(embeds["prompt_embeds"], pipeline.encode_prompt("a red square", **options)[0][0])
+    assert family.text_identity != usual.text_identity
+    ours = family.draw(a_drawing(num_inference_steps=1, negative_prompt=""))
+    options |= {"guidance_scale": 3.0, "num_inference_steps": 1, "height": 64, "width": 64}
+    drawn = pipeline(prompt="a red square", generator=torch.Generator().manual_seed(7), **options)
+    assert ours.tobytes() == drawn.images[0].tobytes()
+
+
+@pytest.mark.parametrize("layers", [[10, 20], [10, 20, 32]])
+def test_layers_that_flux2_does_not_have_are_refused_with_those_it_has(layers: list[int], tmp_path: Path) -> None:
+    folder = save_small("flux2", tmp_path)
+    with pytest.raises(TrainingError, match="reads 3 layers, of 0 to 31; name as many, or leave it out"):
+        loaded("flux2", folder, custom_text_encoder_intermediary_layers=layers)
+
+
 def test_every_trained_family_has_a_recipe() -> None:
     assert {name.partition("-")[0] for name in RECIPES} == set(FAMILIES)
 
@@ -360,6 +384,40 @@ def test_hidream_predicts_pictures_and_passes_gradients_through_its_experts(
     prediction.sum().backward()
     assert prediction.shape == shape
     assert expert.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("ltxvideo", "LTXConditionPipeline"),
+        ("lumina2", "Lumina2Text2ImgPipeline"),
+        ("flux", "FluxKontextPipeline"),
+    ],
+)
+def test_weights_of_a_family_may_name_a_pipeline_of_the_same_parts(name: str, other: str, tmp_path: Path) -> None:
+    folder = save_small(name, tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": other}))
+    assert type(loaded(name, folder).pipeline).__name__ == index["_class_name"]
+
+
+@pytest.mark.parametrize("small", ["hidream"], indirect=True)
+@pytest.mark.parametrize(("weight", "times"), [(None, 1), (0.5, 50)])
+def test_loss_of_hidream_can_count_how_unevenly_its_experts_are_asked(
+    small: Small, weight: float | None, times: float
+) -> None:
+    """As its gates say while they are trained, of which diffusers weighs each with 0.01."""
+    options: dict[str, Any] = {"hidream_use_load_balancing_loss": True, "hidream_load_balancing_loss_weight": weight}
+    run = small.train(f"balanced-{weight}", max_train_steps=1, validation_disable=True, **options)
+    pipeline, uneven = small.pipeline(), []
+    gates = [each for each in pipeline.transformer.modules() if type(each).__name__ == "MoEGate"]
+    for gate in gates:
+        gate.train()
+        gate.register_forward_hook(lambda _, given, chosen: uneven.append(chosen[2].item()))
+    with torch.no_grad():
+        errors = RECIPES["hidream"](pipeline, small.first_batch()).item()
+    assert len(uneven) == len(gates) == 2
+    assert run.losses()[1] == pytest.approx(errors + times * sum(uneven), rel=1e-5)
 
 
 def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

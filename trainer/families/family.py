@@ -137,6 +137,10 @@ class ModelFamily(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """What the denoiser says of noisy latents, in their shape; timesteps: (batch,), as the schedule draws them."""
 
+    def penalty(self) -> Tensor | None:
+        """What counts as loss beside the errors of the last prediction, one number for its batch; None for most families."""
+        return None
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
         """A picture by the family's diffusers pipeline."""
