@@ -356,7 +356,10 @@ def _record(run: TrainingRun, facts: Sequence[wire.Message]) -> None:
 
 
 def _how(run_dir: Path) -> str:
-    """What the output of the processes tells of an unexplained end."""
+    """What the processes left, or their output tells, of an unexplained end."""
+    failure = wire.failure_of_others(run_dir)
+    if failure:
+        return f": {failure}"
     output = local.last_output(run_dir)
     signalled = re.search(r"Signal \d+ \((SIG[A-Z]+)\)", output)
     if signalled:

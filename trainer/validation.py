@@ -12,10 +12,12 @@ from PIL import Image
 
 from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
+from trainer.devices import free_memory
+from trainer.errors import explain, is_out_of_memory
 from trainer.families.family import Drawing
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, phase, read_told
+from trainer.journal import Journal, log, phase, read_told
 from trainer.trained.painter import Painter
 from trainer.wire import ValidationImageSaved
 
@@ -98,8 +100,22 @@ class Validation:
             for index, drawing in missing:
                 if self._inbox.wants_stop():
                     break
-                self._keep(painter.draw(drawing), drawing, step=step, index=index)
+                image = self._draw(painter, drawing)
+                if image is None:
+                    break
+                self._keep(image, drawing, step=step, index=index)
                 progress.advance()
+
+    def _draw(self, painter: Painter, drawing: Drawing) -> Image.Image | None:
+        """None where memory runs out, which is told and ends no run that trains well."""
+        try:
+            return painter.draw(drawing)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log(self._journal, "warning", f"{explain(error, phase='validate')}; training goes on without it")
+        free_memory()
+        return None
 
     def _keep(self, image: Image.Image, drawing: Drawing, *, step: int, index: int) -> None:
         made = Made(step, index, drawing.prompt, drawing.seed)

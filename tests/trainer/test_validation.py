@@ -8,13 +8,15 @@ import torch
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
+from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
+from trainer.families.family import Drawing
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
-from trainer.journal import SilentJournal
+from trainer.journal import JournalFile, SilentJournal
 from trainer.validation import Validation
-from trainer.wire import ValidationImageSaved
+from trainer.wire import PhaseChanged, ValidationImageSaved
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -92,6 +94,32 @@ def test_pictures_are_kept_in_the_format_that_is_asked_for(
     (image,) = run.of(ValidationImageSaved)
     assert image.path == image.thumbnail_path == f"validation/step-000001/000.{ending}"
     assert Image.open(run.path / image.path).format == kept
+
+
+class Greedy:
+    """Draws with more memory than there is."""
+
+    def draw(self, drawing: Drawing) -> Image.Image:
+        torch.empty(1 << 50)
+        raise AssertionError(f"there was memory for {drawing}")
+
+
+@pytest.mark.usefixtures("train_here")
+def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> None:
+    run = make_run()
+    with JournalFile(run.path) as journal:
+        Validation(
+            TrainingConfig(model_family="sd2x", validation_prompt="a fox"),
+            run_dir=run.path,
+            sizes=[Size(64, 64)],
+            steps_per_epoch=4,
+            start_step=0,
+            journal=journal,
+            inbox=SilentInbox(),
+        ).run(Greedy(), step=3)  # type: ignore[arg-type]
+    (warning,) = run.warnings()
+    assert warning.startswith("out of memory while a validation image was drawn; lower validation_resolution")
+    assert run.of(PhaseChanged)[-1].ended
 
 
 # ---- when -------------------------------------------------------------------------------------------------------------

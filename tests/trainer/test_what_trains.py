@@ -24,6 +24,7 @@ from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
+from trainer.inbox import STOP_SIGNALS
 from trainer.wire import ValidationImageSaved, WeightsSaved
 
 
@@ -132,7 +133,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """What a trainer changes of its process is put back."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield
     logging.disable(logging.NOTSET)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from domain.config.buckets import Placement
 from trainer.data.cache import key_of
+from trainer.errors import TrainingError
 from trainer.families.family import TextEmbeds
 
 ENCODING_FORMAT = 3
@@ -70,14 +71,27 @@ class Encoder:
 
     def encode_caption(self, caption: str) -> TextEmbeds:
         """On the CPU."""
-        return {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        embeds = {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        for tensor in embeds.values():
+            _refuse_no_numbers(tensor, f"the caption {caption[:80]!r}", "text encoder")
+        return embeds
 
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> list[Mapping[str, Tensor]]:
         """No more than are encoded at once, all of one size. On the CPU."""
         filling = [pictures[-1]] * (self.batch_size - len(pictures))
         pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
         latents = self._family.encode_pictures(pixels).cpu()
+        _refuse_no_numbers(latents, "a picture", "autoencoder")
         return [{LATENTS: each} for each in latents[: len(pictures)]]
+
+
+def _refuse_no_numbers(tensor: Tensor, what: str, part: str) -> None:
+    """Before they are kept and spoil every run. Raises TrainingError."""
+    if not torch.isfinite(tensor).all():
+        raise TrainingError(
+            f"the {part} of the base model makes nan or inf of {what}; its weights are damaged, or mixed_precision fp16 is too "
+            "narrow for it: set that to bf16, or take the base model anew"
+        )
 
 
 def mask_key(digest: str, placement: Placement) -> str:
