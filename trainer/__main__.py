@@ -24,6 +24,7 @@ from trainer.order import read_order
 from trainer.quiet import silence_libraries
 from trainer.secrets import take_secrets, withhold
 from trainer.wire import (
+    PREFIX,
     RUN_FILE,
     Ended,
     RunSpec,
@@ -158,7 +159,7 @@ def _refuse(reason: str) -> int:
 
 def _tell(line: str) -> None:
     with suppress(OSError):  # what is printed may go to a disk that is full
-        sys.stderr.write(f"trainer: {line}\n")
+        sys.stderr.write(f"{PREFIX}{line}\n")
 
 
 def _is_main_process() -> bool:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from httpx2 import HTTPError
 from huggingface_hub import constants, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
-    HTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )

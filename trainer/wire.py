@@ -32,6 +32,8 @@ PINNED_MARK = ".pinned"
 """An empty file in a checkpoint's folder that keeps the trainer from removing it; put there by the service, or by hand."""
 OUTPUT_FILE = "output.log"
 """What the processes of the run print."""
+PREFIX = "trainer: "
+"""Before what the trainer itself prints; libraries and torchrun print other lines."""
 
 
 FAILURE_FILE = "failure-{process}.txt"

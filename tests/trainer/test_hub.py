@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from httpx2 import HTTPError
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from tests.service.hubs import Hub, running_hub
 from trainer.hub import explain_refusal

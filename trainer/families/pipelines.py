@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 from diffusers import DDIMScheduler, DiffusionPipeline
-from huggingface_hub.errors import HTTPError
+from httpx2 import HTTPError
 from PIL import Image
 from safetensors import SafetensorError
 from torch import nn
