@@ -162,6 +162,7 @@ def save_checkpoint(
 
     losses: of the steps since the checkpoint before. eval_loss: where it was measured since then.
     """
+    run.trained.check_finite(step=step)
     if run.accelerator.is_main_process and step not in run.checkpoints.steps() and _has_room(run):
         facts = Facts(
             step=step,

@@ -11,20 +11,21 @@ from typing import Any, TypeVar
 import diffusers
 import torch
 from diffusers import DDIMScheduler, DiffusionPipeline
+from httpx2 import HTTPError
 from PIL import Image
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoTokenizer
 
 from domain.config.training import TrainingConfig
-from trainer.errors import TrainingError
+from trainer.errors import TrainingError, is_out_of_memory
 from trainer.families.autoencoders import autoencoder_dtype_of, dtypes_of, load_autoencoder, settle_autoencoder
 from trainer.families.family import BaseModel, Drawing
 from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
 from trainer.objective import schedule_changes
 
-LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError, HTTPError)
 """What diffusers and transformers raise for weights that are missing, damaged or of another shape."""
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
@@ -94,11 +95,11 @@ def explained(
     that names it."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except ImportError as error:
         raise TrainingError(f"{what} {source} needs a package that is not installed: {_told(error)}") from error
     except LOADING_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         refusal = explain_refusal(error, source)
         if refusal is not None:
             raise TrainingError(refusal) from error
