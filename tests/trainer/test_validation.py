@@ -1,20 +1,25 @@
 """Validation images: when they are made, in which sizes and formats, and that they leave training alone."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
+from trainer.circle import Circle
 from trainer.families.family import Drawing
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
 from trainer.journal import JournalFile, SilentJournal
+from trainer.randomness import seed_for
 from trainer.validation import Validation
 from trainer.wire import PhaseChanged, ValidationImageSaved
 
@@ -32,7 +37,7 @@ DRAWN: dict[str, Any] = {
 
 
 def drawn_by_diffusers(run: RunDirectory, image: ValidationImageSaved) -> Image.Image:
-    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32).to(DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.load_lora_weights(run.path)
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
@@ -61,6 +66,15 @@ def test_every_size_and_seed_is_what_diffusers_makes(make_run: MakeRun, train_he
     ]
     for image in images:
         assert Image.open(run.path / image.path).tobytes() == drawn_by_diffusers(run, image).tobytes()
+
+
+def test_other_seeds_at_each_validation_follow_from_the_step(make_run: MakeRun, train_here: TrainHere) -> None:
+    more = {"validation_randomize": True, "validation_resolution": "64x96", "num_validation_images": 1}
+    run = make_run(**DRAWN | more, max_train_steps=1)
+    assert train_here(run) == 0
+    before, after = run.of(ValidationImageSaved)
+    assert (before.seed, after.seed) == tuple(seed_for("validation", 42, step) % 2**31 for step in (0, 1))
+    assert Image.open(run.path / after.path).tobytes() == drawn_by_diffusers(run, after).tobytes()
 
 
 def test_validation_leaves_training_as_it_is(make_run: MakeRun, train_here: TrainHere) -> None:
@@ -99,7 +113,10 @@ def test_pictures_are_kept_in_the_format_that_is_asked_for(
 class Greedy:
     """Draws with more memory than there is."""
 
-    def draw(self, drawing: Drawing) -> Image.Image:
+    def among(self, _: Circle) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
         torch.empty(1 << 50)
         raise AssertionError(f"there was memory for {drawing}")
 
@@ -112,10 +129,13 @@ def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> No
             TrainingConfig(model_family="sd2x", validation_prompt="a fox"),
             run_dir=run.path,
             sizes=[Size(64, 64)],
+            num_frames=1,
             steps_per_epoch=4,
             start_step=0,
             journal=journal,
             inbox=SilentInbox(),
+            circle=Circle(Accelerator(cpu=True), is_whole=True),
+            device=torch.device("cpu"),
         ).run(Greedy(), step=3)  # type: ignore[arg-type]
     (warning,) = run.warnings()
     assert warning.startswith("out of memory while a validation image was drawn; lower validation_resolution")
@@ -148,10 +168,13 @@ def steps_of(make_run: MakeRun, **options: Any) -> tuple[list[int], list[int]]:
         config,
         run_dir=make_run().path,
         sizes=(),
+        num_frames=1,
         steps_per_epoch=4,
         start_step=0,
         journal=SilentJournal(),
         inbox=SilentInbox(),
+        circle=Circle(Accelerator(cpu=True), is_whole=True),
+        device=torch.device("cpu"),
     )
     after = [step for step in range(1, 11) if validation.is_due(step)]
     return after, [step for step in range(11) if validation.is_due_at_start(step)]

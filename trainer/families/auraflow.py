@@ -9,8 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
-from trainer.families.latents import encode_scaled
+from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -21,6 +22,17 @@ class AuraFlow(ModelFamily):
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0"),
         *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
+    )
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"(joint|single)_transformer_blocks\..+",
+            r"context_embedder",
+            r"pos_embed\.proj",
+            r"norm_out\.linear",
+            r"proj_out",
+            r"time_step_proj\.linear_[12]",
+        ),
     )
 
     def __init__(self, pipeline: AuraFlowPipeline, base: BaseModel) -> None:
@@ -51,7 +63,7 @@ class AuraFlow(ModelFamily):
         return [{"prompt_embeds": each} for each in embeds]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(

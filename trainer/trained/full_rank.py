@@ -26,9 +26,10 @@ LIBRARIES = ("diffusers", "transformers")
 class FullRank(Trained):
     """Checkpoints hold the denoiser's folder of the diffusers layout; the final weights are a whole pipeline."""
 
-    def __init__(self, family: ModelFamily, *, dtypes: Sequence[torch.dtype]) -> None:
+    def __init__(self, family: ModelFamily, *, dtypes: Sequence[torch.dtype], saves_text_encoders: bool) -> None:
         super().__init__([family.denoiser], dtype=dtypes)
         self._family = family
+        self._saves_text_encoders = saves_text_encoders
 
     @classmethod
     def of(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -38,9 +39,15 @@ class FullRank(Trained):
         if base.dtype != torch.float32:
             _read_in_fp32(family, base)
         family.denoiser.requires_grad_(True)
-        return cls(family, dtypes=dtypes)
+        return cls(family, dtypes=dtypes, saves_text_encoders=base.config.save_text_encoder)
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
+        if self._saves_text_encoders and not averaged:
+            for name, text_encoder in self._family.text_encoders().items():
+                text_encoder.save_pretrained(folder / name)  # type: ignore[operator]
+        return self._save_denoiser(folder, about, averaged=averaged)
+
+    def _save_denoiser(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         network: Any = self._family.denoiser
         path = self._path(folder, averaged=averaged)
         path.mkdir(parents=True)
@@ -68,7 +75,7 @@ class FullRank(Trained):
             elif part is not denoiser:
                 part.save_pretrained(path / name)
         pipeline.save_config(path)
-        return self.save(path, about)
+        return self._save_denoiser(path, about)
 
     def _path(self, folder: Path, *, averaged: bool) -> Path:
         return folder / f"{self._family.denoiser_part}{AVERAGE_SUFFIX if averaged else ''}"

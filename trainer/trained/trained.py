@@ -43,6 +43,11 @@ class Trained(ABC):
         """The base model alone, for a forward pass without gradients; None where what is trained has taken its place."""
         return None
 
+    def begin_with(self, source: str, *, option: str) -> None:
+        """Take over what a file has that is named by an option; source: its path, its folder, or a name on the Hub. Raises
+        TrainingError when it does not fit."""
+        raise TrainingError(f"{option} is {source}, but all weights are trained, not an adapter; leave it empty")
+
     @abstractmethod
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """Write the weights into a folder as inference reads them; returns the file that holds them.
