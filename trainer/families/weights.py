@@ -53,7 +53,7 @@ class WeightDigests:
         if not source or not folder.is_dir():
             return None
         files = []
-        for path in (folder.parent, folder, *sorted(folder.iterdir())):
+        for path in (folder.parent, folder, *sorted(folder.rglob("*"))):
             status = path.stat()
             if max(status.st_mtime, status.st_ctime, path.lstat().st_ctime) > self.seen_at - MARGIN_SECONDS:
                 return None
