@@ -54,7 +54,7 @@ class Lora(Trained):
             _inject(text_encoder, _settings(config, family.text_lora_targets))
         if config.lora_init_type in PARTS:
             for network in (family.denoiser, *text_encoders.values()):
-                counterweigh(network, config.lora_init_type)
+                counterweigh(network, config.lora_init_type, device=base.device)
         names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
         return cls(family, {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
 
