@@ -14,6 +14,7 @@ from domain.config.optimizer_settings import read_settings
 from domain.config.parts.dataset_source import BUCKET_SCHEME
 from domain.config.training import TrainingConfig
 from domain.errors import Problem
+from domain.families.registry import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,13 @@ def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[P
     """What keeps a run from starting with a dataset in this environment, although both can be kept."""
     if not dataset.is_trained_on:
         return
+    if dataset.holds_videos and FAMILIES[config.model_family].video is None:
+        able = ", ".join(key for key, family in FAMILIES.items() if family.video is not None)
+        yield Problem(
+            f"dataset_type is video, but {FAMILIES[config.model_family].name} makes pictures; set model_family to one of "
+            f"{able}, or take the dataset out of the environment",
+            ("config", "dataset_type"),
+        )
     yield from _relative_paths(dataset)
     for key in REQUIRED_KEYS.get(dataset.type, ()):
         if not getattr(dataset, key):

@@ -24,7 +24,7 @@ from diffusers import (
 from PIL import Image
 from safetensors.torch import load_file
 
-from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.buckets import Geometry, Placement, Shape, Size, place
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
@@ -113,7 +113,7 @@ class Small:
     def first_batch(self) -> Fixed:
         """What the first step of a run sees."""
         config = TrainingConfig(model_family="sdxl", train_batch_size=2, seed=SEED)
-        bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
+        bucket = Bucket(dataset="ink", shape=Shape(Size(64, 64), 1), samples=(0, 1), repeats=0)
         order = EpochOrder([bucket], config, datasets=[DatasetConfig(id="ink", instance_data_dir="/ink")])
         shown = [sorted(SIZES)[sample] for sample in order.samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
@@ -333,12 +333,16 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
         loaded("hidream", folder)
 
 
-def test_wan22_is_refused_as_what_it_is(tmp_path: Path) -> None:
-    folder = save_small("wan", tmp_path)
-    index = json.loads((folder / "model_index.json").read_text())
-    (folder / "model_index.json").write_text(json.dumps(index | {"expand_timesteps": True}))
-    with pytest.raises(TrainingError, match=r"is a Wan 2\.2, which this version cannot train yet"):
-        loaded("wan", folder)
+@pytest.mark.parametrize(
+    ("kind", "flavour", "message"),
+    [
+        ("wan-high", "t2v-480p-14b-2.1", "one network for high and one for low noise.* set model_flavour to animegen"),
+        ("wan", "animegen-t2v-low", "model_flavour is animegen-t2v-low, but the base model .* has one network for all"),
+    ],
+)
+def test_wan_of_another_kind_than_its_flavour_is_refused(kind: str, flavour: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message):
+        loaded(kind, save_small(kind, tmp_path), model_flavour=flavour)
 
 
 def test_missing_package_is_named() -> None:

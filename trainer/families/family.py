@@ -1,7 +1,7 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -148,3 +148,13 @@ class ModelFamily(ABC):
         """What the denoiser is called in the pipeline, and its folder in the diffusers layout."""
         parts: dict[str, object] = self._pipeline.components
         return next(name for name, part in parts.items() if part is self.denoiser)
+
+    @property
+    def lora_part(self) -> str:
+        """What it is called in the files of adapters that the pipeline loads."""
+        return self.denoiser_part
+
+    @property
+    def lora_loading(self) -> Mapping[str, bool]:
+        """What has to be said to the pipeline's load_lora_weights, besides the file."""
+        return {}

@@ -153,7 +153,7 @@ def _load_beside(file: AdapterFile, family: ModelFamily) -> None:
             "names of diffusers or ComfyUI; choose one of this model_family"
         )
     try:
-        family.pipeline.load_lora_weights(file.source, adapter_name=BEGINNING)
+        family.pipeline.load_lora_weights(file.source, adapter_name=BEGINNING, **family.lora_loading)
     except torch.OutOfMemoryError:
         raise
     except LOADING_ERRORS as error:

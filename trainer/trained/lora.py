@@ -30,7 +30,7 @@ ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 
 
 class Lora(Trained):
-    """parts: the networks that have an adapter, by their folders in the diffusers layout. names: those of its files."""
+    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout. names: those of its files."""
 
     def __init__(
         self, family: ModelFamily, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames
@@ -56,7 +56,7 @@ class Lora(Trained):
             for network in (family.denoiser, *text_encoders.values()):
                 counterweigh(network, config.lora_init_type, device=base.device)
         names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
-        return cls(family, {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
+        return cls(family, {family.lora_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
 
     def begin_with(self, source: str, *, option: str) -> None:
         take_over(read_adapter(source, option=option), self._parts, self._family)

@@ -16,7 +16,8 @@ class FamilyOptions(Part):
         le=120,
         unit="frames per second",
         families=["wan", "ltxvideo"],
-        help="What videos are brought to before they are trained on, and how fast validation videos play. Empty: as the model was made.",
+        help="Bring videos to it by time before clips are taken, and play validation videos so fast. Empty: clips have the frames of "
+        "the file one after another, and validation videos play as the model was made.",
     )
     flux_lora_target: Literal[
         "all",
