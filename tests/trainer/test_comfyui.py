@@ -258,6 +258,19 @@ def test_file_for_comfyui_is_read_as_it_was_written(key: str) -> None:
     assert names.scales("unet", file, like=weights) == {SCALE}
 
 
+@pytest.mark.parametrize(
+    ("key", "part", "prefix"),
+    [("sd1x", "text_encoder", "te"), ("sdxl", "text_encoder", "te1"), ("sdxl", "text_encoder_2", "te2")],
+)
+@pytest.mark.parametrize("within", ["", "text_model."], ids=["transformers-5", "transformers-4"])
+def test_text_encoders_have_the_names_of_kohyas_scripts(key: str, part: str, prefix: str, within: str) -> None:
+    layer = f"{within}encoder.layers.0.self_attn.q_proj"
+    weights = {f"{layer}.lora_A.weight": torch.zeros(2, 8), f"{layer}.lora_B.weight": torch.zeros(8, 2)}
+    file = LoraNames(FAMILIES[key].comfy_names).to_file(part, weights, scale=1)  # type: ignore[index]
+    name = f"lora_{prefix}_text_model_encoder_layers_0_self_attn_q_proj"
+    assert set(file) == {f"{name}.lora_down.weight", f"{name}.lora_up.weight", f"{name}.alpha"}
+
+
 def test_families_with_names_are_those_that_comfyui_has() -> None:
     named = {key for key, family in FAMILIES.items() if family.comfy_names is not None}
     assert named == {key for key, family in KNOWN.items() if family.has_comfyui_names}

@@ -169,5 +169,5 @@ def _described(network: nn.Module) -> dict[str, Any]:
 def _misfit(folder: Path) -> TrainingError:
     return TrainingError(
         f"the adapter in {folder} has another rank or other layers than this configuration; resume with the lora_rank, "
-        "use_dora and peft_lora_target_modules it was trained with"
+        "lora_init_type, use_dora and peft_lora_target_modules it was trained with"
     )

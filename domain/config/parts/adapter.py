@@ -129,7 +129,7 @@ class AdapterOptions(Part):
         label="File format",
         advanced=True,
         model_types=ADAPTER,
-        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has.",
+        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has. ComfyUI finds many of diffusers' names too, but no alpha among them, and takes it for the rank.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
