@@ -111,10 +111,9 @@ class AdapterOptions(Part):
         None,
         label="Its step",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
-        help="How many steps that adapter has behind it; counting goes on from there.",
+        help="How many steps that adapter has behind it. Counting, the learning rate and the order of pictures go on from there, with an optimizer that remembers nothing yet.",
     )
     init_lora_ema: str | None = option(
         None,
