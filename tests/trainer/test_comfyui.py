@@ -393,12 +393,17 @@ def test_lycoris_adds_in_comfyui_what_it_adds_here(settings: dict[str, Any], flu
     [
         ("flux", {"algo": "diag-oft", "rescaled": True}, "which passes over what rescaled has trained"),
         ("flux", {"algo": "lokr", "dora_wd": True}, "which measures the rows of dora_wd without"),
+        ("sd3", {"algo": "boft", "linear_dim": 4}, "which may have the halves of norm_out.linear the other way round"),
         ("lumina2", {"algo": "lokr"}, "as one layer (diffusion_model.layers.0.attention.qkv)"),
     ],
 )
 def test_lycoris_that_comfyui_would_not_add_is_refused(
     key: str, settings: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
-    preset = {"apply_preset": {"target_name": [r"layers\.0\.attn\.to_.", "transformer_blocks.0.attn.to_q"]}}
+    preset = {
+        "apply_preset": {
+            "target_name": [r"layers\.0\.attn\.to_.", "norm_out.linear$", "transformer_blocks.0.attn.to_q"]
+        }
+    }
     with pytest.raises(TrainingError, match=re.escape(said)):
         adapted(save_small(key, tmp_path), key, lora_type="lycoris", lycoris_config=settings | preset)
