@@ -29,7 +29,7 @@ from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
 from trainer.inbox import STOP_SIGNALS
 from trainer.trained.lycoris import drop_ranks_on
-from trainer.wire import ValidationImageSaved, WeightsSaved
+from trainer.wire import Planned, ValidationImageSaved, WeightsSaved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +279,20 @@ def test_run_that_begins_with_an_adapter_begins_with_its_picture(sdxl: Small, ad
     assert pixels_of(run, step=0) == pixels_of(adapter, step=3)
     assert pixels_of(run, step=3) != pixels_of(run, step=0)
     assert weights_of(run).keys() == weights_of(adapter).keys()
+
+
+def test_run_that_begins_with_an_adapter_counts_on_from_its_step(
+    sdxl: Small, adapter: RunDirectory, tmp_path: Path
+) -> None:
+    """So that the next step sees what it would have seen."""
+    begun: dict[str, Any] = {"use_dora": True, "init_lora": str(adapter.path / "checkpoint-2"), "init_lora_step": 2}
+    run = sdxl.train("counted", **begun)
+    assert run.losses() == {3: adapter.losses()[3]}
+    assert (run.path / "checkpoint-3").is_dir()
+    (planned,) = run.of(Planned)
+    assert (planned.total_steps, planned.resumed_from_step) == (3, None)
+    late = sdxl.write(tmp_path.name, **begun | {"init_lora_step": 9, "max_train_steps": 0, "num_train_epochs": 5})
+    assert "init_lora_step is 9, but the run has 5 steps, so none is left" in refusal_of(late)
 
 
 @pytest.mark.parametrize(
