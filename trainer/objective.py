@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
@@ -18,8 +18,6 @@ from torch import Tensor
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-
-PredictionType = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

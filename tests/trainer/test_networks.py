@@ -10,7 +10,6 @@ from domain.families.registry import FAMILIES
 from tests.benchmarks.components import AUTOENCODERS, TEXT_ENCODERS, Component, build_autoencoder, build_text_encoder
 from tests.benchmarks.facts import RANK, adapter_size, block_lists, peak, prepared
 from tests.benchmarks.networks import NETWORKS, Network, network_of
-from trainer.families.registry import FAMILIES as TRAINED
 
 UNKNOWN = {"ernie"}
 """Families whose published configuration is not known here: that the class has defaults says nothing."""
@@ -81,8 +80,3 @@ def test_cost_of_a_step_is_what_tracing_counts(checkpointing: bool) -> None:
     assert cost is not None
     counted = peak(network, edge=edge, tokens=tokens, lora=True, checkpointing=checkpointing)
     assert counted == pytest.approx(cost.pixel * edge**2 + cost.token * tokens + cost.once, rel=0.03)
-
-
-def test_lora_is_counted_on_the_layers_that_the_trainer_takes() -> None:
-    taken = {key: sorted(family.lora_targets) for key, family in TRAINED.items()}
-    assert taken == {key: sorted(FAMILIES[key].lora_targets) for key in taken}

@@ -18,11 +18,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class AuraFlow(ModelFamily):
-    lora_targets = (
-        *("to_q", "to_k", "to_v", "to_out.0"),
-        *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
-    )
-
     def __init__(self, pipeline: AuraFlowPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -23,8 +23,6 @@ class Cosmos(ModelFamily):
     in is (1 - t) x + t noise, and what comes out is noise - x.
     """
 
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: Cosmos2TextToImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

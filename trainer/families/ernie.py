@@ -23,8 +23,6 @@ NORM_EPS = 1e-5
 
 
 class Ernie(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: ErnieImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

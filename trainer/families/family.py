@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from PIL import Image
@@ -79,13 +79,10 @@ class Drawing:
 class ModelFamily(ABC):
     """A loaded base model of one family.
 
-    text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
-    lora_targets: ClassVar[tuple[str, ...]]
-    text_lora_targets: ClassVar[tuple[str, ...]] = ()
     denoiser: nn.Module
     _pipeline: Any
     schedule: Schedule

@@ -24,8 +24,6 @@ FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 
 
 class Flux(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: FluxPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -27,8 +27,6 @@ ROUNDING = 1e-3
 
 
 class HiDream(ModelFamily):
-    lora_targets = ("to_k", "to_q", "to_v", "to_out")
-
     def __init__(self, pipeline: HiDreamImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

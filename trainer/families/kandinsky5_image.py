@@ -23,8 +23,6 @@ PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_
 
 
 class Kandinsky5Image(ModelFamily):
-    lora_targets = ("to_query", "to_key", "to_value")
-
     def __init__(self, pipeline: Kandinsky5T2IPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -21,8 +21,6 @@ DISTILLED_MU = 1.15
 
 
 class Krea2(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: Krea2Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -22,8 +22,6 @@ UNUSED: dict[str, Any] = {"text_processor": None}
 
 
 class LongCatImage(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: LongCatImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

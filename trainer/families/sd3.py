@@ -22,8 +22,6 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 
 class StableDiffusion3(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: StableDiffusion3Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -25,9 +25,6 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 
 class StableDiffusionXL(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-    text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
-
     def __init__(self, pipeline: StableDiffusionXLPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

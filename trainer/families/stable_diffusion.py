@@ -26,9 +26,6 @@ PROMPT_EMBEDS = "prompt_embeds"
 
 
 class StableDiffusion(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-    text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
-
     def __init__(self, pipeline: StableDiffusionPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -18,8 +18,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class ZImage(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: ZImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
