@@ -24,6 +24,7 @@ from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
+from domain.config.validation_times import num_pictures, num_validations
 from domain.config.variables import resolve_variables
 from domain.errors import InvalidInput
 from domain.families.family import Family, Flavour
@@ -82,6 +83,7 @@ class Preflight:
     download: Download | None = None
     is_estimate: bool = False
     num_trained: int | None = None
+    num_validation_images: int | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -208,7 +210,10 @@ def _look_at_pictures(subject: _Subject, findings: list[Finding]) -> Preflight:
         findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
     rows = [row for row, _ in subject.trained_on]
     findings += problems_of_plan(plan, environment, rows, config=config, is_estimate=is_estimate)
-    memory, disk, more = _needs_of(subject, seen, plan)
+    validations = num_validations(
+        config, total_steps=total_steps or 0, steps_per_epoch=max(1, mixture.num_steps(0)) if seen.folders else 1
+    )
+    memory, disk, more = _needs_of(subject, seen, plan, num_validations=validations)
     findings += more
     findings += remarks_on(environment, config, unused=unused_options(subject.written), total_steps=total_steps)
     findings += advice_on(
@@ -233,6 +238,7 @@ def _look_at_pictures(subject: _Subject, findings: list[Finding]) -> Preflight:
         download=subject.download,
         is_estimate=is_estimate,
         num_trained=subject.num_trained,
+        num_validation_images=validations * num_pictures(config) if total_steps else None,
     )
 
 
@@ -273,7 +279,7 @@ def _see_pictures(subject: _Subject) -> _Seen:
 
 
 def _needs_of(
-    subject: _Subject, seen: _Seen, plan: EpochPlan
+    subject: _Subject, seen: _Seen, plan: EpochPlan, *, num_validations: int
 ) -> tuple[MemoryEstimate | None, Disk | None, list[Finding]]:
     """Memory and disk, and what there is too little of."""
     num_of_dataset = Counter[str]()
@@ -298,6 +304,7 @@ def _needs_of(
         runs=subject.parts.settings.runs,
         download=subject.download,
         trained=subject.num_trained,
+        num_validations=num_validations,
     )
     findings = problems_of_needs(
         subject.environment,
