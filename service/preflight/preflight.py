@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Size, geometry_of
+from domain.config.buckets import Shape, Size, geometry_of
 from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
@@ -53,7 +53,7 @@ from service.preflight.weights import (
     find_download,
     find_weights,
     has_token_of_machine,
-    problems_of_adapter,
+    problems_of_adapters,
     problems_of_weights,
 )
 from service.read_models.dataset import DatasetRow, find_datasets
@@ -125,12 +125,12 @@ class _Subject:
 
 @dataclass(slots=True)
 class _Seen:
-    """Of datasets that are trained on. squares: pixels of each where nothing is known of its pictures."""
+    """Of datasets that are trained on. wanted: of each, where nothing is known of its pictures."""
 
     counts: list[BucketCount] = field(default_factory=list)
-    sizes: list[Size] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
-    squares: list[int] = field(default_factory=list)
+    wanted: list[Shape] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -166,7 +166,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
-        *problems_of_adapter(config.init_lora),
+        *problems_of_adapters(config),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
         *remarks_on_optimizer(environment, config, num_gpus=len(gpus), installed=machine.is_installed),
     ]
@@ -213,7 +213,7 @@ def _look_at_pictures(subject: _Subject, findings: list[Finding]) -> Preflight:
     validations = num_validations(
         config, total_steps=total_steps or 0, steps_per_epoch=max(1, mixture.num_steps(0)) if seen.folders else 1
     )
-    memory, disk, more = _needs_of(subject, seen, plan, num_validations=validations)
+    memory, disk, more = _needs_of(subject, seen, plan, total_steps=total_steps, num_validations=validations)
     findings += more
     findings += remarks_on(environment, config, unused=unused_options(subject.written), total_steps=total_steps)
     findings += advice_on(
@@ -228,7 +228,7 @@ def _look_at_pictures(subject: _Subject, findings: list[Finding]) -> Preflight:
         findings=tuple(findings),
         plan=plan if seen.folders else None,
         mixture=mixture if seen.folders else None,
-        sizes=tuple(seen.sizes),
+        sizes=tuple(shape.size for shape in seen.shapes),
         num_images=sum(bucket.count.num_images for bucket in plan.buckets),
         total_steps=total_steps,
         effective_batch_size=config.effective_batch_size,
@@ -251,7 +251,8 @@ def _see_pictures(subject: _Subject) -> _Seen:
         share = (until - time.monotonic()) / (len(subject.datasets) - place)
         geometry = geometry_of(dataset, config, subject.family)
         if not dataset.is_held_out:
-            seen.squares.append(geometry.edge**2)
+            num_frames = geometry.clips.num_frames if geometry.clips else 1
+            seen.wanted.append(Shape(Size(geometry.edge, geometry.edge), num_frames))
         if dataset.type != "local" or dataset.is_listed_by_table:
             seen.findings.append(not_looked_at(row, dataset))
             continue
@@ -264,34 +265,36 @@ def _see_pictures(subject: _Subject) -> _Seen:
             seed=config.seed,
             until=time.monotonic() + share,
             open_folders=parts.settings.allowed_paths,
+            maker=parts.pictures,
             masks=Masks(paired) if paired is not None and paired.type == "local" else None,
         )
         seen.findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
             continue
         seen.folders.append(folder)
-        for size, count in sorted(folder.scaled().items()):
-            seen.sizes.append(size)
+        for shape, count in sorted(folder.scaled().items()):
+            seen.shapes.append(shape)
             seen.counts.append(
-                BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats)
+                BucketCount(dataset=dataset.id, bucket=str(shape), num_images=count, repeats=dataset.repeats)
             )
     return seen
 
 
 def _needs_of(
-    subject: _Subject, seen: _Seen, plan: EpochPlan, *, num_validations: int
+    subject: _Subject, seen: _Seen, plan: EpochPlan, *, total_steps: int | None, num_validations: int
 ) -> tuple[MemoryEstimate | None, Disk | None, list[Finding]]:
     """Memory and disk, and what there is too little of."""
     num_of_dataset = Counter[str]()
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     uses = {dataset.id: cache_use(dataset, subject.config) for _, dataset in subject.trained_on}
-    largest = max((size.width * size.height for size in seen.sizes), default=max(seen.squares))
+    largest = max(seen.shapes or seen.wanted, key=lambda shape: _pixels_of(shape, subject.family))
     memory = memory_of(
         subject.config,
         family=subject.family,
         flavour=subject.flavour,
-        pixels=largest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         uses=list(uses.values()),
         trained=subject.num_trained,
     )
@@ -299,11 +302,13 @@ def _needs_of(
         subject.config,
         family=subject.family,
         flavour=subject.flavour,
-        pixels=largest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=subject.parts.settings.runs,
         download=subject.download,
         trained=subject.num_trained,
+        total_steps=total_steps,
         num_validations=num_validations,
     )
     findings = problems_of_needs(
@@ -311,7 +316,8 @@ def _needs_of(
         subject.config,
         family=subject.family,
         flavour=subject.flavour,
-        pixels=largest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         uses=list(uses.values()),
         memory=memory,
         available_bytes=subject.available_bytes,
@@ -319,6 +325,12 @@ def _needs_of(
         trained=subject.num_trained,
     )
     return memory, disk, list(findings)
+
+
+def _pixels_of(shape: Shape, family: Family) -> int:
+    """Of a picture that comes to as many latents: which shape needs the most memory and disk goes by these."""
+    num_latent_frames = family.video.num_latent_frames(shape.num_frames) if family.video else 1
+    return shape.size.width * shape.size.height * num_latent_frames
 
 
 def _num_trained(config: TrainingConfig, *, family: Family, flavour: Flavour | None, parts: Parts) -> int | None:

@@ -16,7 +16,7 @@ TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 
 def num_trained(config: TrainingConfig, base: Path, *, family: Family) -> int | None:
     """Parameters of the adapter that a run trains on the weights in a folder; None where they do not tell."""
-    denoiser = read_shapes(base / family.denoiser_folder)
+    denoiser = read_shapes(base / family.denoiser_folder(family.flavour(config.model_flavour)))
     parts = [base / part for part in TEXT_ENCODERS if config.train_text_encoder and (base / part).is_dir()]
     text_encoders = [read_shapes(each) for each in parts]
     if config.model_type != "lora" or denoiser is None or None in text_encoders:

@@ -68,7 +68,14 @@ def test_flavour_shows_what_it_shares_with_its_family(shown: dict[str, dict[str,
         "resolution": 1024,
         "tokenLimit": {"default": 512, "largest": 512},
         "terms": None,
-        "settings": [{"key": "flow_schedule_shift", "value": 1.0, "reason": "Its noise levels are not shifted."}],
+        "settings": [
+            {"key": "flow_schedule_shift", "value": 1.0, "reason": "Its noise levels are not shifted."},
+            {
+                "key": "validation_guidance",
+                "value": 7.0,
+                "reason": "What its pipeline in diffusers takes unless it is told otherwise.",
+            },
+        ],
         "needsReference": False,
         "networks": [
             {"name": "CosmosTransformer3DModel", "role": "denoiser", "parameters": 14265265152, "countedBy": "class"},

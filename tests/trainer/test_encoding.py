@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,9 @@ def test_latents_do_not_depend_on_what_is_encoded_with_them(name: str, tmp_path:
     )
     encoder = Encoder(family, batch_size=3, device=CPU)
     pictures = [noisy_picture(number) for number in range(7)]
-    together = [each["latents"] for start in (0, 3, 6) for each in encoder.encode_pictures(pictures[start : start + 3])]
+    together = [each["latents"] for start in (0, 3, 6) for each in encoder.encode(pictures[start : start + 3])]
     for number, order in enumerate([[0], [1, 0], [4, 2, 6]]):
-        again = encoder.encode_pictures([pictures[place] for place in order])
+        again = encoder.encode([pictures[place] for place in order])
         assert all(torch.equal(each["latents"], together[place]) for each, place in zip(again, order, strict=True)), (
             number
         )
@@ -76,6 +76,23 @@ def test_batch_of_another_size_is_another_key() -> None:
 
     keys = {Encoder(NoFamily(), batch_size=size, device=CPU).latents_key("a", placement) for size in (1, 2)}  # type: ignore[arg-type]
     assert len(keys) == 2
+
+
+def test_what_is_no_number_is_not_kept() -> None:
+    class Overflowing:
+        text_identity = latents_identity = "same"
+
+        def encode_captions(self, captions: Sequence[str]) -> list[dict[str, torch.Tensor]]:
+            return [{"embeds": torch.tensor([1.0, torch.inf])}]
+
+        def encode_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels * torch.nan
+
+    encoder = Encoder(Overflowing(), batch_size=1, device=CPU)
+    with pytest.raises(TrainingError, match="text encoder of the base model makes nan or inf of the caption 'a cat'"):
+        encoder.encode_caption("a cat")
+    with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a picture"):
+        encoder.encode_pictures([noisy_picture(1)])
 
 
 def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from accelerate import Accelerator
 
 from domain.config.training import TrainingConfig
 from domain.config.validation_times import bytes_of_pictures, num_pictures, num_validations
 from tests.trainer.test_what_trains import in_this_process
+from trainer.circle import Circle
 from trainer.inbox import SilentInbox
 from trainer.journal import SilentJournal
 from trainer.validation import Validation
@@ -27,6 +30,8 @@ def made(config: TrainingConfig, folder: Path, *, total_steps: int, steps_per_ep
             start_step=0,
             journal=SilentJournal(),
             inbox=SilentInbox(),
+            circle=Circle(Accelerator(cpu=True), is_whole=False),
+            device=torch.device("cpu"),
         )
     between = sum(validation.is_due(step) for step in range(1, total_steps))
     return validation.is_due_at_start(0) + between + 1

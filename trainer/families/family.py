@@ -1,15 +1,16 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
+from trainer.families.comfyui import ComfyNames
 from trainer.families.weights import WeightDigests, digest_of
 from trainer.objective import Schedule
 
@@ -50,12 +51,22 @@ def has_own_memory(device: torch.device) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedLayers:
+    """Blocks, from which to which share of the steps they are left out of a further pass, and how strongly it counts."""
+
+    blocks: tuple[int, ...]
+    start: float
+    stop: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
     for a video.
 
     sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
-    1 is none.
+    1 is none. noise_from: the device whose generator makes the noise.
     """
 
     prompt: str
@@ -67,7 +78,9 @@ class Drawing:
     guidance: float
     guidance_real: float
     guidance_rescale: float = 0.0
+    skipped_layers: SkippedLayers | None = None
     sampler: str | None = None
+    noise_from: str = "cpu"
     num_frames: int = 1
 
     @property
@@ -79,10 +92,15 @@ class Drawing:
 class ModelFamily(ABC):
     """A loaded base model of one family.
 
+    text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
+    comfy_names: of its layers in files for ComfyUI; None where ComfyUI has no such family.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
+    lora_targets: ClassVar[tuple[str, ...]]
+    text_lora_targets: ClassVar[tuple[str, ...]] = ()
+    comfy_names: ClassVar[ComfyNames | None] = None
     denoiser: nn.Module
     _pipeline: Any
     schedule: Schedule
@@ -119,9 +137,13 @@ class ModelFamily(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """What the denoiser says of noisy latents, in their shape; timesteps: (batch,), as the schedule draws them."""
 
+    def penalty(self) -> Tensor | None:
+        """What counts as loss beside the errors of the last prediction, one number for its batch; None for most families."""
+        return None
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
-        """A picture by the family's diffusers pipeline, from a seed on the CPU."""
+        """A picture by the family's diffusers pipeline."""
 
     def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
         """The same of a video; a picture is one of one frame."""
@@ -142,3 +164,13 @@ class ModelFamily(ABC):
         """What the denoiser is called in the pipeline, and its folder in the diffusers layout."""
         parts: dict[str, object] = self._pipeline.components
         return next(name for name, part in parts.items() if part is self.denoiser)
+
+    @property
+    def lora_part(self) -> str:
+        """What it is called in the files of adapters that the pipeline loads."""
+        return self.denoiser_part
+
+    @property
+    def lora_loading(self) -> Mapping[str, bool]:
+        """What has to be said to the pipeline's load_lora_weights, besides the file."""
+        return {}
