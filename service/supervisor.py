@@ -340,7 +340,14 @@ def _record(run: TrainingRun, facts: Sequence[wire.Message]) -> None:
                     resumed_from_step=fact.resumed_from_step,
                 )
             case wire.CheckpointSaved():
-                run.record_checkpoint(step=fact.step, path=fact.path, size_bytes=fact.size_bytes)
+                run.record_checkpoint(
+                    step=fact.step,
+                    path=fact.path,
+                    size_bytes=fact.size_bytes,
+                    mean_loss=fact.mean_loss,
+                    eval_loss=fact.eval_loss,
+                    is_rolling=fact.is_rolling,
+                )
             case wire.CheckpointRemoved():
                 run.record_checkpoint_removed(step=fact.step)
             case wire.ValidationImageSaved():

@@ -206,13 +206,20 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved:
-    """A complete checkpoint; path is relative to the run directory."""
+    """A complete checkpoint; path is relative to the run directory.
+
+    mean_loss: of training since the checkpoint before. eval_loss: the held-out loss, where it was measured since then.
+    is_rolling: a further one, which the next of its kind replaces.
+    """
 
     TYPE: ClassVar[str] = "checkpoint"
     at: float
     step: int
     path: str
     size_bytes: int
+    mean_loss: float | None = None
+    eval_loss: float | None = None
+    is_rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
