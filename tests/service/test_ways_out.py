@@ -265,7 +265,10 @@ def test_without_a_limit_all_checkpoints_take_room(
         pictures=[],
         runs=tmp_path,
         download=None,
+        num_frames=1,
+        trained=None,
         total_steps=total_steps,
+        num_validations=0,
     )
     assert disk is not None
     assert (disk.num_kept, disk.num_beside) == (num_kept, 2)

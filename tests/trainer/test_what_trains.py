@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel, UNet2DConditionModel
-from lycoris import create_lycoris, create_lycoris_from_weights
+from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -365,6 +365,9 @@ class DrawnOn(TorchFunctionMode):
 
 def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
     meta = torch.device("meta")
+    LycorisNetwork.apply_preset(
+        {"target_module": ["Linear"], "target_name": []}
+    )  # the library keeps what was said before
     network = create_lycoris(torch.nn.Sequential(torch.nn.Linear(16, 16)), algo="lokr", linear_dim=2, rank_dropout=0.5)
     (layer,) = network.to(meta).train().loras
     with DrawnOn() as drawn:
