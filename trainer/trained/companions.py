@@ -16,7 +16,7 @@ from torch import nn
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
-from trainer.families.pipelines import LOADING_ERRORS
+from trainer.families.loading import LOADING_ERRORS
 from trainer.hub import explain_refusal
 
 ASSISTANT, OTHER = "assistant", "other"
