@@ -115,6 +115,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
+        if config.init_lora is not None and start_step == 0:
+            trained.begin_with(config.init_lora, option="init_lora")
         companions = Companions.beside(family, config)
         parts = Parts(
             family,
@@ -146,6 +148,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         average = Average(trained, config, device=accelerator.device)
         if start_step > 0:
             average.load(checkpoints.folder(start_step))
+        elif config.init_lora_ema is not None:
+            average.begin_with(config.init_lora_ema, option="init_lora_ema")
     trained.modules.train()
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
@@ -181,7 +185,9 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         painter=Painter(parts, trained, average, companions, config),
         painters=painters,
         predictor=predictor,
-        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
+        passes=make_passes(
+            predictor, accelerator, trained.parameters, penalty=family.penalty, config=config, journal=journal
+        ),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,

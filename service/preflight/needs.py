@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.config.cache_use import CacheUse
+from domain.config.checks import validation_frames
 from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoint_bytes, estimate_memory
 from domain.config.memory_plan import MemoryPlan
-from domain.config.presets import memory_presets
+from domain.config.presets import changes_for, memory_presets
 from domain.config.training import TrainingConfig
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
@@ -41,16 +42,25 @@ class Disk:
 
 
 def memory_of(
-    config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int, uses: Sequence[CacheUse]
+    config: TrainingConfig,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    num_frames: int,
+    uses: Sequence[CacheUse],
+    trained: int | None,
 ) -> MemoryEstimate | None:
-    """pixels: of the largest pictures. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
+    """trained: parameters, where they are counted. pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
-        MemoryPlan.of(config.model_dump()),
+        replace(MemoryPlan.of(config.model_dump()), num_trained=trained),
         family=family,
         flavour=flavour,
         pixels=pixels,
+        num_frames=num_frames,
+        drawn_frames=validation_frames(config, num_frames=num_frames),
         num_devices=config.num_processes,
         text_while_training=any(not use.builds_text for use in uses),
         pictures_while_training=any(not use.builds_latents for use in uses),
@@ -63,13 +73,15 @@ def disk_of(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int,
     pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
+    trained: int | None,
     total_steps: int | None,
 ) -> Disk | None:
     """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
-    plan = MemoryPlan.of(config.model_dump())
+    plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
     cached = [
         (
@@ -78,6 +90,7 @@ def disk_of(
                 family=family,
                 flavour=flavour,
                 pixels=pixels,
+                num_frames=num_frames,
                 keeps_latents=use.keeps_latents,
                 keeps_text=use.keeps_text,
             ),
@@ -111,10 +124,12 @@ def problems_of_needs(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int,
     uses: Sequence[CacheUse],
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
+    trained: int | None = None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
@@ -124,8 +139,10 @@ def problems_of_needs(
             family=family,
             flavour=flavour,
             pixels=pixels,
+            num_frames=num_frames,
             uses=uses,
             available_bytes=available_bytes,
+            trained=trained,
         )
         yield Finding(
             severity=Severity.WARNING,
@@ -153,14 +170,23 @@ def _presets_that_fit(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int,
     uses: Sequence[CacheUse],
     available_bytes: int,
+    trained: int | None,
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
-    effective = config.model_dump()
     for preset in memory_presets(family):
-        changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
-        memory = memory_of(config.model_copy(update=changes), family=family, flavour=flavour, pixels=pixels, uses=uses)
+        changes = changes_for(preset, config)
+        memory = memory_of(
+            config.model_copy(update=changes),
+            family=family,
+            flavour=flavour,
+            pixels=pixels,
+            num_frames=num_frames,
+            uses=uses,
+            trained=trained,
+        )
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
                 label=f"Memory preset {preset.name}",
@@ -185,7 +211,8 @@ def _fewer_checkpoints(environment: EnvironmentRow, disk: Disk) -> Iterator[Sugg
 
 
 def _is_known(config: TrainingConfig, family: Family) -> bool:
+    flavour = family.flavour(config.model_flavour)
     denoiser = denoiser_of(family.key, config.model_flavour or family.default_flavour)
     return denoiser is not None and is_of_family(
-        config.pretrained_model_name_or_path, num_parameters=denoiser.parameters, family=family
+        config.pretrained_model_name_or_path, num_parameters=denoiser.parameters, family=family, flavour=flavour
     )

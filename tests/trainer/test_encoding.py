@@ -62,9 +62,9 @@ def test_latents_do_not_depend_on_what_is_encoded_with_them(name: str, tmp_path:
     )
     encoder = Encoder(family, batch_size=3, device=CPU)
     pictures = [noisy_picture(number) for number in range(7)]
-    together = [each["latents"] for start in (0, 3, 6) for each in encoder.encode_pictures(pictures[start : start + 3])]
+    together = [each["latents"] for start in (0, 3, 6) for each in encoder.encode(pictures[start : start + 3])]
     for number, order in enumerate([[0], [1, 0], [4, 2, 6]]):
-        again = encoder.encode_pictures([pictures[place] for place in order])
+        again = encoder.encode([pictures[place] for place in order])
         assert all(torch.equal(each["latents"], together[place]) for each, place in zip(again, order, strict=True)), (
             number
         )

@@ -24,7 +24,7 @@ from diffusers import (
 from PIL import Image
 from safetensors.torch import load_file
 
-from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.buckets import Geometry, Placement, Shape, Size, place
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
@@ -113,7 +113,7 @@ class Small:
     def first_batch(self) -> Fixed:
         """What the first step of a run sees."""
         config = TrainingConfig(model_family="sdxl", train_batch_size=2, seed=SEED)
-        bucket = Bucket(dataset="ink", size=Size(64, 64), samples=(0, 1), repeats=0)
+        bucket = Bucket(dataset="ink", shape=Shape(Size(64, 64), 1), samples=(0, 1), repeats=0)
         order = EpochOrder([bucket], config, datasets=[DatasetConfig(id="ink", instance_data_dir="/ink")])
         shown = [sorted(SIZES)[sample] for sample in order.samples_at(0)]
         placed = [place(Geometry(resolution=64), Size(*SIZES[name])) for name in shown]
@@ -234,6 +234,30 @@ def test_instruction_of_sana_can_be_another_one(small: Small) -> None:
     options |= {"num_inference_steps": 1, "height": 64, "width": 64, "use_resolution_binning": False}
     drawn = with_guidance(pipeline, num_tokens=0, generator=torch.Generator().manual_seed(7), **options)
     assert ours.tobytes() == drawn.images[0].tobytes()
+
+
+@pytest.mark.parametrize("small", ["flux2", "flux2-klein"], indirect=True)
+def test_layers_that_flux2_reads_can_be_others(small: Small) -> None:
+    others, num_tokens = [1, 2, 5], small.options["tokenizer_max_length"]
+    usual, family = (
+        loaded(small.name, small.model, tokenizer_max_length=num_tokens, custom_text_encoder_intermediary_layers=each)
+        for each in (None, others)
+    )
+    pipeline, options = small.pipeline(), {"text_encoder_out_layers": others, "max_sequence_length": num_tokens}
+    (embeds,) = family.encode_captions(["a red square"])
+    assert torch.equal(embeds["prompt_embeds"], pipeline.encode_prompt("a red square", **options)[0][0])
+    assert family.text_identity != usual.text_identity
+    ours = family.draw(a_drawing(num_inference_steps=1, negative_prompt=""))
+    options |= {"guidance_scale": 3.0, "num_inference_steps": 1, "height": 64, "width": 64}
+    drawn = pipeline(prompt="a red square", generator=torch.Generator().manual_seed(7), **options)
+    assert ours.tobytes() == drawn.images[0].tobytes()
+
+
+@pytest.mark.parametrize("layers", [[10, 20], [10, 20, 32]])
+def test_layers_that_flux2_does_not_have_are_refused_with_those_it_has(layers: list[int], tmp_path: Path) -> None:
+    folder = save_small("flux2", tmp_path)
+    with pytest.raises(TrainingError, match="reads 3 layers, of 0 to 31; name as many, or leave it out"):
+        loaded("flux2", folder, custom_text_encoder_intermediary_layers=layers)
 
 
 def test_every_trained_family_has_a_recipe() -> None:
@@ -362,6 +386,40 @@ def test_hidream_predicts_pictures_and_passes_gradients_through_its_experts(
     assert expert.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("ltxvideo", "LTXConditionPipeline"),
+        ("lumina2", "Lumina2Text2ImgPipeline"),
+        ("flux", "FluxKontextPipeline"),
+    ],
+)
+def test_weights_of_a_family_may_name_a_pipeline_of_the_same_parts(name: str, other: str, tmp_path: Path) -> None:
+    folder = save_small(name, tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": other}))
+    assert type(loaded(name, folder).pipeline).__name__ == index["_class_name"]
+
+
+@pytest.mark.parametrize("small", ["hidream"], indirect=True)
+@pytest.mark.parametrize(("weight", "times"), [(None, 1), (0.5, 50)])
+def test_loss_of_hidream_can_count_how_unevenly_its_experts_are_asked(
+    small: Small, weight: float | None, times: float
+) -> None:
+    """As its gates say while they are trained, of which diffusers weighs each with 0.01."""
+    options: dict[str, Any] = {"hidream_use_load_balancing_loss": True, "hidream_load_balancing_loss_weight": weight}
+    run = small.train(f"balanced-{weight}", max_train_steps=1, validation_disable=True, **options)
+    pipeline, uneven = small.pipeline(), []
+    gates = [each for each in pipeline.transformer.modules() if type(each).__name__ == "MoEGate"]
+    for gate in gates:
+        gate.train()
+        gate.register_forward_hook(lambda _, given, chosen: uneven.append(chosen[2].item()))
+    with torch.no_grad():
+        errors = RECIPES["hidream"](pipeline, small.first_batch()).item()
+    assert len(uneven) == len(gates) == 2
+    assert run.losses()[1] == pytest.approx(errors + times * sum(uneven), rel=1e-5)
+
+
 def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     folder = save_small("hidream", tmp_path)
@@ -371,12 +429,16 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
         loaded("hidream", folder)
 
 
-def test_wan22_is_refused_as_what_it_is(tmp_path: Path) -> None:
-    folder = save_small("wan", tmp_path)
-    index = json.loads((folder / "model_index.json").read_text())
-    (folder / "model_index.json").write_text(json.dumps(index | {"expand_timesteps": True}))
-    with pytest.raises(TrainingError, match=r"is a Wan 2\.2, which this version cannot train yet"):
-        loaded("wan", folder)
+@pytest.mark.parametrize(
+    ("kind", "flavour", "message"),
+    [
+        ("wan-high", "t2v-480p-14b-2.1", "one network for high and one for low noise.* set model_flavour to animegen"),
+        ("wan", "animegen-t2v-low", "model_flavour is animegen-t2v-low, but the base model .* has one network for all"),
+    ],
+)
+def test_wan_of_another_kind_than_its_flavour_is_refused(kind: str, flavour: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message):
+        loaded(kind, save_small(kind, tmp_path), model_flavour=flavour)
 
 
 def test_missing_package_is_named() -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
-from domain.config.buckets import Placement, Size, picture_seed
+from domain.config.buckets import Placement, picture_seed
 from domain.config.cache_use import CacheUse, cache_use
 from domain.config.parts.dataset_use import UseOptions
 from trainer.data.building import Builder, why_unreadable
@@ -114,8 +114,8 @@ class Assembly:
         """Of all samples, with the digests of their pictures."""
         samples = self._order.samples
         # Those that are encoded beforehand are decoded then.
-        sizes = [None if uses[each.dataset].builds_latents else each.placement.original for each in samples]
-        found = self._digests_of([(each.picture, size) for each, size in zip(samples, sizes, strict=True)], digests)
+        decoded = [None if uses[each.dataset].builds_latents else each.placement for each in samples]
+        found = self._digests_of([(each.picture, to) for each, to in zip(samples, decoded, strict=True)], digests)
         return [
             Cut(
                 picture=sample.picture,
@@ -135,9 +135,9 @@ class Assembly:
             for (sample, mask), digest in zip(masked, found, strict=True)
         }
 
-    def _digests_of(self, pictures: Sequence[tuple[Picture, Size | None]], digests: Digests) -> list[str]:
-        """Each with the size that it is to be decoded to, if it is."""
-        known = [digests.known(picture, decodes_to=size) for picture, size in pictures]
+    def _digests_of(self, pictures: Sequence[tuple[Picture, Placement | None]], digests: Digests) -> list[str]:
+        """Each with what it is to be decoded to, if it is."""
+        known = [digests.known(picture, decodes_to=placement) for picture, placement in pictures]
         unknown = self._agreed([place for place, digest in enumerate(known) if digest is None])
         found: dict[int, str] = {}
         if unknown:

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -21,6 +22,17 @@ class AuraFlow(ModelFamily):
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0"),
         *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
+    )
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"(joint|single)_transformer_blocks\..+",
+            r"context_embedder",
+            r"pos_embed\.proj",
+            r"norm_out\.linear",
+            r"proj_out",
+            r"time_step_proj\.linear_[12]",
+        ),
     )
 
     def __init__(self, pipeline: AuraFlowPipeline, base: BaseModel) -> None:

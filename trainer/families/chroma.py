@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_FLUX
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
@@ -21,6 +22,7 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class Chroma(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: ChromaPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

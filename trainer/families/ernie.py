@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_DIFFUSERS
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import cut_captions, draw_with, load_pipeline, text_identity
@@ -24,6 +25,7 @@ NORM_EPS = 1e-5
 
 class Ernie(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: ErnieImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -1,7 +1,7 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
+from trainer.families.comfyui import ComfyNames
 from trainer.families.weights import WeightDigests, digest_of
 from trainer.objective import Schedule
 
@@ -92,12 +93,14 @@ class ModelFamily(ABC):
     """A loaded base model of one family.
 
     text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
+    comfy_names: of its layers in files for ComfyUI; None where ComfyUI has no such family.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
     lora_targets: ClassVar[tuple[str, ...]]
     text_lora_targets: ClassVar[tuple[str, ...]] = ()
+    comfy_names: ClassVar[ComfyNames | None] = None
     denoiser: nn.Module
     _pipeline: Any
     schedule: Schedule
@@ -134,6 +137,10 @@ class ModelFamily(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """What the denoiser says of noisy latents, in their shape; timesteps: (batch,), as the schedule draws them."""
 
+    def penalty(self) -> Tensor | None:
+        """What counts as loss beside the errors of the last prediction, one number for its batch; None for most families."""
+        return None
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
         """A picture by the family's diffusers pipeline."""
@@ -157,3 +164,13 @@ class ModelFamily(ABC):
         """What the denoiser is called in the pipeline, and its folder in the diffusers layout."""
         parts: dict[str, object] = self._pipeline.components
         return next(name for name, part in parts.items() if part is self.denoiser)
+
+    @property
+    def lora_part(self) -> str:
+        """What it is called in the files of adapters that the pipeline loads."""
+        return self.denoiser_part
+
+    @property
+    def lora_loading(self) -> Mapping[str, bool]:
+        """What has to be said to the pipeline's load_lora_weights, besides the file."""
+        return {}

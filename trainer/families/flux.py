@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_FLUX
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_scaled
@@ -18,6 +19,8 @@ from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
 UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
+ALSO_CALLED = ("FluxKontextPipeline",)
+"""Of Kontext, which can begin with a picture, too."""
 
 FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 """The sigmas of four steps; most often pure noise, where a model of few steps decides nearly everything."""
@@ -25,6 +28,7 @@ FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 
 class Flux(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: FluxPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -52,7 +56,7 @@ class Flux(ModelFamily):
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        pipeline = load_pipeline(FluxPipeline, base, parts=PARTS, **UNUSED)
+        pipeline = load_pipeline(FluxPipeline, base, parts=PARTS, also_called=ALSO_CALLED, **UNUSED)
         cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
         return cls(pipeline, base)
 

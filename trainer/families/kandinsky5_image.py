@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_DIFFUSERS
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.pipelines import (
     cut_captions_at_positions,
@@ -24,6 +25,7 @@ PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_
 
 class Kandinsky5Image(ModelFamily):
     lora_targets = ("to_query", "to_key", "to_value")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: Kandinsky5T2IPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_FLUX
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -23,6 +24,7 @@ UNUSED: dict[str, Any] = {"text_processor": None}
 
 class LongCatImage(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: LongCatImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -9,16 +9,34 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import QUERY_KEY_VALUE, ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+ALSO_CALLED = ("Lumina2Text2ImgPipeline",)
+"""The same one in earlier versions of diffusers."""
 
 
 class Lumina2(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=(
+            (r"attn\.to_out\.0$", r"attention.out"),
+            (r"feed_forward\.linear_", r"feed_forward.w"),
+            (r"norm1\.linear$", r"adaLN_modulation.1"),
+            (r"^time_caption_embed\.timestep_embedder\.linear_1$", r"t_embedder.mlp.0"),
+            (r"^time_caption_embed\.timestep_embedder\.linear_2$", r"t_embedder.mlp.2"),
+            (r"^time_caption_embed\.caption_embedder", r"cap_embedder"),
+            (r"^norm_out\.linear_1$", r"final_layer.adaLN_modulation.1"),
+            (r"^norm_out\.linear_2$", r"final_layer.linear"),
+        ),
+        joined=((r"(.+)\.attn\.to_(?P<part>[qkv])", QUERY_KEY_VALUE, r"\1.attention.qkv"),),
+    )
 
     def __init__(self, pipeline: Lumina2Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -34,7 +52,7 @@ class Lumina2(ModelFamily):
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        return cls(load_pipeline(Lumina2Pipeline, base, parts=PARTS), base)
+        return cls(load_pipeline(Lumina2Pipeline, base, parts=PARTS, also_called=ALSO_CALLED), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:

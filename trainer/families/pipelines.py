@@ -25,13 +25,21 @@ from trainer.objective import schedule_changes
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
 
-def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Sequence[str], **options: Any) -> Pipeline:
+def load_pipeline(
+    pipeline_class: type[Pipeline],
+    base: BaseModel,
+    *,
+    parts: Sequence[str],
+    also_called: Sequence[str] = (),
+    **options: Any,
+) -> Pipeline:
     """The pipeline with all its parts frozen, on its device unless they come there one by one.
 
-    parts: folders that it must have. options: for from_pretrained, such as parts that are not needed, as None.
+    parts: folders that it must have. also_called: other pipelines of the same parts, whose names weights carry. options:
+    for from_pretrained, such as parts that are not needed, as None.
     Raises TrainingError when the weights are missing or of another family.
     """
-    _check_folder(base, pipeline_class, parts)
+    _check_folder(base, (pipeline_class.__name__, *also_called), parts)
     options |= parts_of_other_places(base)
     with explained(base.source):
         pipeline: Pipeline = pipeline_class.from_pretrained(
@@ -128,16 +136,16 @@ def text_identity(base: BaseModel, *readers: tuple[Any, nn.Module], **settings: 
     return "".join(digests) + blake2b(told.encode(), digest_size=16).hexdigest()
 
 
-def _check_folder(base: BaseModel, pipeline_class: type[DiffusionPipeline], parts: Sequence[str]) -> None:
+def _check_folder(base: BaseModel, names: Sequence[str], parts: Sequence[str]) -> None:
     """Refuse a local folder that holds the pipeline of another architecture, or lacks a part of this one."""
     index = Path(base.source, "model_index.json")
     if not index.is_file():
         return
     name = json.loads(index.read_text()).get("_class_name")
-    if name != pipeline_class.__name__:
+    if name not in names:
         raise TrainingError(
             f"the base model in {base.source} is a {name}, but {base.config.model_family} needs a "
-            f"{pipeline_class.__name__}; choose the model_family that fits it"
+            f"{names[0]}; choose the model_family that fits it"
         )
     missing = [part for part in parts if not Path(base.source, part).is_dir()]
     if missing:

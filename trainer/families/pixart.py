@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_upcast
 from trainer.families.padding import padded
@@ -20,6 +21,17 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class PixArtSigma(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"transformer_blocks\..+",
+            r"pos_embed\.proj",
+            r"proj_out",
+            r"caption_projection\.linear_[12]",
+            r"adaln_single\.linear",
+            r"adaln_single\.emb\.(timestep|resolution|aspect_ratio)_embedder\.linear_[12]",
+        ),
+    )
 
     def __init__(self, pipeline: PixArtSigmaPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

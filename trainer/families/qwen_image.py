@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_DIFFUSERS
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_frame
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -19,6 +20,7 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class QwenImage(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: QwenImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from trainer.errors import TrainingError
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
@@ -24,6 +25,17 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 class StableDiffusion3(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"transformer_blocks\..+",
+            r"context_embedder",
+            r"pos_embed\.proj",
+            r"norm_out\.linear",
+            r"proj_out",
+            r"time_text_embed\.(timestep|text)_embedder\.linear_[12]",
+        ),
+    )
 
     def __init__(self, pipeline: StableDiffusion3Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -8,6 +8,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
+from trainer.families.comfyui import of_unet
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import (
@@ -28,6 +29,7 @@ PROMPT_EMBEDS = "prompt_embeds"
 class StableDiffusion(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
+    comfy_names = of_unet(text_encoder="lora_te_")
 
     def __init__(self, pipeline: StableDiffusionPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.families.comfyui import LIKE_Z_IMAGE, ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
@@ -19,6 +20,7 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class ZImage(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(prefix="diffusion_model.", layers=LIKE_Z_IMAGE)
 
     def __init__(self, pipeline: ZImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline

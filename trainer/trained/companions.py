@@ -109,7 +109,8 @@ def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> 
         )
     place, _, file = (source, "", "") if Path(source).exists() else source.partition(":")
     try:
-        family.pipeline.load_lora_weights(place, adapter_name=adapter, **({"weight_name": file} if file else {}))
+        options = {**family.lora_loading, **({"weight_name": file} if file else {})}
+        family.pipeline.load_lora_weights(place, adapter_name=adapter, **options)
     except torch.OutOfMemoryError:
         raise
     except LOADING_ERRORS as error:

@@ -7,6 +7,8 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from trainer.trained.counterweight import whole
+
 
 class LinearInTraining(Linear):  # type: ignore[misc]
     """y = W x + scale B A x, where the second product is added by the kernel that makes it (torch.addmm).
@@ -24,9 +26,9 @@ class LinearInTraining(Linear):  # type: ignore[misc]
             # Once for both products; each would keep a copy of its own.
             x = x.to(torch.get_autocast_dtype(x.device.type))
         base: Tensor = self.base_layer(x)
-        down = linear(self.lora_dropout[name](x), self.lora_A[name].weight)
+        down = linear(self.lora_dropout[name](x), whole(self.lora_A[name]))
         sum_of_both = torch.addmm(
-            base.flatten(0, -2), down.flatten(0, -2), self.lora_B[name].weight.t(), alpha=self.scaling[name]
+            base.flatten(0, -2), down.flatten(0, -2), whole(self.lora_B[name]).t(), alpha=self.scaling[name]
         )
         return sum_of_both.view(base.shape)
 

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from domain.config.options import Group, Part, option
 from domain.config.parts.caches import ONE_CACHE
+from domain.config.parts.dataset_video import VideoSettings
 
 
 class UseOptions(Part):
@@ -93,14 +94,26 @@ class UseOptions(Part):
         later=True,
         help="Where things are in the pictures, for models that are told.",
     )
-    video: dict[str, Any] | None = option(
-        None, label="Video", advanced=True, later=True, help="Settings for videos; this version trains on pictures."
+    video: VideoSettings | None = option(
+        None,
+        label="Clips",
+        kind="json",
+        requires={"dataset_type": "video"},
+        help="How much of each video is a clip, as a JSON object, in frames of the file, or of the environment's framerate "
+        "where it has one. num_frames: of a clip, rounded down to what the model reads; without it, five seconds of the model's frame rate. Where in a "
+        "longer video it begins is drawn from the seed. min_frames: shorter videos are left out; without it, num_frames. max_frames: "
+        "longer ones are left out. bucket_strategy: with aspect_ratio, videos shorter than num_frames give clips of min_frames; with "
+        "resolution_frames, as long as they are, in steps of frame_interval.",
     )
     audio: dict[str, Any] | None = option(
-        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains on pictures."
+        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains without them."
     )
     is_i2v: bool | None = option(
-        None, label="Image to video", advanced=True, later=True, help="For videos; this version trains on pictures."
+        None,
+        label="Image to video",
+        advanced=True,
+        later=True,
+        help="For models that begin with a picture; this version trains without it.",
     )
 
 
@@ -169,13 +182,25 @@ class DatasetCacheOptions(Part):
         None, label="VAE batch size", advanced=True, later=True, ge=1, help="Pictures encoded at once."
     )
     write_batch_size: int | None = option(
-        None, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to the cache at once."
+        None,
+        label="Written at once",
+        advanced=True,
+        later=True,
+        moot="encodings are written in files of a fixed size",
+        ge=1,
+        help="Encodings written to the cache at once.",
     )
     read_batch_size: int | None = option(
         None, label="Read at once", advanced=True, later=True, ge=1, help="Files read at once."
     )
     text_encoder_batch_size: int | None = option(
-        None, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+        None,
+        label="Captions at once",
+        advanced=True,
+        later=True,
+        moot="captions are encoded one by one, so that none depends on those beside it",
+        ge=1,
+        help="Captions encoded at once.",
     )
     image_processing_batch_size: int | None = option(
         None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."

@@ -16,7 +16,8 @@ class FamilyOptions(Part):
         le=120,
         unit="frames per second",
         families=["wan", "ltxvideo"],
-        help="What videos are brought to before they are trained on, and how fast validation videos play. Empty: as the model was made.",
+        help="Bring videos to it by time before clips are taken, and play validation videos so fast. Empty: clips have the frames of "
+        "the file one after another, and validation videos play as the model was made.",
     )
     flux_lora_target: Literal[
         "all",
@@ -112,7 +113,6 @@ class FamilyOptions(Part):
         False,
         label="Balance the experts",
         advanced=True,
-        later=True,
         families=["hidream"],
         help="Add a loss that keeps the experts of the model equally busy.",
     )
@@ -120,11 +120,10 @@ class FamilyOptions(Part):
         None,
         label="Weight of the balance",
         advanced=True,
-        later=True,
         ge=0,
         families=["hidream"],
         requires={"hidream_use_load_balancing_loss": True},
-        help="How much that loss counts.",
+        help="How much that loss counts. Empty: 0.01, as diffusers weighs it.",
     )
     sana_complex_human_instruction: str | None = option(
         None,
@@ -179,7 +178,6 @@ class FamilyOptions(Part):
         None,
         label="Layers of the text encoder",
         advanced=True,
-        later=True,
         families=["flux2"],
-        help="From which layers captions are read, as a list or with commas. Empty: as the model was trained.",
+        help="From which layers captions are read, in validation pictures too; as many as the model reads, three for the published ones. Empty: as it was trained.",
     )
