@@ -30,6 +30,8 @@ def explain(error: BaseException) -> str | None:
         )
     if _is_disk_full(error, text):
         return "the disk is full; free some space or lower checkpoints_total_limit, then resume"
+    if "finished reduction in the prior iteration" in text:
+        return "a step left some of the trained weights unused; switch find_unused_parameters on"
     if "mha_graph" in text or "No available kernel" in text:
         return "attention cannot be computed that way here; set attention_mechanism to diffusers"
     if "closed by peer" in text or type(error).__name__ == "DistBackendError":
