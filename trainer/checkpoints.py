@@ -12,6 +12,7 @@ where none was measured, the lowest mean loss of training since the checkpoint b
 """
 
 import json
+import math
 import os
 import re
 import shutil
@@ -87,7 +88,7 @@ class Checkpoints:
     def best(self) -> Facts | None:
         """Of those with a held-out loss when there are any; None while nothing is known of any."""
         found = [self.facts(step) for step in self.steps()]
-        measured = [each for each in found if each.eval_loss is not None]
+        measured = [each for each in found if each.eval_loss is not None and math.isfinite(each.eval_loss)]
         if measured:
             return min(measured, key=lambda each: each.eval_loss or 0)
         return min(

@@ -68,7 +68,13 @@ def _choose_arithmetic(config: TrainingConfig) -> None:
 def clear_cache_if_due(step: int, config: TrainingConfig) -> None:
     """Give memory that torch keeps for later back to the device, every so many steps."""
     interval = config.accelerator_cache_clear_interval
-    if interval and step % interval == 0 and torch.accelerator.is_available():
+    if interval and step % interval == 0:
+        free_memory()
+
+
+def free_memory() -> None:
+    """Of the device, what nothing uses any more."""
+    if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
 
 

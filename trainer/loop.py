@@ -164,6 +164,7 @@ def save_checkpoint(
 
     losses: of the steps since the checkpoint before. eval_loss: where it was measured since then.
     """
+    run.trained.check_finite(step=step)
     if run.accelerator.is_main_process and step not in run.checkpoints.steps() and _has_room(run):
         facts = Facts(
             step=step,
@@ -180,7 +181,15 @@ def save_checkpoint(
         with phase(run.journal, "save"):
             checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder, step=step))
         run.journal.append(
-            CheckpointSaved(at=time.time(), step=step, path=checkpoint.path.name, size_bytes=checkpoint.size_bytes)
+            CheckpointSaved(
+                at=time.time(),
+                step=step,
+                path=checkpoint.path.name,
+                size_bytes=checkpoint.size_bytes,
+                mean_loss=facts.mean_loss,
+                eval_loss=facts.eval_loss,
+                is_rolling=facts.is_rolling,
+            )
         )
         if run.checkpoints.best() == facts:
             log(run.journal, "info", f"checkpoint-{step} is the best so far: {_score(facts)}")

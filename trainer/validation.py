@@ -13,10 +13,12 @@ from domain.config.buckets import Size
 from domain.config.checks import frame_rate
 from domain.config.training import TrainingConfig
 from trainer.circle import Circle
+from trainer.devices import free_memory
+from trainer.errors import explain, is_out_of_memory
 from trainer.families.family import Drawing, SkippedLayers
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, phase, read_told
+from trainer.journal import Journal, log, phase, read_told
 from trainer.randomness import seed_for
 from trainer.trained.painter import Painter
 from trainer.validation_files import ENDINGS, VIDEO_ENDING, Kept, keep_picture, keep_video
@@ -101,6 +103,7 @@ class Validation:
         )
         if not missing:
             return
+        has_room = True
         with (
             phase(self._journal, "validate", total=len(missing)) as progress,
             painter.among(self._circle),
@@ -109,12 +112,25 @@ class Validation:
                 if self._circle.told(self._inbox.wants_stop()):
                     break
                 turn = missing[start : start + self._circle.size]
-                is_busy = self._circle.rank < len(turn)
-                mine = painter.draw_frames(drawings[turn[self._circle.rank]]) if is_busy else None
+                mine = None
+                if has_room and self._circle.rank < len(turn):
+                    mine = self._draw(painter, drawings[turn[self._circle.rank]])
+                    has_room = mine is not None
                 for index, frames in zip(turn, self._circle.gathered(mine), strict=False):
                     if frames is not None:
                         self._keep(frames, drawings[index], step=step, index=index)
                         progress.advance()
+
+    def _draw(self, painter: Painter, drawing: Drawing) -> list[Image.Image] | None:
+        """None where memory runs out, which is told and ends no run that trains well."""
+        try:
+            return painter.draw_frames(drawing)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log(self._journal, "warning", f"{explain(error, phase='validate')}; training goes on without it")
+        free_memory()
+        return None
 
     def _drawings_at(self, step: int) -> Iterator[Drawing]:
         """By prompt, then by seed, then by size."""

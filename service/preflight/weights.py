@@ -166,11 +166,15 @@ def missing_parts(folder: Path) -> list[str]:
         index = None
     if not isinstance(index, dict):
         return [f"a readable {INDEX}"]
-    parts = [part for part, made_of in index.items() if part.startswith(NEEDED) and isinstance(made_of, list)]
-    used = [part for part in parts if index[part] and index[part][0]]
+    used = [part for part, made_of in index.items() if part.startswith(NEEDED) and _is_part(made_of)]
     missing = [f"the folder {part}" for part in used if not (folder / part).is_dir()]
     present = [part for part in used if part.startswith(NETWORKS) and (folder / part).is_dir()]
     return missing + [f"the weights in {part}" for part in present if not _holds_weights(folder / part)]
+
+
+def _is_part(made_of: object) -> bool:
+    """A library and a class; other lists are settings, such as Krea 2's text_encoder_select_layers."""
+    return isinstance(made_of, list) and len(made_of) == 2 and all(isinstance(each, str) for each in made_of)
 
 
 def _holds_weights(folder: Path) -> bool:

@@ -149,7 +149,11 @@ def test_incomplete_model_is_named(script: Script, make: Make, tmp_path: Path, l
     assert said in found["problems"][0]["message"]
 
 
-@pytest.mark.parametrize(("content", "is_whole"), [("{", False), ("[]", False), ("{}", True)])
+@pytest.mark.parametrize(
+    ("content", "is_whole"),
+    [("{", False), ("[]", False), ("{}", True), ('{"text_encoder_select_layers": [2, 5]}', True)],
+    ids=["broken", "a list", "empty", "settings"],
+)
 def test_index_that_cannot_be_read_is_named(
     script: Script, make: Make, tmp_path: Path, content: str, is_whole: bool
 ) -> None:

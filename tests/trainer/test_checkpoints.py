@@ -1,5 +1,6 @@
 """A checkpoint is whole or not there, whatever happens while one is saved."""
 
+import math
 import random
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def test_pinned_ones_stay_and_do_not_count(tmp_path: Path, checkpoints: Checkpoi
     [
         ((0.3, 0.1, 0.2, 0.4), (None, None, None, None), 20),
         ((0.3, 0.1, 0.2, 0.4), (0.5, None, 0.7, 0.6), 10),
+        ((0.3, 0.1, 0.2, 0.4), (math.nan, None, 0.7, 0.6), 40),
         ((None, None, None, 0.4), (None, None, None, None), 40),
         ((None, None, None, None), (None, None, None, None), None),
     ],

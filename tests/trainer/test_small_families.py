@@ -43,6 +43,7 @@ from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, SkippedLayers
 from trainer.families.loading import explained
 from trainer.families.registry import FAMILIES
+from trainer.inbox import STOP_SIGNALS
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
 from trainer.wire import ValidationImageSaved
@@ -170,7 +171,7 @@ def a_drawing(**options: Any) -> Drawing:
 
 @pytest.fixture(scope="module", params=SMALL)
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield Small(request.param, tmp_path_factory.mktemp(request.param))
     logging.disable(logging.NOTSET)

@@ -1,6 +1,7 @@
 """Validation images: when they are made, in which sizes and formats, and that they leave training alone."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -9,16 +10,18 @@ from accelerate import Accelerator
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
+from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
 from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
 from trainer.circle import Circle
+from trainer.families.family import Drawing
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
-from trainer.journal import SilentJournal
+from trainer.journal import JournalFile, SilentJournal
 from trainer.randomness import seed_for
 from trainer.validation import Validation
-from trainer.wire import ValidationImageSaved
+from trainer.wire import PhaseChanged, ValidationImageSaved
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -105,6 +108,38 @@ def test_pictures_are_kept_in_the_format_that_is_asked_for(
     (image,) = run.of(ValidationImageSaved)
     assert image.path == image.thumbnail_path == f"validation/step-000001/000.{ending}"
     assert Image.open(run.path / image.path).format == kept
+
+
+class Greedy:
+    """Draws with more memory than there is."""
+
+    def among(self, _: Circle) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        torch.empty(1 << 50)
+        raise AssertionError(f"there was memory for {drawing}")
+
+
+@pytest.mark.usefixtures("train_here")
+def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> None:
+    run = make_run()
+    with JournalFile(run.path) as journal:
+        Validation(
+            TrainingConfig(model_family="sd2x", validation_prompt="a fox"),
+            run_dir=run.path,
+            sizes=[Size(64, 64)],
+            num_frames=1,
+            steps_per_epoch=4,
+            start_step=0,
+            journal=journal,
+            inbox=SilentInbox(),
+            circle=Circle(Accelerator(cpu=True), is_whole=True),
+            device=torch.device("cpu"),
+        ).run(Greedy(), step=3)  # type: ignore[arg-type]
+    (warning,) = run.warnings()
+    assert warning.startswith("out of memory while a validation image was drawn; lower validation_resolution")
+    assert run.of(PhaseChanged)[-1].ended
 
 
 # ---- when -------------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel, UNet2DConditionModel
-from lycoris import create_lycoris_from_weights
+from lycoris import create_lycoris, create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.overrides import TorchFunctionMode
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from service.run_files import weights_in_checkpoint
@@ -26,6 +27,8 @@ from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
+from trainer.inbox import STOP_SIGNALS
+from trainer.trained.lycoris import drop_ranks_on
 from trainer.wire import ValidationImageSaved, WeightsSaved
 
 
@@ -145,7 +148,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """What a trainer changes of its process is put back."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield
     logging.disable(logging.NOTSET)
@@ -331,3 +334,27 @@ def test_lycoris_is_read_from_a_file(sdxl: Small, tmp_path: Path) -> None:
         "_0_transformer_blocks_0_attn2_to_k",
     }
     assert json.loads((run.path / "lycoris_config.json").read_text()) == settings
+
+
+class DrawnOn(TorchFunctionMode):
+    """Where random numbers are drawn: devices, None for wherever torch would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.devices: list[Any] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.rand:
+            self.devices.append((kwargs or {}).get("device"))
+        return func(*args, **kwargs or {})
+
+
+def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
+    meta = torch.device("meta")
+    network = create_lycoris(torch.nn.Sequential(torch.nn.Linear(16, 16)), algo="lokr", linear_dim=2, rank_dropout=0.5)
+    (layer,) = network.to(meta).train().loras
+    with DrawnOn() as drawn:
+        layer.get_weight(layer.shape)
+        drop_ranks_on(meta, network)
+        layer.get_weight(layer.shape)
+    assert drawn.devices == [None, meta]

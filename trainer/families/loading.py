@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
+from httpx2 import HTTPError
 from safetensors import SafetensorError
 
-from trainer.errors import TrainingError
+from trainer.errors import TrainingError, is_out_of_memory
 from trainer.hub import explain_refusal
 
-LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError, HTTPError)
 """What diffusers and transformers raise for weights that are missing, damaged or of another shape."""
 
 
@@ -21,11 +21,11 @@ def explained(
     that names it."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except ImportError as error:
         raise TrainingError(f"{what} {source} needs a package that is not installed: {_told(error)}") from error
     except LOADING_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         refusal = explain_refusal(error, source)
         if refusal is not None:
             raise TrainingError(refusal) from error

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import diffusers
+import torch
 from diffusers import DiffusionPipeline
 
 from domain.config.training import TrainingConfig
@@ -34,6 +35,18 @@ def parts_of_other_places(base: BaseModel) -> dict[str, Any]:
     if config.pretrained_vae_model_name_or_path is not None:
         parts["vae"] = _autoencoder(base, index["vae"][1], config.pretrained_vae_model_name_or_path)
     return parts
+
+
+def read_denoiser(kind: Any, part: str, base: BaseModel, *, dtype: torch.dtype) -> Any:
+    """Once more, as it is stored. kind: its class; part: its name in the pipeline."""
+    place = place_of(part, base.config)
+    if place is not None:
+        with explained(place.source, what="the denoiser", key=place.key):
+            return kind.from_pretrained(place.source, subfolder=place.folder, dtype=dtype)
+    with explained(base.source):
+        return kind.from_pretrained(
+            base.source, subfolder=part, revision=base.config.revision, variant=base.config.variant, dtype=dtype
+        )
 
 
 def place_of(part: str, config: TrainingConfig) -> Place | None:

@@ -1,7 +1,7 @@
 """LyCORIS (Yeh et al. 2024, arXiv:2309.14859) by its own package: LoKr, LoHa and others beside a frozen denoiser."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -65,6 +65,7 @@ class Lycoris(Trained):
         network = _make(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
+        drop_ranks_on(base.device, network)
         if config.init_lokr_norm:
             _begin_with_noise(network, config.init_lokr_norm)
         return cls(
@@ -147,6 +148,21 @@ class Lycoris(Trained):
             name: own[name] if name.endswith(ALPHA) else named[file_name]
             for name, file_name in zip(own, self._named(names), strict=True)
         }
+
+
+def drop_ranks_on(device: torch.device, network: LycorisNetwork) -> None:
+    """LoKr of LyCORIS 4.1 draws which ranks it leaves out in main memory, wherever its weights are, and stops there."""
+    for layer in network.loras:
+        if isinstance(layer, LokrModule) and layer.rank_dropout and device.type != "cpu":
+            layer.get_weight = _made_on(device, layer.get_weight)
+
+
+def _made_on(device: torch.device, make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def made(*args: Any, **kwargs: Any) -> Tensor:
+        with device:
+            return make(*args, **kwargs)
+
+    return made
 
 
 def _path(folder: Path, *, averaged: bool) -> Path:
