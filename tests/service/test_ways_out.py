@@ -262,6 +262,7 @@ def test_without_a_limit_all_checkpoints_take_room(
         family=FAMILIES["sd1x"],
         flavour=None,
         pixels=1,
+        num_frames=1,
         pictures=[],
         runs=tmp_path,
         download=None,

@@ -41,7 +41,7 @@ from trainer.data.pictures import read_picture
 from trainer.data.sources.local import LocalFolder
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, SkippedLayers
-from trainer.families.pipelines import explained
+from trainer.families.loading import explained
 from trainer.families.registry import FAMILIES
 from trainer.inbox import STOP_SIGNALS
 from trainer.objective import draw_noise
