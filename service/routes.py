@@ -67,7 +67,7 @@ async def training_status(request: Request) -> Response:
 
 
 async def run_file(request: Request) -> Response:
-    """A picture or weights of a run, to those who may see the run; to others it does not exist."""
+    """A picture, video or weights of a run, whole or a range, to those who may see the run; to others it does not exist."""
     parts: Parts = request.app.state.parts
     viewer = await find_viewer(parts, request)
     if viewer is None:

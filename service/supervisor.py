@@ -348,6 +348,9 @@ def _record(run: TrainingRun, facts: Sequence[wire.Message]) -> None:
                     thumbnail_path=fact.thumbnail_path,
                     width=fact.width,
                     height=fact.height,
+                    num_frames=fact.num_frames,
+                    duration_seconds=fact.duration_seconds,
+                    size_bytes=fact.size_bytes,
                 )
             case wire.WeightsSaved():
                 run.record_weights(step=fact.step, path=fact.path, size_bytes=fact.size_bytes)

@@ -16,9 +16,10 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from trainer.wire import PINNED_MARK
 
@@ -41,7 +42,8 @@ class Facts:
     """What a run was like when a checkpoint was saved; None for what an earlier version did not write down.
 
     mean_loss: of the steps since the checkpoint before. eval_loss: the held-out loss, where it was measured since then.
-    is_rolling: a further one, which the next of its kind replaces.
+    is_rolling: a further one, which the next of its kind replaces. config: all options. data: a digest of what is shown,
+    see LoadedData.
     """
 
     step: int
@@ -52,6 +54,8 @@ class Facts:
     mean_loss: float | None = None
     eval_loss: float | None = None
     is_rolling: bool = False
+    config: dict[str, Any] = field(default_factory=dict)
+    data: str | None = None
 
 
 class Checkpoints:
@@ -120,14 +124,13 @@ class Checkpoints:
         try:
             write(partial)
             (partial / STATE_FILE).write_text(json.dumps(asdict(facts), indent=2))
-            size_bytes = sum(file.stat().st_size for file in _files_in(partial))
             _mark_complete(partial)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         partial.rename(path)
         sync(self._run_dir)
-        return Checkpoint(step=step, path=path, size_bytes=size_bytes)
+        return Checkpoint(step=step, path=path, size_bytes=self.size_bytes(step))
 
     def remove_beyond_limit(self) -> list[int]:
         """Remove the oldest of each kind until its limit holds; returns their steps."""
@@ -148,6 +151,11 @@ class Checkpoints:
 
     def is_whole(self, step: int) -> bool:
         return _is_whole(self.folder(step))
+
+    def size_bytes(self, step: int) -> int:
+        """Of what was saved, without the marks."""
+        files = _files_in(self.folder(step))
+        return sum(file.stat().st_size for file in files if file.name not in (COMPLETION_MARK, PINNED_MARK))
 
     def _set_aside(self, step: int, suffix: str) -> None:
         aside = self.folder(step).with_suffix(suffix)

@@ -146,7 +146,7 @@ def encode_held_out(
                 yield HeldOutPicture(
                     dataset=each.dataset,
                     seed=seed,
-                    latents=encoder.encode_pictures([picture])[0][LATENTS],
+                    latents=encoder.encode([picture])[0][LATENTS],
                     geometry=geometry_of(sample.placement),
                     text_embeds=text_embeds[sample.captions[0]],
                 )

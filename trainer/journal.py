@@ -5,7 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -24,8 +24,11 @@ from trainer.wire import (
     StepDone,
     ValidationImageSaved,
     WeightsSaved,
+    WireError,
     cut_unfinished_line,
+    decode_message,
     encode,
+    read_lines,
 )
 
 DURABLE = (CheckpointSaved, CheckpointRemoved, WeightsSaved, ValidationImageSaved, Ended)
@@ -90,6 +93,20 @@ class JournalFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def read_told(run_dir: Path, *kinds: type[Message]) -> Iterator[Message]:
+    """What the journal has of some kinds of messages, from all starts; lines that cannot be read are passed over."""
+    names = [f'"{kind.TYPE}"'.encode() for kind in kinds]
+    offset = 0
+    while lines := list(read_lines(run_dir / JOURNAL_FILE, offset=offset)):
+        offset = lines[-1][0]
+        for _, line in lines:
+            if any(name in line for name in names):
+                with suppress(WireError):
+                    message = decode_message(line)
+                    if isinstance(message, kinds):
+                        yield message
 
 
 def log(journal: Journal, level: Literal["info", "warning", "error"], message: str) -> None:

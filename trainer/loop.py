@@ -171,6 +171,8 @@ def save_checkpoint(
             mean_loss=fmean(losses),
             eval_loss=eval_loss,
             is_rolling=is_rolling,
+            config=run.config.model_dump(mode="json"),
+            data=run.data,
         )
         with phase(run.journal, "save"):
             checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder, step=step))

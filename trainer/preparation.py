@@ -20,6 +20,7 @@ from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
+from trainer.families.weights import WeightDigests
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
@@ -44,7 +45,7 @@ from trainer.wire import Planned, Started
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
-    start_step: how many steps the checkpoint it goes on from had made."""
+    start_step: how many steps the checkpoint it goes on from had made. data: see LoadedData."""
 
     order: Order
     journal: Journal
@@ -69,6 +70,7 @@ class Training:
     total_steps: int
     epochs: EpochOrder
     start_step: int
+    data: str
 
     @property
     def config(self) -> TrainingConfig:
@@ -98,9 +100,17 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     )
     start_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):
-        base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
+        base = BaseModel(
+            source=order.base_model,
+            config=config,
+            device=accelerator.device,
+            dtype=dtype_of(accelerator),
+            digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
+        )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
+        if config.init_lora is not None and start_step == 0:
+            trained.begin_with(config.init_lora, option="init_lora")
         parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
         if config.gradient_checkpointing:
             family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
@@ -111,7 +121,9 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     parts.begin()
     total_steps = epochs.total_steps
     if start_step > 0:
-        tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
+        tell_of_changes(
+            checkpoints.facts(start_step), config, total_steps=total_steps, data=data.digest, journal=journal
+        )
     hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
     give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
@@ -123,6 +135,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         average = Average(trained, config, device=accelerator.device)
         if start_step > 0:
             average.load(checkpoints.folder(start_step))
+        elif config.init_lora_ema is not None:
+            average.begin_with(config.init_lora_ema, option="init_lora_ema")
     trained.modules.train()
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
@@ -186,13 +200,16 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             config,
             run_dir=order.run_dir,
             sizes=order.validation_sizes,
+            num_frames=order.validation_frames,
             steps_per_epoch=epochs.steps_per_epoch,
+            start_step=start_step,
             journal=journal,
             inbox=inbox,
         ),
         total_steps=total_steps,
         epochs=epochs,
         start_step=start_step,
+        data=data.digest,
     )
 
 

@@ -122,6 +122,10 @@ def read_secrets(descriptor: int) -> dict[str, str]:
 # ---- messages: trainer → service --------------------------------------------------------------------------------------
 
 
+LEFT_OUT = {"left_out": True}
+"""Of fields that came later: they are only written where they have another value than their default."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The trainer is up and holds the lock. `at` is in seconds since the epoch, here and in every message."""
@@ -194,9 +198,11 @@ class CheckpointRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationImageSaved:
-    """A picture made at a step from a fixed prompt and seed; paths are relative to the run directory.
+    """A picture made at a step from a fixed prompt and seed, or a video; paths are relative to the run directory.
 
     index: position among the pictures of its step, the same at every step for the same prompt, seed and size.
+    num_frames: more than one for a video; duration_seconds: None for a picture. thumbnail_path: a picture in any case.
+    size_bytes: None in the lines of earlier versions.
     """
 
     TYPE: ClassVar[str] = "validation_image"
@@ -209,6 +215,9 @@ class ValidationImageSaved:
     thumbnail_path: str
     width: int
     height: int
+    num_frames: int = field(default=1, metadata=LEFT_OUT)
+    duration_seconds: float | None = field(default=None, metadata=LEFT_OUT)
+    size_bytes: int | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +315,9 @@ NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def encode(line: Message | Request) -> bytes:
     """One line of JSON with its newline. Non-finite metrics are written as strings, which JSON has no numbers for."""
-    record: dict[str, Any] = {"type": line.TYPE, **asdict(line)}
+    left_out = {each.name: each.default for each in fields(line) if each.metadata == LEFT_OUT}
+    told = {key: value for key, value in asdict(line).items() if key not in left_out or value != left_out[key]}
+    record: dict[str, Any] = {"type": line.TYPE, **told}
     if isinstance(line, StepDone):
         record["metrics"] = {name: _to_json_number(value) for name, value in line.metrics.items()}
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"

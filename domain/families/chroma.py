@@ -21,5 +21,7 @@ CHROMA = Family(
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use."),
     settings=(drawn_with(5.0),),
+    modelspec="chroma",
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

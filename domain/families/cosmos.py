@@ -25,5 +25,6 @@ COSMOS = Family(
     settings=(Setting("flow_schedule_shift", 1.0, "Its noise levels are not shifted."), drawn_with(7.0)),
     # Its pipeline hands over noise levels from which UniPC cannot make steps.
     refused_samplers=("flow_unipc",),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -22,5 +22,6 @@ ERNIE = Family(
     # Its pipeline hands over the noise levels as a tensor, which UniPC cannot copy.
     refused_samplers=("flow_unipc",),
     settings=(drawn_with(4.0),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

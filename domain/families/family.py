@@ -65,6 +65,9 @@ class Flavour:
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
     peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
+    denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
+    frame_rate: see VideoFacts.
+    modelspec: see Family.
     """
 
     key: str
@@ -80,13 +83,35 @@ class Flavour:
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
     peculiarity: str | None = None
+    denoiser_folder: str | None = None
+    frame_rate: int | None = None
+    modelspec: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFacts:
+    """What a video is to a family. A picture is a video of one frame.
+
+    frame_rate: frames in a second, as its pipeline makes them. frames_per_latent: one frame of latents stands for the
+    first frame alone, and each further one for so many.
+    """
+
+    frame_rate: int
+    frames_per_latent: int
+
+    def fitting(self, num_frames: int) -> int:
+        """The length of the longest clip that has no more frames: its autoencoder reads frames_per_latent * n + 1."""
+        return (num_frames - 1) // self.frames_per_latent * self.frames_per_latent + 1
+
+    def num_latent_frames(self, num_frames: int) -> int:
+        return (num_frames - 1) // self.frames_per_latent + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """key: value of model_family.
 
-    modality: what it makes; video: today it is trained on pictures, and draws them, as videos of one frame.
+    modality: what it makes. video: of those that make videos.
     parameters: how many, as its publishers count them; None where they do not say, a range where flavours differ.
     objective: what the denoiser predicts of a noisy picture.
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
@@ -100,8 +125,8 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
-    has_comfyui_names: lora_format can be comfyui: its layers are called alike in ComfyUI and diffusers, or diffusers
-    reads ComfyUI's names for them.
+    modelspec: what other programs call its architecture in files (https://github.com/Stability-AI/ModelSpec), where they know it.
+    has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
@@ -109,6 +134,7 @@ class Family:
     key: str
     name: str
     modality: Literal["image", "video"] = "image"
+    video: VideoFacts | None = None
     parameters: str | None
     objective: Objective
     pipeline: str
@@ -125,6 +151,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    modelspec: str | None = None
     has_comfyui_names: bool = False
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
@@ -139,7 +166,6 @@ class Family:
         by_key = {setting.key: setting for setting in (*self.settings, *(flavour.settings if flavour else ()))}
         return tuple(by_key.values())
 
-    @property
-    def denoiser_folder(self) -> str:
-        """Where the denoiser lies in the diffusers layout."""
-        return "unet" if "UNet" in self.denoiser else "transformer"
+    def denoiser_folder(self, flavour: Flavour | None) -> str:
+        """Where the denoiser lies in the diffusers layout; flavour: None for weights of one's own."""
+        return (flavour and flavour.denoiser_folder) or ("unet" if "UNet" in self.denoiser else "transformer")

@@ -28,6 +28,7 @@ FLUX = Family(
             "black-forest-labs/FLUX.1-schnell",
             weight_bytes=2,
             token_limit=TokenLimit(256, 256),
+            modelspec="flux-1-schnell",
             terms="Apache-2.0, but the Hub wants a name and an address before it lets anybody download.",
             settings=(
                 Setting(
@@ -64,5 +65,7 @@ FLUX = Family(
         refused=("fp8-quanto",),
     ),
     settings=(drawn_with(3.5),),
+    modelspec="flux-1-dev",
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

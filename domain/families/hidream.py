@@ -32,5 +32,6 @@ HIDREAM = Family(
         same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
     settings=(drawn_with(5.0),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

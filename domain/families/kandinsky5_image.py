@@ -41,5 +41,6 @@ KANDINSKY5_IMAGE = Family(
     token_limit=TokenLimit(256, 1024),
     quantising=Quantising("suits", "int8 is in use."),
     settings=(drawn_with(3.5),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

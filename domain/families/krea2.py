@@ -20,5 +20,6 @@ KREA2 = Family(
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
     settings=(drawn_with(4.5),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -27,5 +27,6 @@ LONGCAT_IMAGE = Family(
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use."),
     settings=(drawn_with(4.5),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

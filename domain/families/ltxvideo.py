@@ -3,12 +3,13 @@
 A picture is a video of one frame.
 """
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts, drawn_with
 
 LTXVIDEO = Family(
     key="ltxvideo",
     name="LTX-Video",
     modality="video",
+    video=VideoFacts(frame_rate=25, frames_per_latent=8),
     parameters="2B",
     objective="flow_matching",
     pipeline="LTXPipeline",
@@ -24,5 +25,6 @@ LTXVIDEO = Family(
     token_limit=TokenLimit(128, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use.", refused=("fp8-quanto",)),
     settings=(drawn_with(3.0),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -34,5 +34,6 @@ PIXART = Family(
         "loses", "Too small to gain from fewer bits, and its pictures suffer.", refused=("fp8-quanto",)
     ),
     settings=(drawn_with(4.5),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -19,9 +19,15 @@ SD3 = Family(
             "stabilityai/stable-diffusion-3.5-medium",
             weight_bytes=2,
             terms=TERMS,
+            modelspec="stable-diffusion-3-5-medium",
         ),
         Flavour(
-            "large", "Stable Diffusion 3.5 large", "stabilityai/stable-diffusion-3.5-large", weight_bytes=2, terms=TERMS
+            "large",
+            "Stable Diffusion 3.5 large",
+            "stabilityai/stable-diffusion-3.5-large",
+            weight_bytes=2,
+            terms=TERMS,
+            modelspec="stable-diffusion-3-5-large",
         ),
     ),
     default_flavour="medium",
@@ -30,5 +36,6 @@ SD3 = Family(
     token_limit=TokenLimit(154, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
     settings=(drawn_with(7.0),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

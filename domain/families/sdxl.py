@@ -41,6 +41,7 @@ SDXL = Family(
         "UNets of this kind lose detail by int8, and it is small enough without.",
         refused=("fp8-quanto",),
     ),
+    modelspec="stable-diffusion-xl-v1-base",
     has_comfyui_names=True,
     settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),

@@ -22,5 +22,6 @@ Z_IMAGE_OMNI = Family(
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
     settings=(drawn_with(5.0),),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

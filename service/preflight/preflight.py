@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Size, geometry_of
+from domain.config.buckets import Shape, Size, geometry_of
 from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
@@ -48,7 +48,7 @@ from service.preflight.weights import (
     Download,
     find_download,
     has_token_of_machine,
-    problems_of_adapter,
+    problems_of_adapters,
     problems_of_weights,
 )
 from service.read_models.dataset import DatasetRow, find_datasets
@@ -125,7 +125,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
-        *problems_of_adapter(config.init_lora),
+        *problems_of_adapters(config),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
         *remarks_on_devices(config, num_gpus=len(gpus)),
     ]
@@ -167,13 +167,15 @@ def _look_at_pictures(
     counts: list[BucketCount] = []
     sizes: list[Size] = []
     folders: list[Folder] = []
-    squares: list[int] = []
+    shapes: list[Shape] = []
+    wanted: list[Shape] = []
     for place, (row, dataset) in enumerate(datasets):
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
         if not dataset.is_held_out:
-            squares.append(geometry.edge**2)
+            num_frames = geometry.clips.num_frames if geometry.clips else 1
+            wanted.append(Shape(Size(geometry.edge, geometry.edge), num_frames))
         if dataset.type != "local" or dataset.is_listed_by_table:
             findings.append(not_looked_at(row, dataset))
             continue
@@ -186,15 +188,17 @@ def _look_at_pictures(
             seed=config.seed,
             until=time.monotonic() + share,
             open_folders=parts.settings.allowed_paths,
+            maker=parts.pictures,
             masks=Masks(paired) if paired is not None and paired.type == "local" else None,
         )
         findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
             continue
         folders.append(folder)
-        for size, count in sorted(folder.scaled().items()):
-            sizes.append(size)
-            counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
+        for shape, count in sorted(folder.scaled().items()):
+            sizes.append(shape.size)
+            shapes.append(shape)
+            counts.append(BucketCount(dataset=dataset.id, bucket=str(shape), num_images=count, repeats=dataset.repeats))
     plan = plan_epoch(
         counts,
         effective_batch_size=config.effective_batch_size,
@@ -217,14 +221,22 @@ def _look_at_pictures(
     num_of_dataset = Counter[str]()
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
-    largest = max((size.width * size.height for size in sizes), default=max(squares))
+    largest = max(shapes or wanted, key=lambda shape: _pixels_of(shape, family))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
-    memory = memory_of(config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()))
+    memory = memory_of(
+        config,
+        family=family,
+        flavour=flavour,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
+        uses=list(uses.values()),
+    )
     disk = disk_of(
         config,
         family=family,
         flavour=flavour,
-        pixels=largest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
@@ -234,7 +246,8 @@ def _look_at_pictures(
         config,
         family=family,
         flavour=flavour,
-        pixels=largest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         uses=list(uses.values()),
         memory=memory,
         available_bytes=available,
@@ -255,6 +268,12 @@ def _look_at_pictures(
         download=download,
         is_estimate=is_estimate,
     )
+
+
+def _pixels_of(shape: Shape, family: Family) -> int:
+    """Of a picture that comes to as many latents: which shape needs the most memory and disk goes by these."""
+    num_latent_frames = family.video.num_latent_frames(shape.num_frames) if family.video else 1
+    return shape.size.width * shape.size.height * num_latent_frames
 
 
 def _checked(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.config.training import TrainingConfig
 from domain.families.downloads import estimate_download
 from domain.families.family import Family, Flavour
 from service.access.config_rights import is_meant_as_path
@@ -111,22 +112,23 @@ def problems_of_weights(
         )
 
 
-def problems_of_adapter(written: str | None) -> Iterator[Finding]:
-    """written: init_lora, the adapter that training goes on from."""
-    if written and is_meant_as_path(written) and not Path(written).exists():
-        yield Finding(
-            severity=Severity.ERROR,
-            code="ADAPTER_MISSING",
-            message=f"the adapter {written} is not on this machine; correct init_lora, or leave it empty for a new one",
-            path=("config", "init_lora"),
-        )
+def problems_of_adapters(config: TrainingConfig) -> Iterator[Finding]:
+    """Of those that training goes on from."""
+    for option, written in (("init_lora", config.init_lora), ("init_lora_ema", config.init_lora_ema)):
+        if written and is_meant_as_path(written) and not Path(written).exists():
+            yield Finding(
+                severity=Severity.ERROR,
+                code="ADAPTER_MISSING",
+                message=f"the adapter {written} is not on this machine; correct {option}, or leave it empty for a new one",
+                path=("config", option),
+            )
 
 
-def is_of_family(written: str | None, *, num_parameters: int, family: Family) -> bool:
+def is_of_family(written: str | None, *, num_parameters: int, family: Family, flavour: Flavour | None) -> bool:
     """Whether what is known of the family's size holds for a folder with weights of one's own."""
     if not written or not is_meant_as_path(written):
         return True
-    folder = Path(written, family.denoiser_folder)
+    folder = Path(written, family.denoiser_folder(flavour))
     num_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return SMALLEST_WEIGHT * num_parameters <= num_bytes <= LARGEST_WEIGHT * num_parameters
 

@@ -76,6 +76,7 @@ def test_paths_are_known() -> None:
     assert path_options(TrainingConfig) & offered == {
         "pretrained_model_name_or_path",
         "init_lora",
+        "init_lora_ema",
         "lycoris_config",
         "user_prompt_library",
     }
@@ -189,10 +190,7 @@ TEXT = {"train_text_encoder": True}
             {"model_family": "sdxl", **TEXT, "lora_type": "lycoris", "lycoris_config": {"algo": "lokr"}},
             {"train_text_encoder": "lora_type to standard"},
         ),
-        (
-            {"model_family": "sdxl", **TEXT, "lora_format": "comfyui"},
-            {"train_text_encoder": "lora_format to diffusers"},
-        ),
+        ({"model_family": "sdxl", **TEXT, "lora_format": "comfyui"}, {}),
         ({"model_family": "sdxl", **TEXT, "use_dora": True}, {"train_text_encoder": "switch one of them off"}),
         (
             {"model_family": "sdxl", **TEXT, "text_encoder_lr": 1e-5, "optimizer": "prodigy"},

@@ -116,9 +116,9 @@ def problems(written: dict[str, object]) -> list[Problem]:
 
 
 def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
-    assert problems({"lora_init_type": "pissa", "optimizer": "sdnq-came"}) == [
+    assert problems({"lora_init_type": "loftq", "optimizer": "sdnq-came"}) == [
         Problem(
-            "lora_init_type is pissa, which this version cannot do yet; set it to default or gaussian, "
+            "lora_init_type is loftq, which this version cannot do yet; set it to default, gaussian, olora or pissa, "
             "or keep the configuration for a later one",
             ("config", "lora_init_type"),
         ),

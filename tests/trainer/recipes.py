@@ -18,7 +18,8 @@ from torch.nn.functional import mse_loss, pixel_unshuffle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added.
+    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added. Of videos, pixels
+    are (batch, 3, frames, 64, 64), and frame_rate is how many make a second.
 
     sizes: of the pictures before they were cut to centred squares, (width, height). noise: for latents of the given shape.
     drawn: for each picture, what the generator of its seed gives. num_tokens: how many of a caption are read.
@@ -30,6 +31,11 @@ class Fixed:
     noise: Callable[[Sequence[int]], Tensor]
     drawn: Sequence[torch.Generator]
     num_tokens: int
+    frame_rate: int = 25
+
+    @property
+    def videos(self) -> Tensor:
+        return self.pixels if self.pixels.ndim == 5 else self.pixels.unsqueeze(2)
 
     def timesteps(self, num_timesteps: int) -> Tensor:
         return torch.cat([torch.randint(num_timesteps, (1,), generator=each) for each in self.drawn])
@@ -38,6 +44,18 @@ class Fixed:
         """Sigmoids of normal numbers, shifted towards noise."""
         sigmas = torch.sigmoid(torch.stack([torch.randn((), generator=each) for each in self.drawn]))
         return shift * sigmas / (1 + (shift - 1) * sigmas)
+
+    def sigmas_within(self, is_within: Callable[[float], bool], *, shift: float) -> Tensor:
+        """The first of each generator that are within."""
+        found = []
+        for each in self.drawn:
+            while True:
+                sigma = torch.sigmoid(torch.randn((), generator=each))
+                sigma = shift * sigma / (1 + (shift - 1) * sigma)
+                if is_within(sigma.item()):
+                    found.append(sigma)
+                    break
+        return torch.stack(found)
 
 
 Recipe = Callable[[Any, Fixed], Tensor]
@@ -465,12 +483,37 @@ def krea2(pipe: Any, fixed: Fixed) -> Tensor:
 
 def wan(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: padding becomes zeros."""
-    latents = _frame_latents(pipe, fixed).unsqueeze(2)
-    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer, sigmas=fixed.sigmas(shift=3.0))
+
+
+def wan_high(pipe: Any, fixed: Fixed) -> Tensor:
+    """Of the noise levels from which on the pipeline asks its first transformer."""
+    sigmas = fixed.sigmas_within(lambda sigma: sigma >= pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer, sigmas=sigmas)
+
+
+def wan_low(pipe: Any, fixed: Fixed) -> Tensor:
+    sigmas = fixed.sigmas_within(lambda sigma: sigma < pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer_2, sigmas=sigmas)
+
+
+def wan_ti2v(pipe: Any, fixed: Fixed) -> Tensor:
+    """Each token has a timestep, of which all are alike."""
+    sigmas = fixed.sigmas(shift=3.0)
+    latents = _video_latents(pipe, fixed)
+    num_tokens = latents[0, 0, :, ::2, ::2].numel()
+    return _wan(
+        pipe, fixed, pipe.transformer, sigmas=sigmas, timesteps=(1000 * sigmas).unsqueeze(1).expand(-1, num_tokens)
+    )
+
+
+def _wan(pipe: Any, fixed: Fixed, transformer: Any, *, sigmas: Tensor, timesteps: Tensor | None = None) -> Tensor:
+    latents = _video_latents(pipe, fixed)
+    noise = fixed.noise(latents.shape[1:])
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
-    prediction = pipe.transformer(
+    prediction = transformer(
         hidden_states=_noised(latents, noise, sigmas),
-        timestep=1000 * sigmas,
+        timestep=1000 * sigmas if timesteps is None else timesteps,
         encoder_hidden_states=embeds * mask.unsqueeze(-1),
     ).sample
     return mse_loss(prediction, noise - latents)
@@ -478,12 +521,13 @@ def wan(pipe: Any, fixed: Fixed) -> Tensor:
 
 def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts, with noise levels shifted as it does at this size; T5 reads padding, the denoiser not."""
-    mode = pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode()
+    mode = pipe.vae.encode(fixed.videos).latent_dist.mode()
     mean, std = (each.view(1, -1, 1, 1, 1) for each in (pipe.vae.latents_mean, pipe.vae.latents_std))
     latents = (mode - mean) / std
     noise = fixed.noise(latents.shape[1:])
-    # 4 tokens, on the line from 0.95 at 256 to 2.05 at 4096.
-    sigmas = fixed.sigmas(shift=math.exp(0.95 + (4 - 256) / (4096 - 256) * (2.05 - 0.95)))
+    # 4 tokens for each frame, on the line from 0.95 at 256 to 2.05 at 4096.
+    num_tokens = 4 * latents.shape[2]
+    sigmas = fixed.sigmas(shift=math.exp(0.95 + (num_tokens - 256) / (4096 - 256) * (2.05 - 0.95)))
     embeds = _t5(pipe.tokenizer, pipe.text_encoder, fixed)
     _, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
@@ -491,10 +535,10 @@ def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         timestep=1000 * sigmas,
         encoder_attention_mask=mask,
-        num_frames=1,
+        num_frames=latents.shape[2],
         height=2,
         width=2,
-        rope_interpolation_scale=(8 / 25, 32, 32),
+        rope_interpolation_scale=(8 / fixed.frame_rate, 32, 32),
     ).sample
     return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
 
@@ -591,11 +635,15 @@ def _flux2_latents(pipe: Any, fixed: Fixed, *, eps: float | None = None) -> Tens
 
 
 def _frame_latents(pipe: Any, fixed: Fixed) -> Tensor:
-    """Of one frame of a video, normalised channel by channel."""
+    return _video_latents(pipe, fixed).squeeze(2)
+
+
+def _video_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    """Normalised channel by channel."""
     config = pipe.vae.config
     mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
-    latents: Tensor = (pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std
-    return latents.squeeze(2)
+    latents: Tensor = (pipe.vae.encode(fixed.videos).latent_dist.mode() - mean) / std
+    return latents
 
 
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
@@ -635,6 +683,9 @@ RECIPES: dict[str, Recipe] = {
     "cosmos": cosmos,
     "ernie": ernie,
     "wan": wan,
+    "wan-high": wan_high,
+    "wan-low": wan_low,
+    "wan-ti2v": wan_ti2v,
     "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,

@@ -59,6 +59,15 @@ def test_key_does_not_depend_on_the_order_of_its_parts() -> None:
     assert key_of(a=1, b=2) == key_of(b=2, a=1)
 
 
+def test_what_killed_processes_were_writing_is_removed(tmp_path: Path) -> None:
+    EncodingCache(tmp_path).close()
+    leftovers = [tmp_path / ".index-1.tmp", tmp_path / ".digests.json-1.tmp", tmp_path / "shards" / ".1-2.tmp"]
+    for leftover in leftovers:
+        leftover.touch()
+    EncodingCache(tmp_path).close()
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
 def test_missing_entry_is_not_there(tmp_path: Path) -> None:
     cache = EncodingCache(tmp_path)
     assert not cache.has(key(1))

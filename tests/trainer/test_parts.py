@@ -45,7 +45,7 @@ class Watched:
             guidance_real=1.0,
         )
         with torch.no_grad():
-            return parts.draw(drawing).tobytes()
+            return parts.draw_frames(drawing)[0].tobytes()
 
 
 def places_of(module: nn.Module) -> list[int]:

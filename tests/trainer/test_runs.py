@@ -13,6 +13,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, RunDirectory, write_run
 from trainer.wire import (
     REQUESTS_FILE,
@@ -161,7 +162,7 @@ def test_validation_images_are_where_the_journal_says(uninterrupted: RunDirector
 
 def draw(weights: Path | None, *, prompt: str, seed: int) -> bytes:
     """The pixels that diffusers makes in a new pipeline."""
-    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32).to(DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     if weights is not None:
         pipeline.load_lora_weights(weights)

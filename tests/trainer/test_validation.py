@@ -9,6 +9,7 @@ from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from domain.config.training import TrainingConfig
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
@@ -30,7 +31,7 @@ DRAWN: dict[str, Any] = {
 
 
 def drawn_by_diffusers(run: RunDirectory, image: ValidationImageSaved) -> Image.Image:
-    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32).to(DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.load_lora_weights(run.path)
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
@@ -117,7 +118,14 @@ def steps_of(make_run: MakeRun, **options: Any) -> tuple[list[int], list[int]]:
     epoch."""
     config = TrainingConfig(model_family="sd2x", validation_step_interval=3, **options)
     validation = Validation(
-        config, run_dir=make_run().path, sizes=(), steps_per_epoch=4, journal=SilentJournal(), inbox=SilentInbox()
+        config,
+        run_dir=make_run().path,
+        sizes=(),
+        num_frames=1,
+        steps_per_epoch=4,
+        start_step=0,
+        journal=SilentJournal(),
+        inbox=SilentInbox(),
     )
     after = [step for step in range(1, 11) if validation.is_due(step)]
     return after, [step for step in range(11) if validation.is_due_at_start(step)]
@@ -139,6 +147,28 @@ def test_pictures_are_made_when_options_say(
     make_run: MakeRun, options: dict[str, Any], after: list[int], at_start: list[int]
 ) -> None:
     assert steps_of(make_run, **options) == (after, at_start)
+
+
+def test_pictures_of_steps_that_go_another_way_are_made_again(make_run: MakeRun, train_here: TrainHere) -> None:
+    options: dict[str, Any] = {
+        "max_train_steps": 2,
+        "checkpoint_step_interval": 1,
+        "validation_disable": False,
+        "validation_prompt": "rose",
+        "validation_step_interval": 1,
+        "validation_num_inference_steps": 1,
+    }
+    run = make_run(**options)
+    assert train_here(run) == 0
+    back = {"resume": True, "resume_from_checkpoint": "checkpoint-1"}
+    assert train_here(make_run(**options, **back)) == 0
+    first = [f"validation/step-00000{step}/000.png" for step in range(3)]
+    assert [image.path for image in run.of(ValidationImageSaved)] == first
+    before = (run.path / first[2]).read_bytes()
+    assert train_here(make_run(**options | {"learning_rate": 1e-2}, **back)) == 0
+    again = "validation/step-000002/000-2.png"
+    assert [image.path for image in run.of(ValidationImageSaved)] == [*first, again]
+    assert (run.path / first[2]).read_bytes() == before != (run.path / again).read_bytes()
 
 
 def test_startup_pictures_of_a_resumed_run(make_run: MakeRun, train_here: TrainHere) -> None:

@@ -65,6 +65,8 @@ KINDS = {
     "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
     "dora of a transformer": Kind(family="sd3", options={"use_dora": True, "lora_alpha": 2.0}),
     "rank-stabilised": Kind(family="sdxl", options={"use_rslora": True, "lora_rank": 9, "lora_init_type": "gaussian"}),
+    "pissa": Kind(family="sdxl", options={"lora_init_type": "pissa", "use_rslora": True, "lora_dropout": 0.2}),
+    "olora": Kind(family="sd3", options={"lora_init_type": "olora", "lora_alpha": 3.0}),
     "text encoders": Kind(
         family="sdxl",
         options={"train_text_encoder": True, "text_encoder_lr": 5e-3, "lora_dropout": 0.2, "lora_alpha": 2.0},
@@ -115,11 +117,14 @@ KINDS = {
         options={
             "lora_format": "comfyui",
             "lora_alpha": 2.0,
+            "train_text_encoder": True,
             "peft_lora_target_modules": [*ATTENTION, "conv1", "ff.net.2"],
         },
     ),
     "comfyui of z_image": Kind(family="z_image", options={"lora_format": "comfyui"}),
-    "comfyui of qwen_image": Kind(family="qwen_image", options={"lora_format": "comfyui"}),
+    "comfyui of flux": Kind(
+        family="flux", options={"lora_format": "comfyui", "use_rslora": True, "lora_rank": 4, "lora_alpha": 6.0}
+    ),
     "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
 }
 
@@ -205,13 +210,20 @@ def test_every_file_says_what_its_weights_are(small: Small, run: RunDirectory, k
             said.append(file.metadata())
     assert [each.pop("simpletuner.step") for each in said] == ["3", "2"]
     assert said[0] == said[1]
-    is_whole, is_lycoris = (key in kind.options for key in ("model_type", "lycoris_config"))
-    architecture = small.name if is_whole else f"{small.name}/{'lycoris' if is_lycoris else 'lora'}"
+    architecture = {
+        "sdxl": "stable-diffusion-xl-v1-base",
+        "sd3": "stable-diffusion-3-5-medium",
+        "flux": "flux-1-dev",
+        "z_image": "z_image",
+    }[small.name]
+    predicts = {"modelspec.prediction_type": "epsilon"} if small.name == "sdxl" else {}
     assert {key: value for key, value in said[0].items() if key.startswith("modelspec.")} == {
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": architecture,
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": architecture if "model_type" in kind.options else f"{architecture}/lora",
         "modelspec.implementation": "https://github.com/huggingface/diffusers",
         "modelspec.title": "test",
+        "modelspec.resolution": "64x64",
+        **predicts,
     }
     assert (said[0]["format"], said[0]["simpletuner.base_model"]) == ("pt", "model")
     assert len(said[0]["simpletuner.config_digest"]) == 32
@@ -275,10 +287,11 @@ def test_adapter_that_does_not_fit_is_refused(
     assert said in refusal_of(sdxl.write(tmp_path.name, **begun))
 
 
-def test_layer_without_a_name_in_comfyui_is_refused(sdxl: Small, tmp_path: Path) -> None:
-    targets = ["to_q", "add_embedding.linear_1"]
-    run = sdxl.write(tmp_path.name, lora_format="comfyui", peft_lora_target_modules=targets)
-    assert "comfyui, which has no name for the layer add_embedding.linear_1" in refusal_of(run)
+def test_layer_without_a_name_in_comfyui_is_refused(tmp_path: Path) -> None:
+    run = Small("flux2", tmp_path).write(
+        "run", lora_format="comfyui", peft_lora_target_modules=["to_q", "double_stream_modulation_img.linear"]
+    )
+    assert "comfyui, which has no name for the layer double_stream_modulation_img.linear" in refusal_of(run)
 
 
 # ---- what LyCORIS cannot do --------------------------------------------------------------------------------------------

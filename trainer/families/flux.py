@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_FLUX
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
@@ -27,6 +28,7 @@ FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 
 class Flux(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: FluxPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -43,13 +45,14 @@ class Flux(ModelFamily):
             levels=FAST_LEVELS if base.config.flux_fast_schedule else None,
         )
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             num_tokens=self._num_tokens,
             t5_padding=base.config.t5_padding,
             masked=int(base.config.flux_attention_masked_training),
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from domain.config.checks import num_tokens
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import class_among, draw_without_negative, load_pipeline, text_identity, tokenizer_alone
@@ -27,6 +28,10 @@ USUAL_STEPS: int = signature(Flux2Pipeline.__call__).parameters["num_inference_s
 
 class Flux2(ModelFamily):
     lora_targets = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(r"(single_)?transformer_blocks\..+", r"(x|context)_embedder", r"norm_out\.linear", r"proj_out"),
+    )
 
     def __init__(self, pipeline: Flux2Pipeline | Flux2KleinPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -50,9 +55,9 @@ class Flux2(ModelFamily):
             mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, USUAL_STEPS),
         )
         self.text_identity = text_identity(
-            (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, layers=str(self._layers)
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, layers=str(self._layers)
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -13,7 +13,8 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
 from domain.families.hidream import LLAMA_REPOSITORY
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_DIFFUSERS
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
 from trainer.families.pipelines import draw_with, explained, load_pipeline, text_identity
@@ -29,6 +30,7 @@ ROUNDING = 1e-3
 
 class HiDream(ModelFamily):
     lora_targets = ("to_k", "to_q", "to_v", "to_out")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: HiDreamImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -47,6 +49,7 @@ class HiDream(ModelFamily):
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
         )
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             (pipeline.tokenizer_3, pipeline.text_encoder_3),
@@ -54,7 +57,7 @@ class HiDream(ModelFamily):
             num_tokens=self._num_tokens,
             t5_padding=base.config.t5_padding,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import QUERY_KEY_VALUE, ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -21,6 +22,21 @@ ALSO_CALLED = ("Lumina2Text2ImgPipeline",)
 
 class Lumina2(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=(
+            (r"attn\.to_out\.0$", r"attention.out"),
+            (r"feed_forward\.linear_", r"feed_forward.w"),
+            (r"norm1\.linear$", r"adaLN_modulation.1"),
+            (r"^time_caption_embed\.timestep_embedder\.linear_1$", r"t_embedder.mlp.0"),
+            (r"^time_caption_embed\.timestep_embedder\.linear_2$", r"t_embedder.mlp.2"),
+            (r"^time_caption_embed\.caption_embedder", r"cap_embedder"),
+            (r"^norm_out\.linear_1$", r"final_layer.adaLN_modulation.1"),
+            (r"^norm_out\.linear_2$", r"final_layer.linear"),
+        ),
+        joined=((r"(.+)\.attn\.to_(?P<part>[qkv])", QUERY_KEY_VALUE, r"\1.attention.qkv"),),
+    )
 
     def __init__(self, pipeline: Lumina2Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -29,8 +45,10 @@ class Lumina2(ModelFamily):
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

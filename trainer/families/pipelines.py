@@ -17,7 +17,7 @@ from transformers import AutoTokenizer
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Drawing, digest_of
+from trainer.families.family import BaseModel, Drawing
 from trainer.families.samplers import sampled_by
 from trainer.hub import explain_refusal
 from trainer.objective import schedule_changes
@@ -102,11 +102,11 @@ def draw_without_negative(pipeline: Any, drawing: Drawing, **options: Any) -> Im
     return image
 
 
-def draw_frame(pipeline: Any, drawing: Drawing, **options: Any) -> Image.Image:
-    """The only frame of the video that a video pipeline makes of a drawing."""
-    options |= {"negative_prompt": drawing.negative_prompt, "num_frames": 1, "output_type": "pil"}
-    frame: Image.Image = _drawn(pipeline, drawing, **options)[0][0]
-    return frame
+def draw_frames_with(pipeline: Any, drawing: Drawing, **options: Any) -> list[Image.Image]:
+    """All frames of the video that a video pipeline makes of a drawing."""
+    options |= {"negative_prompt": drawing.negative_prompt, "num_frames": drawing.num_frames, "output_type": "pil"}
+    frames: list[Image.Image] = _drawn(pipeline, drawing, **options)[0]
+    return frames
 
 
 def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
@@ -151,10 +151,10 @@ def cut_captions(tokenizer: Any, num_tokens: int | None) -> None:
         tokenizer.model_max_length = min(tokenizer.model_max_length, num_tokens)
 
 
-def text_identity(*readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
+def text_identity(base: BaseModel, *readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
     """A digest of tokenizers, their text encoders, and the settings that shape text embeds too."""
     words = [[tokenizer.model_max_length, sorted(tokenizer.get_vocab().items())] for tokenizer, _ in readers]
-    digests = [digest_of(text_encoder) for _, text_encoder in readers]
+    digests = [base.digest_of(text_encoder) for _, text_encoder in readers]
     told = json.dumps([words, settings], sort_keys=True)
     return "".join(digests) + blake2b(told.encode(), digest_size=16).hexdigest()
 

@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_upcast
 from trainer.families.padding import padded
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
@@ -20,6 +21,17 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class PixArtSigma(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"transformer_blocks\..+",
+            r"pos_embed\.proj",
+            r"proj_out",
+            r"caption_projection\.linear_[12]",
+            r"adaln_single\.linear",
+            r"adaln_single\.emb\.(timestep|resolution|aspect_ratio)_embedder\.linear_[12]",
+        ),
+    )
 
     def __init__(self, pipeline: PixArtSigmaPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -30,11 +42,12 @@ class PixArtSigma(ModelFamily):
         self.denoiser = pipeline.transformer
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             num_tokens=self._num_tokens,
             t5_padding=base.config.t5_padding,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

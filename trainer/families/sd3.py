@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.padding import padded, read_by_t5
 from trainer.families.pipelines import cut_captions_at_positions, draw_with, load_pipeline, text_identity
@@ -23,6 +24,17 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 class StableDiffusion3(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"transformer_blocks\..+",
+            r"context_embedder",
+            r"pos_embed\.proj",
+            r"norm_out\.linear",
+            r"proj_out",
+            r"time_text_embed\.(timestep|text)_embedder\.linear_[12]",
+        ),
+    )
 
     def __init__(self, pipeline: StableDiffusion3Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -33,6 +45,7 @@ class StableDiffusion3(ModelFamily):
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             (pipeline.tokenizer_3, pipeline.text_encoder_3),
@@ -40,7 +53,7 @@ class StableDiffusion3(ModelFamily):
             t5_padding=base.config.t5_padding,
             **self._without_caption(),
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

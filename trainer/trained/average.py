@@ -60,11 +60,22 @@ class Average:
 
     def load(self, folder: Path) -> None:
         """Put back what save wrote. Raises TrainingError when it is not there, or does not fit."""
-        with self.in_place():
+        with self._taken_over():
             try:
                 self._trained.load(folder, averaged=True)
             except FileNotFoundError as error:
                 raise TrainingError(
                     f"{folder} has no average of the weights; resume without use_ema, as it was trained"
                 ) from error
+
+    def begin_with(self, source: str, *, option: str) -> None:
+        """Take over an average from a file. Raises TrainingError when it does not fit."""
+        with self._taken_over():
+            self._trained.begin_with(source, option=option)
+
+    @contextmanager
+    def _taken_over(self) -> Iterator[None]:
+        """What the trained weights become inside is the average afterwards."""
+        with self.in_place():
+            yield
             self._ema.shadow_params = [each.detach().to(self._home) for each in self._trained.parameters]

@@ -20,17 +20,17 @@ class Painter:
         shown = config.ema_validation if average is not None else "none"
         self._shown = {"none": (None,), "ema_only": (average,), "comparison": (None, average)}[shown]
 
-    def draw(self, drawing: Drawing) -> Image.Image:
-        """What diffusers makes of the saved weights."""
-        images = []
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        """What diffusers makes of the saved weights; a picture has one frame."""
+        made = []
         for average in self._shown:
             with (
                 average.in_place() if average else nullcontext(),
                 self._trained.as_inference_sees_it(),
                 torch.compiler.set_stance("force_eager"),  # as diffusers draws
             ):
-                images.append(self._parts.draw(drawing))
-        return _side_by_side(images)
+                made.append(self._parts.draw_frames(drawing))
+        return [_side_by_side(frames) for frames in zip(*made, strict=True)]
 
 
 def _side_by_side(images: Sequence[Image.Image]) -> Image.Image:

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from domain.config.options import Group, Part, option
+from domain.config.parts.dataset_video import VideoSettings
 
 
 class UseOptions(Part):
@@ -92,14 +93,26 @@ class UseOptions(Part):
         later=True,
         help="Where things are in the pictures, for models that are told.",
     )
-    video: dict[str, Any] | None = option(
-        None, label="Video", advanced=True, later=True, help="Settings for videos; this version trains on pictures."
+    video: VideoSettings | None = option(
+        None,
+        label="Clips",
+        kind="json",
+        requires={"dataset_type": "video"},
+        help="How much of each video is a clip, as a JSON object, in frames of the file, or of the environment's framerate "
+        "where it has one. num_frames: of a clip, rounded down to what the model reads; without it, five seconds of the model's frame rate. Where in a "
+        "longer video it begins is drawn from the seed. min_frames: shorter videos are left out; without it, num_frames. max_frames: "
+        "longer ones are left out. bucket_strategy: with aspect_ratio, videos shorter than num_frames give clips of min_frames; with "
+        "resolution_frames, as long as they are, in steps of frame_interval.",
     )
     audio: dict[str, Any] | None = option(
-        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains on pictures."
+        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains without them."
     )
     is_i2v: bool | None = option(
-        None, label="Image to video", advanced=True, later=True, help="For videos; this version trains on pictures."
+        None,
+        label="Image to video",
+        advanced=True,
+        later=True,
+        help="For models that begin with a picture; this version trains without it.",
     )
 
 

@@ -8,6 +8,17 @@ from domain.config.options import Group, Part, option
 class FamilyOptions(Part):
     group = Group("family", "Of the family", "What only some model families have.")
 
+    framerate: int | None = option(
+        None,
+        label="Frame rate",
+        advanced=True,
+        ge=1,
+        le=120,
+        unit="frames per second",
+        families=["wan", "ltxvideo"],
+        help="Bring videos to it by time before clips are taken, and play validation videos so fast. Empty: clips have the frames of "
+        "the file one after another, and validation videos play as the model was made.",
+    )
     flux_lora_target: Literal[
         "all",
         "mmdit",

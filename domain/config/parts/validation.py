@@ -185,6 +185,15 @@ class ValidationOptions(Part):
         kind="text",
         help="Edge length in pixels of validation pictures, or width x height such as 1280x768, several with commas. Empty: as in training.",
     )
+    validation_num_video_frames: int | None = option(
+        None,
+        label="Frames of validation videos",
+        ge=1,
+        le=1000,
+        unit="frames",
+        families=["wan", "ltxvideo"],
+        help="Rounded down to what the model makes; 1 is a picture. Empty: as many as the longest clip that is trained on.",
+    )
     validation_seed: int = option(
         42,
         label="Validation seed",

@@ -1,9 +1,10 @@
 import { ActionIcon, Anchor, Modal, Text } from '@mantine/core'
 import type { KeyboardEvent } from 'react'
-import { formatCount } from '../app/format'
+import { formatCount, formatSeconds } from '../app/format'
 import { ChevronDown, ChevronLeft, ChevronRight, ChevronUp, External } from '../app/icons'
 import { messages } from '../app/messages'
-import { isPixelArt, neighbour, type ImageGrid } from './imageGrid'
+import { FullSize } from './FullSize'
+import { neighbour, type ImageGrid } from './imageGrid'
 import type { RunImage } from './view'
 import classes from './ImageViewer.module.css'
 
@@ -42,13 +43,7 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
     >
       {image && (
         <div className={classes.viewer}>
-          <img
-            className={classes.image}
-            style={{ aspectRatio: `${image.width} / ${image.height}` }}
-            data-pixels={isPixelArt(image) || undefined}
-            src={image.url}
-            alt={words.alt(image.prompt, formatCount(image.step))}
-          />
+          <FullSize image={image} />
           <Text fz="sm" className={classes.prompt}>
             {image.prompt}
           </Text>
@@ -70,6 +65,8 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
             })}
             <Text fz="xs" c="dimmed" flex={1}>
               {words.seed(image.seed)} · {image.width} × {image.height}
+              {image.durationSeconds !== null &&
+                ` · ${words.frames(formatCount(image.numFrames))} · ${formatSeconds(image.durationSeconds)}`}
             </Text>
             <Anchor href={image.url} target="_blank" rel="noreferrer" fz="xs" className={classes.original ?? ''}>
               {words.original} <External size={12} />
