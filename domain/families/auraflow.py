@@ -22,7 +22,7 @@ AURAFLOW = Family(
     alignment=64,
     token_limit=TokenLimit(120, 256),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
-    settings=(drawn_with(3.5),),
     has_comfyui_names=True,
+    settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

@@ -20,8 +20,8 @@ CHROMA = Family(
     alignment=64,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use."),
-    settings=(drawn_with(5.0),),
     modelspec="chroma",
     has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

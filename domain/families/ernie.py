@@ -12,7 +12,7 @@ ERNIE = Family(
     swaps_blocks=True,
     flavours=(
         Flavour("base", "ERNIE-Image", "baidu/ERNIE-Image"),
-        Flavour("turbo", "ERNIE-Image Turbo", "baidu/ERNIE-Image-Turbo", settings=drawn_in(8)),
+        Flavour("turbo", "ERNIE-Image Turbo", "baidu/ERNIE-Image-Turbo", settings=drawn_in(8), is_distilled=True),
     ),
     default_flavour="base",
     default_resolution=1024,
@@ -21,7 +21,7 @@ ERNIE = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a tensor, which UniPC cannot copy.
     refused_samplers=("flow_unipc",),
-    settings=(drawn_with(4.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

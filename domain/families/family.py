@@ -64,10 +64,11 @@ class Flavour:
     knows. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
-    peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
     frame_rate: see VideoFacts.
     modelspec: see Family.
+    is_distilled: to draw in a few steps, which training undoes.
+    peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
     """
 
     key: str
@@ -82,10 +83,11 @@ class Flavour:
     weight_bytes: int | None = None
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
-    peculiarity: str | None = None
     denoiser_folder: str | None = None
     frame_rate: int | None = None
     modelspec: str | None = None
+    is_distilled: bool = False
+    peculiarity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +163,11 @@ class Family:
         wanted = key or self.default_flavour
         return next((flavour for flavour in self.flavours if flavour.key == wanted), None)
 
+    def denoiser_folder(self, flavour: Flavour | None) -> str:
+        """Where the denoiser lies in the diffusers layout; flavour: None for weights of one's own."""
+        return (flavour and flavour.denoiser_folder) or ("unet" if "UNet" in self.denoiser else "transformer")
+
     def settings_with(self, flavour: Flavour | None) -> tuple[Setting, ...]:
         """What the family and a flavour switch on by themselves, each option once; the flavour has the last word."""
         by_key = {setting.key: setting for setting in (*self.settings, *(flavour.settings if flavour else ()))}
         return tuple(by_key.values())
-
-    def denoiser_folder(self, flavour: Flavour | None) -> str:
-        """Where the denoiser lies in the diffusers layout; flavour: None for weights of one's own."""
-        return (flavour and flavour.denoiser_folder) or ("unet" if "UNet" in self.denoiser else "transformer")

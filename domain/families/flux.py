@@ -27,6 +27,7 @@ FLUX = Family(
             "FLUX.1 schnell",
             "black-forest-labs/FLUX.1-schnell",
             weight_bytes=2,
+            is_distilled=True,
             token_limit=TokenLimit(256, 256),
             modelspec="flux-1-schnell",
             terms="Apache-2.0, but the Hub wants a name and an address before it lets anybody download.",
@@ -64,8 +65,8 @@ FLUX = Family(
         "A LoRA takes about 30 GB of memory as it is, 18 GB with int8, 13 GB with int4, 9 GB with nf4.",
         refused=("fp8-quanto",),
     ),
-    settings=(drawn_with(3.5),),
     modelspec="flux-1-dev",
     has_comfyui_names=True,
+    settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

@@ -44,7 +44,7 @@ FLUX2 = Family(
     quantising=Quantising(
         "suits", "int8, fp8 and nf4 are in use; dev has 32 billion parameters, which are 64 GB in bf16."
     ),
-    settings=(drawn_with(4.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

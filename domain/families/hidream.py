@@ -18,7 +18,14 @@ HIDREAM = Family(
     flavours=(
         Flavour("dev", "HiDream I1 dev", "HiDream-ai/HiDream-I1-Dev", terms=LLAMA, settings=drawn_in(28)),
         Flavour("full", "HiDream I1 full", "HiDream-ai/HiDream-I1-Full", terms=LLAMA),
-        Flavour("fast", "HiDream I1 fast", "HiDream-ai/HiDream-I1-Fast", terms=LLAMA, settings=drawn_in(16)),
+        Flavour(
+            "fast",
+            "HiDream I1 fast",
+            "HiDream-ai/HiDream-I1-Fast",
+            terms=LLAMA,
+            settings=drawn_in(16),
+            is_distilled=True,
+        ),
     ),
     default_flavour="full",
     default_resolution=1024,
@@ -31,7 +38,7 @@ HIDREAM = Family(
         refused=("fp8-quanto",),
         same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
-    settings=(drawn_with(5.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

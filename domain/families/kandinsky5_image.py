@@ -40,7 +40,7 @@ KANDINSKY5_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(256, 1024),
     quantising=Quantising("suits", "int8 is in use."),
-    settings=(drawn_with(3.5),),
     has_comfyui_names=True,
+    settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

@@ -12,14 +12,14 @@ KREA2 = Family(
     swaps_blocks=True,
     flavours=(
         Flavour("raw", "Krea 2 Raw", "krea/Krea-2-Raw"),
-        Flavour("turbo", "Krea 2 Turbo", "krea/Krea-2-Turbo", settings=drawn_in(8)),
+        Flavour("turbo", "Krea 2 Turbo", "krea/Krea-2-Turbo", settings=drawn_in(8), is_distilled=True),
     ),
     default_flavour="raw",
     default_resolution=1024,
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 is in use."),
-    settings=(drawn_with(4.5),),
     has_comfyui_names=True,
+    settings=(drawn_with(4.5),),
     capabilities=("lora", "full"),
 )

@@ -26,7 +26,7 @@ LONGCAT_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use."),
-    settings=(drawn_with(4.5),),
     has_comfyui_names=True,
+    settings=(drawn_with(4.5),),
     capabilities=("lora", "full"),
 )

@@ -24,7 +24,7 @@ LTXVIDEO = Family(
     alignment=64,
     token_limit=TokenLimit(128, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use.", refused=("fp8-quanto",)),
-    settings=(drawn_with(3.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(3.0),),
     capabilities=("lora", "full"),
 )

@@ -18,8 +18,8 @@ LUMINA2 = Family(
     alignment=64,
     token_limit=TokenLimit(256, 512),
     quantising=Quantising("suits", "int8 is in use, though 2 billion seldom need it."),
-    settings=(drawn_with(4.0),),
     modelspec="lumina-2",
     has_comfyui_names=True,
+    settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

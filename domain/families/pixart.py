@@ -33,7 +33,7 @@ PIXART = Family(
     quantising=Quantising(
         "loses", "Too small to gain from fewer bits, and its pictures suffer.", refused=("fp8-quanto",)
     ),
-    settings=(drawn_with(4.5),),
     has_comfyui_names=True,
+    settings=(drawn_with(4.5),),
     capabilities=("lora", "full"),
 )

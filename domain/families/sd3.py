@@ -35,7 +35,7 @@ SD3 = Family(
     alignment=64,
     token_limit=TokenLimit(154, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
-    settings=(drawn_with(7.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(7.0),),
     capabilities=("lora", "full"),
 )

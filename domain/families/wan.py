@@ -35,7 +35,7 @@ WAN = Family(
     alignment=32,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
-    settings=(drawn_with(5.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -16,8 +16,14 @@ Z_IMAGE = Family(
     # training, the other a denoiser without it.
     flavours=(
         Flavour("base", "Z-Image", "Tongyi-MAI/Z-Image"),
-        Flavour("turbo", "Z-Image Turbo", TURBO, settings=drawn_in(8)),
-        Flavour("turbo-ostris-v2", "Z-Image Turbo with ostris' training adapter v2", TURBO, settings=drawn_in(8)),
+        Flavour("turbo", "Z-Image Turbo", TURBO, settings=drawn_in(8), is_distilled=True),
+        Flavour(
+            "turbo-ostris-v2",
+            "Z-Image Turbo with ostris' training adapter v2",
+            TURBO,
+            settings=drawn_in(8),
+            is_distilled=True,
+        ),
         Flavour(
             "ostris-de-turbo",
             "Z-Image De-Turbo by ostris",

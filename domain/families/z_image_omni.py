@@ -21,7 +21,7 @@ Z_IMAGE_OMNI = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
-    settings=(drawn_with(5.0),),
     has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -40,9 +40,10 @@ from trainer.data.epochs import Bucket, EpochOrder
 from trainer.data.pictures import read_picture
 from trainer.data.sources.local import LocalFolder
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Drawing
+from trainer.families.family import BaseModel, Drawing, SkippedLayers
 from trainer.families.pipelines import explained
 from trainer.families.registry import FAMILIES
+from trainer.inbox import STOP_SIGNALS
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
 from trainer.wire import ValidationImageSaved
@@ -170,7 +171,7 @@ def a_drawing(**options: Any) -> Drawing:
 
 @pytest.fixture(scope="module", params=SMALL)
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield Small(request.param, tmp_path_factory.mktemp(request.param))
     logging.disable(logging.NOTSET)
@@ -301,6 +302,44 @@ def test_every_sampler_of_a_family_draws_what_diffusers_makes(small: Small) -> N
             drawn = SMALL[small.name].draw(pipeline, num_tokens=small.options["tokenizer_max_length"], **told)
         assert ours.size == (128, 64)
         assert ours.tobytes() == drawn.images[0].tobytes(), sampler
+
+
+@pytest.mark.parametrize("small", ["sd3"], indirect=True)
+def test_skipped_layers_guide_as_diffusers_says(small: Small) -> None:
+    family = loaded("sd3", small.model, **small.options, validation_guidance_skip_layers=[1])
+    skipped = SkippedLayers(blocks=(1,), start=0.2, stop=0.9, strength=4.0)
+    drawing = Drawing(
+        prompt="a red square",
+        negative_prompt="a cat",
+        seed=7,
+        width=64,
+        height=64,
+        num_inference_steps=3,
+        guidance=3.0,
+        guidance_real=1.0,
+        skipped_layers=skipped,
+    )
+    pipeline = small.pipeline()
+    told: dict[str, Any] = {"num_inference_steps": 3, "width": 64, "height": 64, "num_tokens": 24}
+    skipping: dict[str, Any] = {
+        "skip_guidance_layers": [1],
+        "skip_layer_guidance_start": 0.2,
+        "skip_layer_guidance_stop": 0.9,
+        "skip_layer_guidance_scale": 4.0,
+    }
+    draw = SMALL["sd3"].draw
+    with torch.no_grad():
+        ours = family.draw(drawing)
+        drawn, plain = (
+            draw(pipeline, generator=torch.Generator().manual_seed(7), **told, **more).images[0]
+            for more in (skipping, {})
+        )
+    assert ours.tobytes() == drawn.tobytes() != plain.tobytes()
+
+
+def test_skipped_layer_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="names block 2, but this model has 2, counted from 0"):
+        loaded("sd3", save_small("sd3", tmp_path), validation_guidance_skip_layers=[1, 2])
 
 
 def test_training_changes_the_picture(run: RunDirectory) -> None:
