@@ -73,7 +73,7 @@ def advice_on(
 def _on_base(family: Family, flavour: Flavour | None, change: Change) -> Iterator[Finding]:
     if flavour is None or not flavour.is_distilled:
         return
-    others = [each for each in family.flavours if not each.is_distilled and not each.needs_reference]
+    others = [each for each in family.flavours if not each.is_distilled and each.obstacle is None]
     yield _said(
         "DISTILLED_BASE",
         f"{flavour.name} was distilled to draw in a few steps, which training undoes; this version has no assistant that would "
