@@ -74,7 +74,7 @@ def _on_base(config: TrainingConfig, family: Family, flavour: Flavour | None, ch
     has_assistant = bool(config.assistant_lora_path) and not config.disable_assistant_lora
     if flavour is None or not flavour.is_distilled or (has_assistant and config.model_type == "lora"):
         return
-    others = [each for each in family.flavours if not each.is_distilled and not each.needs_reference]
+    others = [each for each in family.flavours if not each.is_distilled and each.obstacle is None]
     yield _said(
         "DISTILLED_BASE",
         f"{flavour.name} was distilled to draw in a few steps, which training undoes, so that pictures in few steps blur; train "

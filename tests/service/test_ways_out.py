@@ -266,7 +266,6 @@ def test_without_a_limit_all_checkpoints_take_room(
         pictures=[],
         runs=tmp_path,
         download=None,
-        num_frames=1,
         trained=None,
         total_steps=total_steps,
         num_validations=0,

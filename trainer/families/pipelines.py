@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+import transformers
 from diffusers import DDIMScheduler, DiffusionPipeline
 from PIL import Image
 from torch import nn
@@ -129,10 +130,12 @@ def cut_captions(tokenizer: Any, num_tokens: int | None) -> None:
 
 
 def text_identity(base: BaseModel, *readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
-    """A digest of tokenizers, their text encoders, and the settings that shape text embeds too."""
+    """A digest of tokenizers, their text encoders, the settings that shape text embeds too, and the versions of the
+    libraries: templates and masks are in the code of diffusers' pipelines, and change with it."""
     words = [[tokenizer.model_max_length, sorted(tokenizer.get_vocab().items())] for tokenizer, _ in readers]
     digests = [base.digest_of(text_encoder) for _, text_encoder in readers]
-    told = json.dumps([words, settings], sort_keys=True)
+    libraries = [diffusers.__version__, transformers.__version__]
+    told = json.dumps([words, settings, libraries], sort_keys=True)
     return "".join(digests) + blake2b(told.encode(), digest_size=16).hexdigest()
 
 
