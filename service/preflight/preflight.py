@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Shape, Size, geometry_of
+from domain.config.buckets import Shape, geometry_of
 from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
@@ -68,7 +68,7 @@ class Preflight:
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
     mixture: Mixture | None = None
-    sizes: tuple[Size, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     num_images: int = 0
     total_steps: int | None = None
     effective_batch_size: int | None = None
@@ -165,10 +165,9 @@ def _look_at_pictures(
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
-    sizes: list[Size] = []
+    shapes: list[Shape] = []
     folders: list[Folder] = []
     squares: list[int] = []
-    pixels: list[int] = []
     for place, (row, dataset) in enumerate(datasets):
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
@@ -195,8 +194,7 @@ def _look_at_pictures(
             continue
         folders.append(folder)
         for shape, count in sorted(folder.scaled().items()):
-            sizes.append(shape.size)
-            pixels.append(_pixels_of(shape, family))
+            shapes.append(shape)
             counts.append(BucketCount(dataset=dataset.id, bucket=str(shape), num_images=count, repeats=dataset.repeats))
     plan = plan_epoch(
         counts,
@@ -220,7 +218,7 @@ def _look_at_pictures(
     num_of_dataset = Counter[str]()
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
-    largest = max(pixels, default=max(squares))
+    largest = max((_pixels_of(shape, family) for shape in shapes), default=max(squares))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
     memory = memory_of(config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()))
     disk = disk_of(
@@ -248,7 +246,7 @@ def _look_at_pictures(
         findings=tuple(findings),
         plan=plan if folders else None,
         mixture=mixture if folders else None,
-        sizes=tuple(sizes),
+        shapes=tuple(shapes),
         num_images=num_of_dataset.total(),
         total_steps=total_steps,
         effective_batch_size=config.effective_batch_size,
