@@ -4,8 +4,9 @@
     preview     name, out, placement          the very pixels that training sees, of a clip its first frame; answers with the
                 caption_options               captions, by the environment's caption options
     copy        name, out                     the file as it is
+    measure     path                          answers with the width, height, num_frames and seconds of a video file
 
-Each request has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
+Each of the others has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
 process; whoever asked sees that and starts another one.
 """
 
@@ -39,7 +40,7 @@ from trainer.data.pictures import (
 from trainer.data.reading import read_still
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
-from trainer.data.videos import read_first_frame
+from trainer.data.videos import BrokenVideo, measure, read_first_frame
 from trainer.errors import TrainingError
 
 SECONDS = 60
@@ -54,6 +55,8 @@ class Maker:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Raises what sources and pictures raise."""
+        if request["do"] == "measure":
+            return _measured(Path(request["path"]))
         written = fill_in_secrets(request["dataset"], secrets=request.get("secrets", {}), environment=os.environ)
         dataset = DatasetConfig(**written)
         if self._source is None or dataset != self._dataset:
@@ -75,6 +78,20 @@ class Maker:
                     shutil.copyfileobj(opened, copy)
                 os.replace(_temporary(out), out)
                 return {}
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            found = measure(file)
+    except BrokenVideo as error:
+        return {"error": f"it {error}"}
+    return {
+        "width": found.size.width,
+        "height": found.size.height,
+        "num_frames": found.num_frames,
+        "seconds": found.seconds,
+    }
 
 
 def placement_of(written: dict[str, Any]) -> Placement:

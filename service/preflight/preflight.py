@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Size, geometry_of
+from domain.config.buckets import Shape, geometry_of
 from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
@@ -68,7 +68,7 @@ class Preflight:
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
     mixture: Mixture | None = None
-    sizes: tuple[Size, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     num_images: int = 0
     total_steps: int | None = None
     effective_batch_size: int | None = None
@@ -165,7 +165,7 @@ def _look_at_pictures(
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
-    sizes: list[Size] = []
+    shapes: list[Shape] = []
     folders: list[Folder] = []
     squares: list[int] = []
     longest = 1
@@ -188,15 +188,16 @@ def _look_at_pictures(
             seed=config.seed,
             until=time.monotonic() + share,
             open_folders=parts.settings.allowed_paths,
+            maker=parts.pictures,
             masks=Masks(paired) if paired is not None and paired.type == "local" else None,
         )
         findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
             continue
         folders.append(folder)
-        for size, count in sorted(folder.scaled().items()):
-            sizes.append(size)
-            counts.append(BucketCount(dataset=dataset.id, bucket=str(size), num_images=count, repeats=dataset.repeats))
+        for shape, count in sorted(folder.scaled().items()):
+            shapes.append(shape)
+            counts.append(BucketCount(dataset=dataset.id, bucket=str(shape), num_images=count, repeats=dataset.repeats))
     plan = plan_epoch(
         counts,
         effective_batch_size=config.effective_batch_size,
@@ -219,7 +220,7 @@ def _look_at_pictures(
     num_of_dataset = Counter[str]()
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
-    largest = max((size.width * size.height for size in sizes), default=max(squares))
+    largest = max((_pixels_of(shape, family) for shape in shapes), default=max(squares))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
     memory = memory_of(
         config, family=family, flavour=flavour, pixels=largest, num_frames=longest, uses=list(uses.values())
@@ -251,7 +252,7 @@ def _look_at_pictures(
         findings=tuple(findings),
         plan=plan if folders else None,
         mixture=mixture if folders else None,
-        sizes=tuple(sizes),
+        shapes=tuple(shapes),
         num_images=num_of_dataset.total(),
         total_steps=total_steps,
         effective_batch_size=config.effective_batch_size,
@@ -261,6 +262,12 @@ def _look_at_pictures(
         download=download,
         is_estimate=is_estimate,
     )
+
+
+def _pixels_of(shape: Shape, family: Family) -> int:
+    """Of a picture that comes to as many latents: what memory and disk a clip needs goes by these."""
+    num_latent_frames = family.video.num_latent_frames(shape.num_frames) if family.video else 1
+    return shape.size.width * shape.size.height * num_latent_frames
 
 
 def _checked(

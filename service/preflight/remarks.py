@@ -22,13 +22,19 @@ def problems_of_folder(
     """config: for the size that pictures are compared with."""
     path = ("datasets", row.name, "instance_data_dir")
     where = dataset.instance_data_dir
-    num_usable = folder.num_images - folder.num_left_out - folder.num_unreadable - folder.num_unmasked
+    num_usable = (
+        folder.num_images
+        - folder.num_left_out
+        - folder.num_unsuited_length
+        - folder.num_unreadable
+        - folder.num_unmasked
+    )
     if not Path(where).is_dir():
         message = f"the folder {where} of the dataset {row.name!r} does not exist"
         yield Finding(severity=Severity.ERROR, code="DATASET_MISSING", message=message, path=path)
         return
     if folder.num_images == 0:
-        message = f"the folder {where} of the dataset {row.name!r} has no pictures"
+        message = f"the folder {where} of the dataset {row.name!r} has no {dataset.contents}"
         yield Finding(severity=Severity.ERROR, code="DATASET_EMPTY", message=message, path=path)
         return
     severity = Severity.WARNING if num_usable > 0 else Severity.ERROR
@@ -36,7 +42,7 @@ def problems_of_folder(
         yield Finding(
             severity=severity,
             code="UNREADABLE_PICTURES",
-            message=f"{folder.num_unreadable} of {folder.num_images} pictures of the dataset {row.name!r} cannot be read and "
+            message=f"{folder.num_unreadable} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} cannot be read and "
             f"are skipped: {_listed(folder.unreadable, folder.num_unreadable)}",
             path=path,
         )
@@ -44,7 +50,7 @@ def problems_of_folder(
         yield Finding(
             severity=severity,
             code="PICTURES_WITHOUT_MASK",
-            message=f"{folder.num_unmasked} of {folder.num_images} pictures of the dataset {row.name!r} have no mask and are "
+            message=f"{folder.num_unmasked} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} have no mask and are "
             f"left out: {_listed(folder.unmasked, folder.num_unmasked)}",
             path=("datasets", row.name, "conditioning_data"),
         )
@@ -52,7 +58,7 @@ def problems_of_folder(
         yield Finding(
             severity=severity,
             code="PICTURES_LEFT_OUT",
-            message=f"{folder.num_left_out} of {folder.num_images} pictures of the dataset {row.name!r} are left out: "
+            message=f"{folder.num_left_out} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} are left out: "
             f"{_listed(folder.left_out, folder.num_left_out)}; lower the resolution, or let them be enlarged",
             path=("datasets", row.name, "upscale"),
             suggestions=(
@@ -65,11 +71,19 @@ def problems_of_folder(
                 ),
             ),
         )
+    if folder.num_unsuited_length:
+        yield Finding(
+            severity=severity,
+            code="VIDEOS_LEFT_OUT",
+            message=f"{folder.num_unsuited_length} of {folder.num_images} videos of the dataset {row.name!r} are left out: "
+            f"{_listed(folder.unsuited_length, folder.num_unsuited_length)}; change num_frames, min_frames or max_frames in video",
+            path=("datasets", row.name, "video"),
+        )
     if folder.num_uncaptioned:
         yield Finding(
             severity=Severity.WARNING,
             code="CAPTIONS_MISSING",
-            message=f"{folder.num_uncaptioned} of {folder.num_images} pictures of the dataset {row.name!r} have no caption, "
+            message=f"{folder.num_uncaptioned} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} have no caption, "
             f"for example {folder.uncaptioned[0]}; write it into a .txt of the same name",
             path=("datasets", row.name, "caption_strategy"),
         )
@@ -80,7 +94,7 @@ def not_looked_at(row: DatasetRow, dataset: DatasetConfig) -> Finding:
     return Finding(
         severity=Severity.INFO,
         code="PICTURES_NOT_LOOKED_AT",
-        message=f"the pictures of the dataset {row.name!r} come from {where} and are not looked at before the start, so "
+        message=f"the {dataset.contents} of the dataset {row.name!r} come from {where} and are not looked at before the start, so "
         "steps and buckets are not known; what cannot be trained on is found when the run starts",
         path=("datasets", row.name, "type"),
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from domain.config.buckets import LeftOut, Placement, Shape, Size, geometry_of, picture_seed, place
+from domain.config.buckets import Geometry, LeftOut, Placement, Shape, Size, geometry_of, picture_seed, place
 from domain.config.checks import check_dataset, check_training
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
@@ -28,6 +28,12 @@ class Extent(NamedTuple):
     size: Size
     num_frames: int = 1
     seconds: float | None = None
+
+    def frames_for(self, geometry: Geometry) -> int:
+        """How many there are to take from."""
+        if geometry.clips is None:
+            return 1
+        return geometry.clips.num_frames_of(self.num_frames, seconds=self.seconds or 0)
 
 
 class Placer:
@@ -60,11 +66,7 @@ class Placer:
         return placed if isinstance(placed, LeftOut) else placed.shape
 
     def _place(self, extent: Extent, *, seed: int) -> Placement | LeftOut:
-        clips = self._geometry.clips
-        num_frames = 1
-        if clips is not None:
-            num_frames = clips.num_frames_of(extent.num_frames, seconds=extent.seconds or 0)
-        return place(self._geometry, extent.size, seed=seed, num_frames=num_frames)
+        return place(self._geometry, extent.size, seed=seed, num_frames=extent.frames_for(self._geometry))
 
 
 def define_outcomes(index: PictureIndex, placer: Placer, excluded: frozenset[str]) -> None:
