@@ -86,12 +86,13 @@ class PreflightMemory:
         )
 
 
-@strawberry.type(description="Pictures of a dataset that are trained on in one size.")
+@strawberry.type(description="Pictures of a dataset that are trained on in one size, or clips of one size and length.")
 class PreflightBucket:
     dataset: str = strawberry.field(description="Its name; empty for one that the viewer may not see.")
     width: int = strawberry.field(description="In pixels.")
     height: int = strawberry.field(description="In pixels.")
     aspect: float = strawberry.field(description="Width divided by height.")
+    num_frames: int = strawberry.field(description="Of a clip; 1 for pictures.")
     num_images: int = strawberry.field(description="Pictures in it.")
     scheduled: int = strawberry.field(description="Pictures shown in an epoch; 0 when it is not trained on.")
     smallest_repeats: int = strawberry.field(
@@ -192,15 +193,16 @@ def _buckets(found: preflight.Preflight, hidden: frozenset[str]) -> list[Preflig
     return [
         PreflightBucket(
             dataset="" if bucket.count.dataset in hidden else bucket.count.dataset,
-            width=size.width,
-            height=size.height,
-            aspect=round(size.width / size.height, 3),
+            width=shape.size.width,
+            height=shape.size.height,
+            aspect=round(shape.size.width / shape.size.height, 3),
+            num_frames=shape.num_frames,
             num_images=bucket.count.num_images,
             scheduled=bucket.scheduled,
             smallest_repeats=bucket.smallest_repeats,
             usable=bucket.is_usable,
         )
-        for bucket, size in zip(planned, found.sizes, strict=True)
+        for bucket, shape in zip(planned, found.shapes, strict=True)
     ]
 
 

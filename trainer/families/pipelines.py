@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
+import diffusers
 import torch
 import transformers
 from diffusers import DDIMScheduler, DiffusionPipeline
