@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.config.buckets import Geometry, Shape, Size, geometry_of
-from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
+from domain.config.checks import (
+    check_dataset,
+    check_startable,
+    check_training,
+    flavour_of,
+    frame_rate,
+    settled,
+    validation_frames,
+)
 from domain.config.dataset import DatasetConfig
 from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
@@ -94,7 +102,7 @@ class Order:
     def _remarks_on_frame_rates(self, family: Family) -> Iterator[str]:
         if family.video is None or self.config.framerate is not None:
             return
-        usual = family.video.frame_rate
+        usual = frame_rate(self.config)
         for number, dataset in enumerate(self.datasets):
             rates = [(sample.frame_rate, sample) for sample in self.samples if sample.dataset == number]
             others = [(rate, sample) for rate, sample in rates if rate and abs(rate / usual - 1) > SAME_RATE]
@@ -158,7 +166,9 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         held_out=held_out,
         base_model=_base_model(config),
         validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
-        validation_frames=_validation_frames(config, family),
+        validation_frames=validation_frames(
+            config, num_frames=max(each.placement.shape.num_frames for each in samples)
+        ),
         resume=spec.resume,
     )
 
@@ -201,11 +211,6 @@ def _validation_sizes(config: TrainingConfig, family: Family) -> Iterator[Size]:
             alignment=config.aspect_bucket_alignment or family.alignment,
         ).edge
         yield Size(edge, edge)
-
-
-def _validation_frames(config: TrainingConfig, family: Family) -> int:
-    """What is asked for, brought down to what the family can draw."""
-    return 1 if family.video is None else family.video.fitting(config.validation_num_video_frames or 1)
 
 
 def _with_prompts(config: TrainingConfig) -> TrainingConfig:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
@@ -71,16 +72,15 @@ def _encode(frames: Sequence[Image.Image], path: Path, *, frame_rate: int) -> No
     players guess them otherwise, by the size."""
     encoder, settings = next(each for each in ENCODERS if each[0] in av.codecs_available)
     with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream(encoder, rate=Fraction(frame_rate), options=settings)
+        stream: Any = container.add_stream(encoder, rate=Fraction(frame_rate), options=settings)
         stream.width, stream.height = frames[0].size
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         for image in frames:
-            frame = av.VideoFrame.from_image(image).reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
+            whole: av.VideoFrame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]
+            frame = whole.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 

@@ -188,9 +188,15 @@ def num_tokens(config: TrainingConfig) -> int | None:
 
 def frame_rate(config: TrainingConfig) -> int:
     """Frames in a second of the videos that are trained on and drawn, in a family that makes videos."""
-    video = FAMILIES[config.model_family].video
+    video, flavour = FAMILIES[config.model_family].video, _named_flavour(config)
     assert video is not None, f"{config.model_family} makes pictures"
-    return config.framerate or video.frame_rate
+    return config.framerate or (flavour and flavour.frame_rate) or video.frame_rate
+
+
+def validation_frames(config: TrainingConfig, *, num_frames: int) -> int:
+    """Of each validation video; 1 is a picture. num_frames: of the longest clip that is trained on."""
+    video = FAMILIES[config.model_family].video
+    return 1 if video is None else video.fitting(config.validation_num_video_frames or num_frames)
 
 
 def _named_flavour(config: TrainingConfig) -> Flavour | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 _NAMES: dict[str, str] = {
-    "it belongs to video models, and this version trains models of pictures": (
+    "it belongs to other video models, or to a way of training them that this version does not have": (
         "cosmos3_generator_component cosmos3_reasoner_component enable_chunked_feed_forward "
         "feed_forward_chunk_size ltx2_first_frame_conditioning_probability ltx2_intrinsic_conditioning "
         "ltx2_mask_conditioning_probability ltx2_prefix_conditioning_frames ltx2_prefix_conditioning_probability "
@@ -15,9 +15,10 @@ _NAMES: dict[str, str] = {
         "minimax_h3_sparse_start_layer minimax_h3_sparse_video_kv_fraction minimax_h3_target_mode "
         "nsfw_check_video_frame_count nsfw_check_video_frame_selection nsfw_check_video_min_flagged_frames "
         "vae_enable_temporal_roll validation_ltx2_video_conditioning "
-        "wan_force_2_1_time_embedding wan_validation_load_other_stage"
+        "wan_force_2_1_time_embedding"
     ),
-    "it belongs to audio models, and this version trains models of pictures": (
+    "validation of Wan 2.2 draws with both of its networks here": "wan_validation_load_other_stage",
+    "it belongs to audio models, and this version trains models of pictures and videos": (
         "acestep_lora_target audio_channels audio_duration_interval audio_flow_schedule_shift "
         "audio_max_duration_seconds audio_min_duration_seconds audio_truncation_mode lyrics_embedder_lr "
         "lyrics_embedder_lr_scheduler lyrics_embedder_optimizer lyrics_embedder_train minimax_music_lm_adapter "

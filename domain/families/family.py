@@ -53,6 +53,8 @@ class Flavour:
     knows. pipeline, objective, resolution, token_limit: see Family. terms: what has to be
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
+    denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
+    frame_rate: see VideoFacts.
     """
 
     key: str
@@ -67,6 +69,8 @@ class Flavour:
     weight_bytes: int | None = None
     settings: tuple[Setting, ...] = ()
     needs_reference: bool = False
+    denoiser_folder: str | None = None
+    frame_rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +145,6 @@ class Family:
         wanted = key or self.default_flavour
         return next((flavour for flavour in self.flavours if flavour.key == wanted), None)
 
-    @property
-    def denoiser_folder(self) -> str:
-        """Where the denoiser lies in the diffusers layout."""
-        return "unet" if "UNet" in self.denoiser else "transformer"
+    def denoiser_folder(self, flavour: Flavour | None) -> str:
+        """Where the denoiser lies in the diffusers layout; flavour: None for weights of one's own."""
+        return (flavour and flavour.denoiser_folder) or ("unet" if "UNet" in self.denoiser else "transformer")

@@ -1,9 +1,8 @@
-"""Wan 2.1, text to video: a flow-matching video transformer with UMT5 for captions. A picture is a video of one frame."""
+"""Wan, text to video: a flow-matching video transformer with UMT5 for captions. A picture is a video of one frame."""
 
 from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts
 
-# Wan 2.2's large weights are two transformers, each for a part of the noise levels, and those of i2v, flf2v and VACE begin
-# with pictures: they have to be trained otherwise.
+# Those of i2v, flf2v and VACE begin with pictures: they have to be trained otherwise.
 WAN = Family(
     key="wan",
     name="Wan",
@@ -17,6 +16,19 @@ WAN = Family(
     flavours=(
         Flavour("t2v-480p-1.3b-2.1", "Wan 2.1 T2V 1.3B", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"),
         Flavour("t2v-480p-14b-2.1", "Wan 2.1 T2V 14B", "Wan-AI/Wan2.1-T2V-14B-Diffusers"),
+        Flavour(
+            "animegen-t2v-high",
+            "Wan 2.2 T2V 14B, high noise",
+            "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+            denoiser_folder="transformer",
+        ),
+        Flavour(
+            "animegen-t2v-low",
+            "Wan 2.2 T2V 14B, low noise",
+            "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+            denoiser_folder="transformer_2",
+        ),
+        Flavour("ti2v-5b-2.2", "Wan 2.2 TI2V 5B", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", resolution=704, frame_rate=24),
     ),
     default_flavour="t2v-480p-1.3b-2.1",
     default_resolution=480,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.config.cache_use import CacheUse
+from domain.config.checks import validation_frames
 from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoint_bytes, estimate_memory
 from domain.config.memory_plan import MemoryPlan
 from domain.config.presets import memory_presets
@@ -39,9 +40,15 @@ class Disk:
 
 
 def memory_of(
-    config: TrainingConfig, *, family: Family, flavour: Flavour | None, pixels: int, uses: Sequence[CacheUse]
+    config: TrainingConfig,
+    *,
+    family: Family,
+    flavour: Flavour | None,
+    pixels: int,
+    num_frames: int,
+    uses: Sequence[CacheUse],
 ) -> MemoryEstimate | None:
-    """pixels: of the largest pictures. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
+    """pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
@@ -49,6 +56,8 @@ def memory_of(
         family=family,
         flavour=flavour,
         pixels=pixels,
+        num_frames=num_frames,
+        drawn_frames=validation_frames(config, num_frames=num_frames),
         num_devices=config.num_processes,
         text_while_training=any(not use.builds_text for use in uses),
         pictures_while_training=any(not use.builds_latents for use in uses),
@@ -61,6 +70,7 @@ def disk_of(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int,
     pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
@@ -75,6 +85,7 @@ def disk_of(
                 family=family,
                 flavour=flavour,
                 pixels=pixels,
+                num_frames=num_frames,
                 keeps_latents=use.keeps_latents,
                 keeps_text=use.keeps_text,
             ),
@@ -102,6 +113,7 @@ def problems_of_needs(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int,
     uses: Sequence[CacheUse],
     memory: MemoryEstimate | None,
     available_bytes: int | None,
@@ -115,6 +127,7 @@ def problems_of_needs(
             family=family,
             flavour=flavour,
             pixels=pixels,
+            num_frames=num_frames,
             uses=uses,
             available_bytes=available_bytes,
         )
@@ -144,6 +157,7 @@ def _presets_that_fit(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int,
     uses: Sequence[CacheUse],
     available_bytes: int,
 ) -> Iterator[Suggestion]:
@@ -151,7 +165,14 @@ def _presets_that_fit(
     effective = config.model_dump()
     for preset in memory_presets(family):
         changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
-        memory = memory_of(config.model_copy(update=changes), family=family, flavour=flavour, pixels=pixels, uses=uses)
+        memory = memory_of(
+            config.model_copy(update=changes),
+            family=family,
+            flavour=flavour,
+            pixels=pixels,
+            num_frames=num_frames,
+            uses=uses,
+        )
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
                 label=f"Memory preset {preset.name}",
@@ -176,7 +197,8 @@ def _fewer_checkpoints(environment: EnvironmentRow, config: TrainingConfig, disk
 
 
 def _is_known(config: TrainingConfig, family: Family) -> bool:
+    flavour = family.flavour(config.model_flavour)
     denoiser = denoiser_of(family.key, config.model_flavour or family.default_flavour)
     return denoiser is not None and is_of_family(
-        config.pretrained_model_name_or_path, num_parameters=denoiser.parameters, family=family
+        config.pretrained_model_name_or_path, num_parameters=denoiser.parameters, family=family, flavour=flavour
     )

@@ -168,12 +168,14 @@ def _look_at_pictures(
     shapes: list[Shape] = []
     folders: list[Folder] = []
     squares: list[int] = []
+    longest = 1
     for place, (row, dataset) in enumerate(datasets):
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
         if not dataset.is_held_out:
             squares.append(geometry.edge**2)
+            longest = max(longest, geometry.clips.num_frames if geometry.clips else 1)
         if dataset.type != "local" or dataset.is_listed_by_table:
             findings.append(not_looked_at(row, dataset))
             continue
@@ -220,12 +222,15 @@ def _look_at_pictures(
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     largest = max((_pixels_of(shape, family) for shape in shapes), default=max(squares))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
-    memory = memory_of(config, family=family, flavour=flavour, pixels=largest, uses=list(uses.values()))
+    memory = memory_of(
+        config, family=family, flavour=flavour, pixels=largest, num_frames=longest, uses=list(uses.values())
+    )
     disk = disk_of(
         config,
         family=family,
         flavour=flavour,
         pixels=largest,
+        num_frames=longest,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
@@ -236,6 +241,7 @@ def _look_at_pictures(
         family=family,
         flavour=flavour,
         pixels=largest,
+        num_frames=longest,
         uses=list(uses.values()),
         memory=memory,
         available_bytes=available,

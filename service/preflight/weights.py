@@ -122,11 +122,11 @@ def problems_of_adapter(written: str | None) -> Iterator[Finding]:
         )
 
 
-def is_of_family(written: str | None, *, num_parameters: int, family: Family) -> bool:
+def is_of_family(written: str | None, *, num_parameters: int, family: Family, flavour: Flavour | None) -> bool:
     """Whether what is known of the family's size holds for a folder with weights of one's own."""
     if not written or not is_meant_as_path(written):
         return True
-    folder = Path(written, family.denoiser_folder)
+    folder = Path(written, family.denoiser_folder(flavour))
     num_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     return SMALLEST_WEIGHT * num_parameters <= num_bytes <= LARGEST_WEIGHT * num_parameters
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.service.conftest import Script
+from tests.trainer.filming import film
 
 ROOT = Path(__file__).parents[2]
 MODEL = str(ROOT / "examples/models/emoji-small")
@@ -302,3 +303,18 @@ def test_download_of_nobody_knows_what_has_no_size(script: Script, make: Make, t
     assert found["download"]["repository"] == "owner/name"
     assert (found["download"]["estimatedBytes"], found["download"]["fits"]) == (None, None)
     assert look(script, make(folder))["download"] is None
+
+
+def test_memory_is_that_of_the_longest_clips(script: Script, make: Make, tmp_path: Path) -> None:
+    """Of the published weights, whose size is known."""
+    for number in range(4):
+        film(tmp_path / f"{number}.mkv", num_frames=20)
+        (tmp_path / f"{number}.txt").write_text("a film")
+    needed = []
+    for datasets in ({"num_frames": 5}, {"num_frames": 17}):
+        video = {"dataset_type": "video", "video": datasets}
+        found = look(script, make(tmp_path, datasets=video, model_family="wan", pretrained_model_name_or_path=None))
+        needed.append({each["phase"]: each["bytes"] for each in found["memory"]["perPhase"]})
+    short, long = needed
+    assert long["training"] > short["training"]
+    assert long["latent_caching"] > short["latent_caching"]

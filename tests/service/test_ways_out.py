@@ -206,6 +206,7 @@ def problem_of_disk(*, free_bytes: int) -> Finding:
         family=FAMILIES["sd1x"],
         flavour=None,
         pixels=1,
+        num_frames=1,
         uses=(),
         memory=None,
         available_bytes=None,

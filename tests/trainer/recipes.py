@@ -45,6 +45,18 @@ class Fixed:
         sigmas = torch.sigmoid(torch.stack([torch.randn((), generator=each) for each in self.drawn]))
         return shift * sigmas / (1 + (shift - 1) * sigmas)
 
+    def sigmas_within(self, is_within: Callable[[float], bool], *, shift: float) -> Tensor:
+        """The first of each generator that are within."""
+        found = []
+        for each in self.drawn:
+            while True:
+                sigma = torch.sigmoid(torch.randn((), generator=each))
+                sigma = shift * sigma / (1 + (shift - 1) * sigma)
+                if is_within(sigma.item()):
+                    found.append(sigma)
+                    break
+        return torch.stack(found)
+
 
 Recipe = Callable[[Any, Fixed], Tensor]
 
@@ -430,12 +442,37 @@ def krea2(pipe: Any, fixed: Fixed) -> Tensor:
 
 def wan(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: padding becomes zeros."""
+    return _wan(pipe, fixed, pipe.transformer, sigmas=fixed.sigmas(shift=3.0))
+
+
+def wan_high(pipe: Any, fixed: Fixed) -> Tensor:
+    """Of the noise levels from which on the pipeline asks its first transformer."""
+    sigmas = fixed.sigmas_within(lambda sigma: sigma >= pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer, sigmas=sigmas)
+
+
+def wan_low(pipe: Any, fixed: Fixed) -> Tensor:
+    sigmas = fixed.sigmas_within(lambda sigma: sigma < pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer_2, sigmas=sigmas)
+
+
+def wan_ti2v(pipe: Any, fixed: Fixed) -> Tensor:
+    """Each token has a timestep, of which all are alike."""
+    sigmas = fixed.sigmas(shift=3.0)
     latents = _video_latents(pipe, fixed)
-    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    num_tokens = latents[0, 0, :, ::2, ::2].numel()
+    return _wan(
+        pipe, fixed, pipe.transformer, sigmas=sigmas, timesteps=(1000 * sigmas).unsqueeze(1).expand(-1, num_tokens)
+    )
+
+
+def _wan(pipe: Any, fixed: Fixed, transformer: Any, *, sigmas: Tensor, timesteps: Tensor | None = None) -> Tensor:
+    latents = _video_latents(pipe, fixed)
+    noise = fixed.noise(latents.shape[1:])
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
-    prediction = pipe.transformer(
+    prediction = transformer(
         hidden_states=_noised(latents, noise, sigmas),
-        timestep=1000 * sigmas,
+        timestep=1000 * sigmas if timesteps is None else timesteps,
         encoder_hidden_states=embeds * mask.unsqueeze(-1),
     ).sample
     return mse_loss(prediction, noise - latents)
@@ -602,6 +639,9 @@ RECIPES: dict[str, Recipe] = {
     "cosmos": cosmos,
     "ernie": ernie,
     "wan": wan,
+    "wan-high": wan_high,
+    "wan-low": wan_low,
+    "wan-ti2v": wan_ti2v,
     "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from diffusers import (
     AuraFlowPipeline,
     AuraFlowTransformer2DModel,
     AutoencoderDC,
+    AutoencoderKLWan,
     ChromaPipeline,
     ChromaTransformer2DModel,
     Cosmos2TextToImagePipeline,
@@ -91,6 +93,7 @@ from tests.trainer.small_parts import (
     t5_tokenizer,
     umt5_encoder,
     wan_vae,
+    wan_vae_by_sixteen,
     word_tokenizer,
 )
 
@@ -456,25 +459,40 @@ def hidream() -> HiDreamImagePipeline:
     )
 
 
-def wan() -> WanPipeline:
+def wan_transformer(*, channels: int = 4) -> WanTransformer3DModel:
+    return WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=channels,
+        out_channels=channels,
+        text_dim=32,
+        freq_dim=16,
+        ffn_dim=24,
+        num_layers=2,
+        rope_max_seq_len=32,
+    )
+
+
+def wan(*, vae: AutoencoderKLWan | None = None, channels: int = 4, **options: Any) -> WanPipeline:
     tokenizer = t5_tokenizer()
     return WanPipeline(
-        transformer=WanTransformer3DModel(
-            num_attention_heads=2,
-            attention_head_dim=12,
-            in_channels=4,
-            out_channels=4,
-            text_dim=32,
-            freq_dim=16,
-            ffn_dim=24,
-            num_layers=2,
-            rope_max_seq_len=32,
-        ),
-        vae=wan_vae(),
+        transformer=wan_transformer(channels=channels),
+        vae=vae or wan_vae(),
         text_encoder=umt5_encoder(tokenizer),
         tokenizer=tokenizer,
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        **options,
     )
+
+
+def wan_in_two() -> WanPipeline:
+    """Of two steps of drawing, each is in the part of another denoiser."""
+    return wan(transformer_2=wan_transformer(), boundary_ratio=0.875)
+
+
+def wan_ti2v() -> WanPipeline:
+    """A timestep for each token, and an autoencoder whose latents stand for 16 pixels in a row."""
+    return wan(vae=wan_vae_by_sixteen(), channels=6, expand_timesteps=True)
 
 
 def ltxvideo() -> LTXPipeline:
@@ -764,6 +782,14 @@ SMALL = {
     "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
     "ernie": SmallFamily(build=ernie, draw=as_written),
     "wan": SmallFamily(build=wan, draw=as_frames),
+    "wan-high": SmallFamily(build=wan_in_two, draw=as_frames, options={"model_flavour": "animegen-t2v-high"}),
+    "wan-low": SmallFamily(
+        build=wan_in_two,
+        draw=as_frames,
+        options={"model_flavour": "animegen-t2v-low"},
+        load=lambda pipeline, folder: pipeline.load_lora_weights(folder, load_into_transformer_2=True),
+    ),
+    "wan-ti2v": SmallFamily(build=wan_ti2v, draw=as_frames, options={"model_flavour": "ti2v-5b-2.2"}),
     "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frames, options={"flow_schedule_auto_shift": True}),
     "hidream": SmallFamily(build=hidream, draw=on_its_canvas),
     "longcat_image": SmallFamily(
@@ -785,9 +811,9 @@ def save_small(name: str, folder: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pipeline = SMALL[name].build()
-        denoiser = pipeline.components.get("unet") or pipeline.transformer
+        denoisers = [pipeline.components.get(name) for name in ("unet", "transformer", "transformer_2")]
         with torch.no_grad():
-            for parameter in denoiser.parameters():
+            for parameter in chain.from_iterable(each.parameters() for each in denoisers if each is not None):
                 parameter.mul_(2)
         pipeline.save_pretrained(folder)
     return folder

@@ -283,12 +283,16 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
         loaded("hidream", folder)
 
 
-def test_wan22_is_refused_as_what_it_is(tmp_path: Path) -> None:
-    folder = save_small("wan", tmp_path)
-    index = json.loads((folder / "model_index.json").read_text())
-    (folder / "model_index.json").write_text(json.dumps(index | {"expand_timesteps": True}))
-    with pytest.raises(TrainingError, match=r"is a Wan 2\.2, which this version cannot train yet"):
-        loaded("wan", folder)
+@pytest.mark.parametrize(
+    ("kind", "flavour", "message"),
+    [
+        ("wan-high", "t2v-480p-14b-2.1", "one network for high and one for low noise.* set model_flavour to animegen"),
+        ("wan", "animegen-t2v-low", "model_flavour is animegen-t2v-low, but the base model .* has one network for all"),
+    ],
+)
+def test_wan_of_another_kind_than_its_flavour_is_refused(kind: str, flavour: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message):
+        loaded(kind, save_small(kind, tmp_path), model_flavour=flavour)
 
 
 def test_missing_package_is_named() -> None:

@@ -258,6 +258,14 @@ def test_run_that_begins_with_an_adapter_begins_with_its_picture(sdxl: Small, ad
     assert weights_of(run).keys() == weights_of(adapter).keys()
 
 
+def test_adapter_for_low_noise_begins_in_its_role(tmp_path: Path) -> None:
+    with in_this_process():
+        small = Small("wan-low", tmp_path)
+        adapter = small.train("adapter", max_train_steps=2)
+        run = small.train("begun", init_lora=str(adapter.path / WEIGHTS), max_train_steps=1)
+    assert pixels_of(run, step=0) == pixels_of(adapter, step=2)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

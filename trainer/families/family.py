@@ -142,6 +142,16 @@ class ModelFamily(ABC):
         parts: dict[str, object] = self._pipeline.components
         return next(name for name, part in parts.items() if part is self.denoiser)
 
+    @property
+    def lora_part(self) -> str:
+        """What it is called in the files of adapters that the pipeline loads."""
+        return self.denoiser_part
+
+    @property
+    def lora_loading(self) -> Mapping[str, bool]:
+        """What has to be said to the pipeline's load_lora_weights, besides the file."""
+        return {}
+
 
 UNTOLD = ("_", "transformers_version", "architectures", "dtype", "torch_dtype")
 """How settings begin that say who wrote a configuration, or what its weights tell."""

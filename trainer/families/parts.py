@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from trainer.families.family import Drawing, ModelFamily, TextEmbeds, has_own_memory
 
-Kind = Literal["text", "pictures"]
-KINDS: tuple[Kind, ...] = ("text", "pictures")
+Kind = Literal["text", "pictures", "drawing"]
+KINDS: tuple[Kind, ...] = ("text", "pictures", "drawing")
+"""Text encoders; the autoencoder; other denoisers, which only drawings ask for."""
 
 
 class Parts:
@@ -28,12 +29,15 @@ class Parts:
         self._family = family
         self._trained = trained
         self._device = device
-        self._groups: dict[Kind, list[nn.Module]] = {"text": [], "pictures": []}
+        self._groups: dict[Kind, list[nn.Module]] = {kind: [] for kind in KINDS}
         if has_own_memory(device):
             text_encoders = family.text_encoders()
             for name, part in family.pipeline.components.items():
                 if isinstance(part, nn.Module) and all(part is not each for each in trained):
-                    self._groups["text" if name in text_encoders else "pictures"].append(part)
+                    is_denoiser = isinstance(part, type(family.denoiser))
+                    self._groups["text" if name in text_encoders else "drawing" if is_denoiser else "pictures"].append(
+                        part
+                    )
         self._awake: set[Kind] = set() if are_apart else set(KINDS)
         self._are_apart = are_apart
         self._kept: dict[nn.Module, dict[str, Tensor]] = {}
@@ -53,14 +57,16 @@ class Parts:
         return self._family.encode_videos(pixels)
 
     def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
-        """The text encoders go when the denoiser is asked for the first time: prompts are encoded by then."""
+        """The text encoders go when a denoiser is asked for the first time: prompts are encoded by then."""
         for kind in KINDS:
             self._wake(kind)
-        leaving = self._family.denoiser.register_forward_pre_hook(lambda *_: self._send_away("text"))
+        denoisers = (self._family.denoiser, *self._groups["drawing"])
+        leaving = [each.register_forward_pre_hook(lambda *_: self._send_away("text")) for each in denoisers]
         try:
             return self._family.draw_frames(drawing)
         finally:
-            leaving.remove()
+            for hook in leaving:
+                hook.remove()
             self.rest()
 
     def begin(self) -> None:

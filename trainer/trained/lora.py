@@ -32,7 +32,7 @@ ADAPTER, BEGINNING = "default", "beginning"
 
 
 class Lora(Trained):
-    """parts: the networks that have an adapter, by their folders in the diffusers layout."""
+    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout."""
 
     def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, format: LoraFormat) -> None:
         super().__init__(list(parts.values()), dtype=dtype)
@@ -50,9 +50,7 @@ class Lora(Trained):
         text_encoders = family.text_encoders() if config.train_text_encoder else {}
         for text_encoder in text_encoders.values():
             _inject(text_encoder, _settings(config, family.text_lora_targets))
-        lora = cls(
-            {family.denoiser_part: family.denoiser, **text_encoders}, dtype=base.dtype, format=config.lora_format
-        )
+        lora = cls({family.lora_part: family.denoiser, **text_encoders}, dtype=base.dtype, format=config.lora_format)
         lora._check_format(family)
         if config.init_lora is not None:
             lora._begin_with(config.init_lora, family)
@@ -190,7 +188,7 @@ def _load_beside(source: str, family: ModelFamily) -> None:
             f"init_lora is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
         )
     try:
-        family.pipeline.load_lora_weights(source, adapter_name=BEGINNING)
+        family.pipeline.load_lora_weights(source, adapter_name=BEGINNING, **family.lora_loading)
     except torch.OutOfMemoryError:
         raise
     except LOADING_ERRORS as error:
