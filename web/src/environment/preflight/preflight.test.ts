@@ -25,6 +25,7 @@ const bucket = (width: number, usable: boolean): Bucket => ({
   dataset: 'cats',
   width,
   height: 64,
+  numFrames: 1,
   numImages: 3,
   scheduled: usable ? 4 : 0,
   smallestRepeats: 1,
