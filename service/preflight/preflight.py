@@ -73,7 +73,7 @@ class Preflight:
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
     mixture: Mixture | None = None
-    sizes: tuple[Size, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     num_images: int = 0
     total_steps: int | None = None
     effective_batch_size: int | None = None
@@ -228,7 +228,7 @@ def _look_at_pictures(subject: _Subject, findings: list[Finding]) -> Preflight:
         findings=tuple(findings),
         plan=plan if seen.folders else None,
         mixture=mixture if seen.folders else None,
-        sizes=tuple(shape.size for shape in seen.shapes),
+        shapes=tuple(seen.shapes),
         num_images=sum(bucket.count.num_images for bucket in plan.buckets),
         total_steps=total_steps,
         effective_batch_size=config.effective_batch_size,

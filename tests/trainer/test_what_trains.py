@@ -22,13 +22,14 @@ from safetensors.torch import load_file
 from torch.overrides import TorchFunctionMode
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from domain.config.parts.adapter import STARTERS
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
 from trainer.inbox import STOP_SIGNALS
-from trainer.trained.lycoris import drop_ranks_on
+from trainer.trained.lycoris import drop_ranks_on, make_network
 from trainer.wire import Planned, ValidationImageSaved, WeightsSaved
 
 
@@ -383,3 +384,11 @@ def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
         drop_ranks_on(meta, network)
         layer.get_weight(layer.shape)
     assert drawn.devices == [None, meta]
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if "-" not in name])
+def test_starters_of_lycoris_find_layers_in_each_family(name: str) -> None:
+    components = SMALL[name].build().components
+    denoiser = components.get("unet") or components["transformer"]
+    num_layers = [len(make_network(denoiser, starter.value).loras) for starter in STARTERS]
+    assert min(num_layers) >= 7

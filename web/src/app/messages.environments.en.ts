@@ -142,6 +142,17 @@ export const environmentWords = {
     remove: (name: string) => `Remove ${name}`,
   },
   editor: {
+    beginWith: 'Begin with',
+    namedTexts: {
+      nameOf: (number: number) => `Name of prompt ${number}`,
+      textOf: (number: number) => `Prompt ${number}`,
+      text: 'What to draw',
+      newName: (number: number) => `prompt-${number}`,
+      add: 'Add a prompt',
+      remove: (name: string) => `Remove ${name}`,
+      nameless: 'Each prompt needs a short name.',
+      twice: (name: string) => `Two prompts are called “${name}”.`,
+    },
     options: 'Options',
     datasets: 'Datasets',
     sections: 'Sections',
