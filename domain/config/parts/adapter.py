@@ -111,10 +111,9 @@ class AdapterOptions(Part):
         None,
         label="Its step",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
-        help="How many steps that adapter has behind it; counting goes on from there.",
+        help="How many steps that adapter has behind it. Counting, the learning rate and the order of pictures go on from there, with an optimizer that remembers nothing yet.",
     )
     init_lora_ema: str | None = option(
         None,
@@ -129,7 +128,7 @@ class AdapterOptions(Part):
         label="File format",
         advanced=True,
         model_types=ADAPTER,
-        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has.",
+        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has. ComfyUI finds many of diffusers' names too, but no alpha among them, and takes it for the rank.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
