@@ -88,11 +88,13 @@ def test_what_is_no_number_is_not_kept() -> None:
         def encode_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
             return pixels * torch.nan
 
+        encode_videos = encode_pictures
+
     encoder = Encoder(Overflowing(), batch_size=1, device=CPU)
     with pytest.raises(TrainingError, match="text encoder of the base model makes nan or inf of the caption 'a cat'"):
         encoder.encode_caption("a cat")
     with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a picture"):
-        encoder.encode_pictures([noisy_picture(1)])
+        encoder.encode([noisy_picture(1)])
 
 
 def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:
