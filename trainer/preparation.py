@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from domain.config.training import TrainingConfig
 from trainer.checkpoints import Checkpoints
+from trainer.circle import Circle
 from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
 from trainer.data.epochs import EpochOrder
@@ -30,9 +31,11 @@ from trainer.meter import Meter
 from trainer.optim import check_optimizer, hold_for_optimizer, make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
+from trainer.recomputing import recompute_blocks
 from trainer.resuming import find_start, tell_of_changes
 from trainer.state import load_state
 from trainer.trained.average import Average
+from trainer.trained.companions import Companions
 from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
@@ -55,7 +58,9 @@ class Training:
     family: ModelFamily
     trained: Trained
     average: Average | None
+    companions: Companions
     painter: Painter
+    painters: Circle
     predictor: nn.Module
     passes: Passes
     optimizer: AcceleratedOptimizer
@@ -98,6 +103,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         order.run_dir,
         limit=config.checkpoints_total_limit,
         rolling_limit=config.checkpoints_rolling_total_limit,
+        keeps_damaged=not config.delete_invalid_checkpoints,
     )
     saved_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):
@@ -112,9 +118,16 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         trained = _what_trains(family, base)
         if config.init_lora is not None and saved_step == 0:
             trained.begin_with(config.init_lora, option="init_lora")
-        parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
+        companions = Companions.beside(family, config)
+        parts = Parts(
+            family,
+            list(trained.modules),
+            device=accelerator.device,
+            are_apart=base.is_apart,
+            keeps_autoencoder=config.keep_vae_loaded,
+        )
         if config.gradient_checkpointing:
-            family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
+            recompute_blocks(family.denoiser, interval=config.gradient_checkpointing_interval or 1)
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
@@ -150,6 +163,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             accelerator=accelerator,
         )
     prepared_optimizer.train()
+    painters = Circle(accelerator, is_whole=config.validation_multigpu == "batch-parallel")
     journal.append(
         Planned(
             at=time.time(),
@@ -169,9 +183,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family=family,
         trained=trained,
         average=average,
-        painter=Painter(parts, trained, average, config),
+        companions=companions,
+        painter=Painter(parts, trained, average, companions, config),
+        painters=painters,
         predictor=predictor,
-        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
+        passes=make_passes(
+            predictor, accelerator, trained.parameters, penalty=family.penalty, config=config, journal=journal
+        ),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,
@@ -205,6 +223,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             start_step=start_step,
             journal=journal,
             inbox=inbox,
+            circle=painters,
+            device=accelerator.device,
         ),
         total_steps=total_steps,
         epochs=epochs,

@@ -37,7 +37,8 @@ def find_start(order: Order, checkpoints: Checkpoints, accelerator: Accelerator,
 def _choose_checkpoint(order: Order, checkpoints: Checkpoints, *, journal: Journal) -> int:
     """The one that resume_from_checkpoint names, or else the newest whole one."""
     for step in checkpoints.set_damaged_aside():
-        log(journal, "warning", f"checkpoint-{step} is damaged and was set aside; going on from the one before")
+        fate = "removed" if order.config.delete_invalid_checkpoints else "set aside"
+        log(journal, "warning", f"checkpoint-{step} is damaged and was {fate}; going on from the one before")
         journal.append(CheckpointRemoved(at=time.time(), step=step))
     if checkpoints.steps() and not order.resume:
         raise TrainingError(

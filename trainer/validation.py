@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
+import torch
 from PIL import Image
 
 from domain.config.buckets import Size
 from domain.config.checks import frame_rate
 from domain.config.training import TrainingConfig
-from trainer.families.family import Drawing
+from trainer.circle import Circle
+from trainer.devices import free_memory
+from trainer.errors import explain, is_out_of_memory
+from trainer.families.family import Drawing, SkippedLayers
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, phase, read_told
+from trainer.journal import Journal, log, phase, read_told
+from trainer.randomness import seed_for
 from trainer.trained.painter import Painter
 from trainer.validation_files import ENDINGS, VIDEO_ENDING, Kept, keep_picture, keep_video
 from trainer.wire import ValidationImageSaved
@@ -48,9 +53,14 @@ class Validation:
         start_step: int,
         journal: Journal,
         inbox: Inbox,
+        circle: Circle,
+        device: torch.device,
     ) -> None:
-        """start_step: of the checkpoint that the run goes on from."""
+        """start_step: of the checkpoint that the run goes on from. circle: the processes that draw. device: where they do."""
         self._config = config
+        self._circle = circle
+        self._device = device
+        self._sizes = sizes
         self._interval = Interval(
             steps=config.validation_step_interval,
             epochs=config.validation_epoch_interval,
@@ -60,9 +70,7 @@ class Validation:
         self._run_dir = run_dir
         self._journal = journal
         self._inbox = inbox
-        self._drawings = (
-            [] if config.validation_disable else list(_drawings(config, sizes=sizes, num_frames=num_frames))
-        )
+        self._num_frames = num_frames
         self._earlier, self._taken = _read_made(run_dir)
         self._made = {made for made in self._earlier if made.step <= start_step}
 
@@ -81,20 +89,71 @@ class Validation:
         return self.is_due(step) if step > 0 else not self._config.disable_benchmark
 
     def run(self, painter: Painter, *, step: int) -> None:
-        """Draw what the journal lacks of this step; ends early when a stop is asked for."""
-        missing = [
-            (index, drawing)
-            for index, drawing in enumerate(self._drawings)
-            if Made(step, index, drawing.prompt, drawing.seed) not in self._made
-        ]
+        """Draw what the journal lacks of this step; ends early when a stop is asked for.
+
+        Each process of the circle draws one picture at a time, and the main one keeps them, in order.
+        """
+        drawings = [] if self._config.validation_disable else list(self._drawings_at(step))
+        missing = self._circle.told(
+            [
+                index
+                for index, drawing in enumerate(drawings)
+                if Made(step, index, drawing.prompt, drawing.seed) not in self._made
+            ]
+        )
         if not missing:
             return
-        with phase(self._journal, "validate", total=len(missing)) as progress:
-            for index, drawing in missing:
-                if self._inbox.wants_stop():
+        has_room = True
+        with (
+            phase(self._journal, "validate", total=len(missing)) as progress,
+            painter.among(self._circle),
+        ):
+            for start in range(0, len(missing), self._circle.size):
+                if self._circle.told(self._inbox.wants_stop()):
                     break
-                self._keep(painter.draw_frames(drawing), drawing, step=step, index=index)
-                progress.advance()
+                turn = missing[start : start + self._circle.size]
+                mine = None
+                if has_room and self._circle.rank < len(turn):
+                    mine = self._draw(painter, drawings[turn[self._circle.rank]])
+                    has_room = mine is not None
+                for index, frames in zip(turn, self._circle.gathered(mine), strict=False):
+                    if frames is not None:
+                        self._keep(frames, drawings[index], step=step, index=index)
+                        progress.advance()
+
+    def _draw(self, painter: Painter, drawing: Drawing) -> list[Image.Image] | None:
+        """None where memory runs out, which is told and ends no run that trains well."""
+        try:
+            return painter.draw_frames(drawing)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log(self._journal, "warning", f"{explain(error, phase='validate')}; training goes on without it")
+        free_memory()
+        return None
+
+    def _drawings_at(self, step: int) -> Iterator[Drawing]:
+        """By prompt, then by seed, then by size."""
+        config = self._config
+        noise_from = str(self._device) if config.validation_seed_source == "gpu" else "cpu"
+        for prompt in config.validation_prompts:
+            for seed in _seeds_at(step, config):
+                for size in self._sizes:
+                    yield Drawing(
+                        prompt=prompt,
+                        negative_prompt=config.validation_negative_prompt,
+                        seed=seed,
+                        width=size.width,
+                        height=size.height,
+                        num_inference_steps=config.validation_num_inference_steps,
+                        guidance=config.validation_guidance,
+                        guidance_real=config.validation_guidance_real,
+                        guidance_rescale=config.validation_guidance_rescale,
+                        skipped_layers=_skipped_layers(config),
+                        sampler=config.validation_noise_scheduler,
+                        num_frames=self._num_frames,
+                        noise_from=noise_from,
+                    )
 
     def _keep(self, frames: Sequence[Image.Image], drawing: Drawing, *, step: int, index: int) -> None:
         """Nothing is told of what a start before made just so; what became another has a name of its own."""
@@ -135,24 +194,23 @@ class Validation:
         return keep_picture(frames[0], path, quality=config.validation_image_quality)
 
 
-def _drawings(config: TrainingConfig, *, sizes: Sequence[Size], num_frames: int) -> Iterator[Drawing]:
-    """By prompt, then by seed, then by size."""
-    for prompt in config.validation_prompts:
-        for offset in range(config.num_validation_images):
-            for size in sizes:
-                yield Drawing(
-                    prompt=prompt,
-                    negative_prompt=config.validation_negative_prompt,
-                    seed=config.validation_seed + offset,
-                    width=size.width,
-                    height=size.height,
-                    num_inference_steps=config.validation_num_inference_steps,
-                    guidance=config.validation_guidance,
-                    guidance_real=config.validation_guidance_real,
-                    guidance_rescale=config.validation_guidance_rescale,
-                    sampler=config.validation_noise_scheduler,
-                    num_frames=num_frames,
-                )
+def _seeds_at(step: int, config: TrainingConfig) -> Iterator[int]:
+    """Each picture of a prompt has the next one."""
+    first = config.validation_seed
+    if config.validation_randomize:
+        first = seed_for("validation", first, step) % 2**31
+    yield from range(first, first + config.num_validation_images)
+
+
+def _skipped_layers(config: TrainingConfig) -> SkippedLayers | None:
+    if not config.validation_guidance_skip_layers:
+        return None
+    return SkippedLayers(
+        blocks=tuple(config.validation_guidance_skip_layers),
+        start=config.validation_guidance_skip_layers_start,
+        stop=config.validation_guidance_skip_layers_stop,
+        strength=config.validation_guidance_skip_scale,
+    )
 
 
 def _read_made(run_dir: Path) -> tuple[dict[Made, str], set[str]]:

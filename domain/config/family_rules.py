@@ -84,7 +84,7 @@ def _sampler(values: Mapping[str, Any], family: Family, flavour: Flavour | None)
 
 def _settings(values: Mapping[str, Any], family: Family, flavour: Flavour | None) -> Iterator[Problem]:
     """What weights were made for is only wrong when it is switched off: numbers are a matter of taste."""
-    for setting in (*family.settings, *(flavour.settings if flavour else ())):
+    for setting in family.settings_with(flavour):
         written = values.get(setting.key)
         if isinstance(setting.value, bool) and isinstance(written, bool) and written != setting.value:
             said = f"{setting.key} is {str(written).lower()}, but these weights need {str(setting.value).lower()}"

@@ -495,6 +495,13 @@ RULES = (
         ),
     ),
     Rule(
+        ("disk_low_threshold",),
+        lambda config: bool(config.disk_low_threshold) and config.disk_low_bytes is None,
+        lambda config: (
+            f"disk_low_threshold is {config.disk_low_threshold!r:.80}, which is no amount; write it like 20GB or 500M"
+        ),
+    ),
+    Rule(
         ("context_parallel_size", "num_processes"),
         lambda config: config.num_processes % config.context_parallel_size != 0,
         lambda config: (

@@ -30,6 +30,17 @@ class Setting:
     reason: str
 
 
+def drawn_with(guidance: float) -> Setting:
+    return Setting("validation_guidance", guidance, "What its pipeline in diffusers takes unless it is told otherwise.")
+
+
+def drawn_in(num_steps: int) -> tuple[Setting, Setting]:
+    return (
+        Setting("validation_num_inference_steps", num_steps, "Distilled to so few steps."),
+        Setting("validation_guidance", 0.0, "Its guidance is distilled into it."),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Quantising:
     """Advice on keeping the frozen base model in fewer bits.
@@ -56,6 +67,8 @@ class Flavour:
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
     frame_rate: see VideoFacts.
     modelspec: see Family.
+    is_distilled: to draw in a few steps, which training undoes.
+    peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
     """
 
     key: str
@@ -73,6 +86,8 @@ class Flavour:
     denoiser_folder: str | None = None
     frame_rate: int | None = None
     modelspec: str | None = None
+    is_distilled: bool = False
+    peculiarity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +166,8 @@ class Family:
     def denoiser_folder(self, flavour: Flavour | None) -> str:
         """Where the denoiser lies in the diffusers layout; flavour: None for weights of one's own."""
         return (flavour and flavour.denoiser_folder) or ("unet" if "UNet" in self.denoiser else "transformer")
+
+    def settings_with(self, flavour: Flavour | None) -> tuple[Setting, ...]:
+        """What the family and a flavour switch on by themselves, each option once; the flavour has the last word."""
+        by_key = {setting.key: setting for setting in (*self.settings, *(flavour.settings if flavour else ()))}
+        return tuple(by_key.values())

@@ -1,6 +1,6 @@
 """Stable Diffusion 3.5: a flow-matching transformer with two CLIP text encoders and T5."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 TERMS = "Stability AI's Community License has to be accepted on the Hub."
 
@@ -36,5 +36,6 @@ SD3 = Family(
     token_limit=TokenLimit(154, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
     has_comfyui_names=True,
+    settings=(drawn_with(7.0),),
     capabilities=("lora", "full"),
 )

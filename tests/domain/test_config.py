@@ -75,10 +75,13 @@ def test_paths_are_known() -> None:
     offered = {option.key for option in offered_options(TrainingConfig)}
     assert path_options(TrainingConfig) & offered == {
         "pretrained_model_name_or_path",
+        "assistant_lora_path",
         "init_lora",
         "init_lora_ema",
         "lycoris_config",
+        "pretrained_vae_model_name_or_path",
         "user_prompt_library",
+        "validation_adapter_path",
     }
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
         "instance_data_dir",

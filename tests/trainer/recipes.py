@@ -243,10 +243,11 @@ def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 
 def flux2(pipe: Any, fixed: Fixed) -> Tensor:
-    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size."""
-    # 16 tokens and 2 steps: the line through 10 and 200 steps, each of which is a line of the tokens.
+    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size in the 50
+    steps that are usual, however many pictures of the run have."""
+    # 16 tokens: the line through 10 and 200 steps, each of which is a line of the tokens.
     at_10, at_200 = 8.73809524e-05 * 16 + 1.89833333, 0.00016927 * 16 + 0.45666666
-    shift = math.exp(at_10 + (2 - 10) * (at_200 - at_10) / 190)
+    shift = math.exp(at_10 + (50 - 10) * (at_200 - at_10) / 190)
     told = [
         [
             {"role": "system", "content": [{"type": "text", "text": pipe.system_message}]},

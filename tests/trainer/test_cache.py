@@ -1,6 +1,7 @@
 """Encodings are found for exactly what they were made from, whole or not at all, by all who share the cache."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,6 +110,26 @@ def flip(path: Path, place: int) -> None:
 def change_type(path: Path) -> None:
     """One that has as many bytes: the header is still a header."""
     path.write_bytes(path.read_bytes().replace(b'"dtype":"F32"', b'"dtype":"I32"', 1))
+
+
+def test_cache_that_vanishes_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    cache = EncodingCache(folder)
+    shutil.rmtree(folder)
+    cache.write(key(1), {"latents": value(1)})
+    cache.flush()
+    assert torch.equal(EncodingCache(folder).read(key(1))["latents"], value(1))
+
+
+def test_encodings_that_cannot_be_kept_at_the_end_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    cache = EncodingCache(tmp_path, tell=told.append)
+    shutil.rmtree(tmp_path / "shards")
+    (tmp_path / "shards").touch()
+    cache.write(key(1), {"latents": value(1)})
+    cache.close()
+    assert len(told) == 1
+    assert told[0].startswith("encodings were not kept: ")
 
 
 @pytest.mark.parametrize("is_indexed", [True, False])

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,23 @@ def test_batch_of_another_size_is_another_key() -> None:
 
     keys = {Encoder(NoFamily(), batch_size=size, device=CPU).latents_key("a", placement) for size in (1, 2)}  # type: ignore[arg-type]
     assert len(keys) == 2
+
+
+def test_what_is_no_number_is_not_kept() -> None:
+    class Overflowing:
+        text_identity = latents_identity = "same"
+
+        def encode_captions(self, captions: Sequence[str]) -> list[dict[str, torch.Tensor]]:
+            return [{"embeds": torch.tensor([1.0, torch.inf])}]
+
+        def encode_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels * torch.nan
+
+    encoder = Encoder(Overflowing(), batch_size=1, device=CPU)
+    with pytest.raises(TrainingError, match="text encoder of the base model makes nan or inf of the caption 'a cat'"):
+        encoder.encode_caption("a cat")
+    with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a picture"):
+        encoder.encode_pictures([noisy_picture(1)])
 
 
 def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:

@@ -24,6 +24,7 @@ from trainer.wire import (
     StepDone,
     Stop,
     append_line,
+    failure_of_others,
 )
 
 TrainHere = Callable[[RunDirectory], int]
@@ -135,7 +136,7 @@ def test_name_on_the_hub_that_is_not_there_fails(
 ) -> None:
     run = make_run(pretrained_model_name_or_path="nobody/nothing")
     status = train_here(run)
-    assert_failed(run, status, capfd.readouterr().err, "the base model nobody/nothing cannot be loaded")
+    assert_failed(run, status, capfd.readouterr().err, " nobody/nothing")
 
 
 def test_loss_that_is_no_number_ends_the_run_without_a_checkpoint(
@@ -147,8 +148,31 @@ def test_loss_that_is_no_number_ends_the_run_without_a_checkpoint(
     save_file(weights, path)
     run = make_run(pretrained_model_name_or_path=str(model))
     status = train_here(run)
-    assert_failed(run, status, capfd.readouterr().err, "the loss became nan at step 1; lower the learning rate")
+    assert_failed(run, status, capfd.readouterr().err, "the loss is nan at the first step: the denoiser")
     assert not run.of(CheckpointSaved)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They decay to more than a number can be, after a loss that is a number."""
+    run = make_run(checkpoint_step_interval=1, optimizer="torch-asgd", optimizer_config="lambd=1e300")
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "the trained weights became nan or inf at step 1")
+    assert run.losses().keys() == {1}
+    assert not run.of(CheckpointSaved)
+
+
+def test_process_without_a_journal_leaves_why_it_failed(
+    make_run: MakeRun, train_here: TrainHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(folder=Path("/nowhere"))
+    monkeypatch.setenv("RANK", "1")
+    assert train_here(run) == 1
+    assert "/nowhere" in (failure_of_others(run.path) or "")
+    monkeypatch.setenv("RANK", "0")
+    assert train_here(run) == 1
+    assert failure_of_others(run.path) is None
 
 
 def test_target_modules_that_match_nothing_fail(

@@ -1,21 +1,27 @@
 """Validation images: when they are made, in which sizes and formats, and that they leave training alone."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
+from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
 from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
+from trainer.circle import Circle
+from trainer.families.family import Drawing
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
-from trainer.journal import SilentJournal
+from trainer.journal import JournalFile, SilentJournal
+from trainer.randomness import seed_for
 from trainer.validation import Validation
-from trainer.wire import ValidationImageSaved
+from trainer.wire import PhaseChanged, ValidationImageSaved
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -62,6 +68,15 @@ def test_every_size_and_seed_is_what_diffusers_makes(make_run: MakeRun, train_he
         assert Image.open(run.path / image.path).tobytes() == drawn_by_diffusers(run, image).tobytes()
 
 
+def test_other_seeds_at_each_validation_follow_from_the_step(make_run: MakeRun, train_here: TrainHere) -> None:
+    more = {"validation_randomize": True, "validation_resolution": "64x96", "num_validation_images": 1}
+    run = make_run(**DRAWN | more, max_train_steps=1)
+    assert train_here(run) == 0
+    before, after = run.of(ValidationImageSaved)
+    assert (before.seed, after.seed) == tuple(seed_for("validation", 42, step) % 2**31 for step in (0, 1))
+    assert Image.open(run.path / after.path).tobytes() == drawn_by_diffusers(run, after).tobytes()
+
+
 def test_validation_leaves_training_as_it_is(make_run: MakeRun, train_here: TrainHere) -> None:
     options: dict[str, Any] = {"max_train_steps": 3, "lora_dropout": 0.1}
     alone = make_run(**options)
@@ -95,6 +110,38 @@ def test_pictures_are_kept_in_the_format_that_is_asked_for(
     assert Image.open(run.path / image.path).format == kept
 
 
+class Greedy:
+    """Draws with more memory than there is."""
+
+    def among(self, _: Circle) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        torch.empty(1 << 50)
+        raise AssertionError(f"there was memory for {drawing}")
+
+
+@pytest.mark.usefixtures("train_here")
+def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> None:
+    run = make_run()
+    with JournalFile(run.path) as journal:
+        Validation(
+            TrainingConfig(model_family="sd2x", validation_prompt="a fox"),
+            run_dir=run.path,
+            sizes=[Size(64, 64)],
+            num_frames=1,
+            steps_per_epoch=4,
+            start_step=0,
+            journal=journal,
+            inbox=SilentInbox(),
+            circle=Circle(Accelerator(cpu=True), is_whole=True),
+            device=torch.device("cpu"),
+        ).run(Greedy(), step=3)  # type: ignore[arg-type]
+    (warning,) = run.warnings()
+    assert warning.startswith("out of memory while a validation image was drawn; lower validation_resolution")
+    assert run.of(PhaseChanged)[-1].ended
+
+
 # ---- when -------------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +173,8 @@ def steps_of(make_run: MakeRun, **options: Any) -> tuple[list[int], list[int]]:
         start_step=0,
         journal=SilentJournal(),
         inbox=SilentInbox(),
+        circle=Circle(Accelerator(cpu=True), is_whole=True),
+        device=torch.device("cpu"),
     )
     after = [step for step in range(1, 11) if validation.is_due(step)]
     return after, [step for step in range(11) if validation.is_due_at_start(step)]

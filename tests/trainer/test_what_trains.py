@@ -8,22 +8,27 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel, UNet2DConditionModel
-from lycoris import create_lycoris_from_weights
+from lycoris import create_lycoris, create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.overrides import TorchFunctionMode
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
+from trainer.inbox import STOP_SIGNALS
+from trainer.trained.lycoris import drop_ranks_on
 from trainer.wire import Planned, ValidationImageSaved, WeightsSaved
 
 
@@ -41,15 +46,20 @@ def trained_whole(small: Small, weights: Path) -> Any:
     """The final pipeline alone, or the network of a checkpoint in the base model's pipeline."""
     if (weights / "pipeline").is_dir():
         return small.pipeline(model=weights / "pipeline")
-    network, part = (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
-    return small.pipeline(**{part: network.from_pretrained(weights / part)})
+    if small.name == "sdxl":
+        return small.pipeline(
+            unet=UNet2DConditionModel.from_pretrained(weights / "unet"),
+            text_encoder=CLIPTextModel.from_pretrained(weights / "text_encoder"),
+            text_encoder_2=CLIPTextModelWithProjection.from_pretrained(weights / "text_encoder_2"),
+        )
+    return small.pipeline(transformer=SD3Transformer2DModel.from_pretrained(weights / "transformer"))
 
 
-def with_lycoris(small: Small, weights: Path) -> Any:
+def with_lycoris(small: Small, weights: Path, *, strength: float = 1.0) -> Any:
     pipeline = small.pipeline()
     denoiser = pipeline.unet if small.name == "sdxl" else pipeline.transformer
     file = weights if weights.is_file() else weights / WEIGHTS
-    network, _ = create_lycoris_from_weights(1.0, str(file), denoiser)
+    network, _ = create_lycoris_from_weights(strength, str(file), denoiser)
     network.apply_to()
     network.eval()
     return pipeline
@@ -71,7 +81,7 @@ KINDS = {
         family="sdxl",
         options={"train_text_encoder": True, "text_encoder_lr": 5e-3, "lora_dropout": 0.2, "lora_alpha": 2.0},
     ),
-    "full": Kind(family="sdxl", options=FULL, load=trained_whole),
+    "full": Kind(family="sdxl", options=FULL | {"save_text_encoder": True}, load=trained_whole),
     "full of a transformer": Kind(family="sd3", options=FULL, load=trained_whole),
     "lokr": Kind(
         family="sdxl",
@@ -99,8 +109,9 @@ KINDS = {
             factor=4,
             full_matrix=True,
             apply_preset={"target_name": ["transformer_blocks.*.ff*"], "use_fnmatch": True},
-        ),
-        load=with_lycoris,
+        )
+        | {"validation_lycoris_strength": 0.5},
+        load=partial(with_lycoris, strength=0.5),
     ),
     "locon everywhere": Kind(
         family="sdxl",
@@ -137,7 +148,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """What a trainer changes of its process is put back."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield
     logging.disable(logging.NOTSET)
@@ -337,3 +348,27 @@ def test_lycoris_is_read_from_a_file(sdxl: Small, tmp_path: Path) -> None:
         "_0_transformer_blocks_0_attn2_to_k",
     }
     assert json.loads((run.path / "lycoris_config.json").read_text()) == settings
+
+
+class DrawnOn(TorchFunctionMode):
+    """Where random numbers are drawn: devices, None for wherever torch would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.devices: list[Any] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.rand:
+            self.devices.append((kwargs or {}).get("device"))
+        return func(*args, **kwargs or {})
+
+
+def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
+    meta = torch.device("meta")
+    network = create_lycoris(torch.nn.Sequential(torch.nn.Linear(16, 16)), algo="lokr", linear_dim=2, rank_dropout=0.5)
+    (layer,) = network.to(meta).train().loras
+    with DrawnOn() as drawn:
+        layer.get_weight(layer.shape)
+        drop_ranks_on(meta, network)
+        layer.get_weight(layer.shape)
+    assert drawn.devices == [None, meta]

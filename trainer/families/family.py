@@ -51,12 +51,22 @@ def has_own_memory(device: torch.device) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedLayers:
+    """Blocks, from which to which share of the steps they are left out of a further pass, and how strongly it counts."""
+
+    blocks: tuple[int, ...]
+    start: float
+    stop: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
     for a video.
 
     sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
-    1 is none.
+    1 is none. noise_from: the device whose generator makes the noise.
     """
 
     prompt: str
@@ -68,7 +78,9 @@ class Drawing:
     guidance: float
     guidance_real: float
     guidance_rescale: float = 0.0
+    skipped_layers: SkippedLayers | None = None
     sampler: str | None = None
+    noise_from: str = "cpu"
     num_frames: int = 1
 
     @property
@@ -125,9 +137,13 @@ class ModelFamily(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """What the denoiser says of noisy latents, in their shape; timesteps: (batch,), as the schedule draws them."""
 
+    def penalty(self) -> Tensor | None:
+        """What counts as loss beside the errors of the last prediction, one number for its batch; None for most families."""
+        return None
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
-        """A picture by the family's diffusers pipeline, from a seed on the CPU."""
+        """A picture by the family's diffusers pipeline."""
 
     def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
         """The same of a video; a picture is one of one frame."""

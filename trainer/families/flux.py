@@ -19,6 +19,8 @@ from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
 UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
+ALSO_CALLED = ("FluxKontextPipeline",)
+"""Of Kontext, which can begin with a picture, too."""
 
 FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 """The sigmas of four steps; most often pure noise, where a model of few steps decides nearly everything."""
@@ -54,7 +56,7 @@ class Flux(ModelFamily):
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        pipeline = load_pipeline(FluxPipeline, base, parts=PARTS, **UNUSED)
+        pipeline = load_pipeline(FluxPipeline, base, parts=PARTS, also_called=ALSO_CALLED, **UNUSED)
         cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
         return cls(pipeline, base)
 

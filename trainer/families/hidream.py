@@ -6,8 +6,9 @@ from typing import Any, Self
 
 import torch
 from diffusers import DiffusionPipeline, HiDreamImagePipeline
+from diffusers.models.transformers.transformer_hidream_image import MoEGate
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
@@ -41,6 +42,9 @@ class HiDream(ModelFamily):
         # While training it would return patches in an order of its own; its experts must know that it is training, or no
         # gradient passes them.
         pipeline.transformer.register_to_config(force_inference_output=True)
+        self._imbalances: list[Tensor] = []
+        if base.config.hidream_use_load_balancing_loss:
+            self._watch_gates(base.config.hidream_load_balancing_loss_weight)
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
         )
@@ -80,6 +84,7 @@ class HiDream(ModelFamily):
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """It predicts pictures minus noise."""
+        self._imbalances.clear()
         prediction: Tensor = self.denoiser(
             hidden_states=noisy.to(self._dtype),
             timesteps=timesteps * self._pipeline.scheduler.config.num_train_timesteps,
@@ -89,6 +94,22 @@ class HiDream(ModelFamily):
             return_dict=False,
         )[0]
         return -prediction
+
+    def penalty(self) -> Tensor | None:
+        """How unevenly the experts were asked, over all blocks (Dai et al. 2024, arXiv:2401.06066)."""
+        return torch.stack(self._imbalances).sum() if self._imbalances else None
+
+    def _watch_gates(self, weight: float | None) -> None:
+        """In training each gate says how unevenly it chooses, times a weight; None: 0.01, as diffusers makes it."""
+
+        def keep(gate: nn.Module, given: Any, chosen: tuple[Tensor, Tensor, Tensor | None]) -> None:
+            if chosen[2] is not None:
+                self._imbalances.append(chosen[2].float())
+
+        for gate in self.denoiser.modules():
+            if isinstance(gate, MoEGate):
+                gate.alpha = gate.alpha if weight is None else weight
+                gate.register_forward_hook(keep)
 
     def draw(self, drawing: Drawing) -> Image.Image:
         """In its size, where the pipeline would draw as many pixels as its usual one has."""

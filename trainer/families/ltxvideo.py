@@ -16,6 +16,8 @@ from trainer.families.video import VideoFamily
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+ALSO_CALLED = ("LTXConditionPipeline",)
+"""Of 0.9.5, which can begin with pictures, too."""
 
 
 class LTXVideo(VideoFamily):
@@ -43,7 +45,7 @@ class LTXVideo(VideoFamily):
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        return cls(load_pipeline(LTXPipeline, base, parts=PARTS), base)
+        return cls(load_pipeline(LTXPipeline, base, parts=PARTS, also_called=ALSO_CALLED), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:

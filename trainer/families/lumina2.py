@@ -16,6 +16,8 @@ from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+ALSO_CALLED = ("Lumina2Text2ImgPipeline",)
+"""The same one in earlier versions of diffusers."""
 
 
 class Lumina2(ModelFamily):
@@ -50,7 +52,7 @@ class Lumina2(ModelFamily):
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        return cls(load_pipeline(Lumina2Pipeline, base, parts=PARTS), base)
+        return cls(load_pipeline(Lumina2Pipeline, base, parts=PARTS, also_called=ALSO_CALLED), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
+from trainer.errors import TrainingError
 from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
@@ -58,6 +59,7 @@ class StableDiffusion3(ModelFamily):
     @classmethod
     def load(cls, base: BaseModel) -> Self:
         pipeline = load_pipeline(StableDiffusion3Pipeline, base, parts=PARTS, **UNUSED)
+        _check_skipped_layers(base, num_blocks=len(pipeline.transformer.transformer_blocks))
         cut_captions_at_positions(pipeline.tokenizer, pipeline.text_encoder)
         cut_captions_at_positions(pipeline.tokenizer_2, pipeline.text_encoder_2)
         return cls(pipeline, base)
@@ -86,6 +88,7 @@ class StableDiffusion3(ModelFamily):
             drawing,
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
+            **_skipping(drawing),
         )
 
     def _encode(self, caption: str) -> TextEmbeds:
@@ -113,3 +116,26 @@ class StableDiffusion3(ModelFamily):
         """What stands for no caption: an empty text, or zeros, as SD3 was trained (Esser et al. 2024, arXiv:2403.03206)."""
         by_clip = self._config.sd3_clip_uncond_behaviour
         return {"clip": by_clip, "t5": self._config.sd3_t5_uncond_behaviour or by_clip}
+
+
+def _check_skipped_layers(base: BaseModel, *, num_blocks: int) -> None:
+    """The pipeline would pass over blocks that are not there."""
+    beyond = [block for block in base.config.validation_guidance_skip_layers or () if block >= num_blocks]
+    if beyond:
+        raise TrainingError(
+            f"validation_guidance_skip_layers names block {beyond[0]}, but this model has {num_blocks}, counted from 0; "
+            "leave it out"
+        )
+
+
+def _skipping(drawing: Drawing) -> dict[str, Any]:
+    """Skip-layer guidance, as the pipeline calls it."""
+    skipped = drawing.skipped_layers
+    if skipped is None:
+        return {}
+    return {
+        "skip_guidance_layers": list(skipped.blocks),
+        "skip_layer_guidance_start": skipped.start,
+        "skip_layer_guidance_stop": skipped.stop,
+        "skip_layer_guidance_scale": skipped.strength,
+    }

@@ -81,9 +81,9 @@ def _settings_of(module: nn.Module) -> str:
     settings = _config_of(module)
     if not settings:
         return ""
-    return json.dumps(
-        {key: settings[key] for key in settings if not key.startswith(UNTOLD)}, sort_keys=True, default=str
-    )
+    told = {key: settings[key] for key in settings if not key.startswith(UNTOLD)}
+    cuts = {key: True for key in ("use_tiling", "use_slicing") if getattr(module, key, False)}
+    return json.dumps(told | cuts, sort_keys=True, default=str)
 
 
 def _config_of(module: nn.Module) -> dict[str, Any]:

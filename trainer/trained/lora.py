@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from trainer.errors import TrainingError
 from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.trained.beginning import ADAPTER, read_adapter, take_over
+from trainer.trained.companions import without_adapters
 from trainer.trained.counterweight import PARTS, counterweigh, fixed_in, set_weights, weights_of
 from trainer.trained.lora_linear import add_at_once
 from trainer.trained.lora_names import LoraNames
@@ -63,14 +64,10 @@ class Lora(Trained):
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
-        layers = [layer for part in self._parts.values() for layer in part.modules() if isinstance(layer, LoraLayer)]
-        for layer in layers:
-            layer.enable_adapters(False)
-        try:
+        with ExitStack() as stack:
+            for part in self._parts.values():
+                stack.enter_context(without_adapters(part))
             yield
-        finally:
-            for layer in layers:
-                layer.enable_adapters(True)
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
@@ -94,7 +91,11 @@ class Lora(Trained):
     def _named(self) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {}
         for part, network in self._parts.items():
-            (scale,) = {layer.scaling[ADAPTER] for layer in network.modules() if isinstance(layer, LoraLayer)}
+            (scale,) = {
+                layer.scaling[ADAPTER]
+                for layer in network.modules()
+                if isinstance(layer, LoraLayer) and ADAPTER in layer.scaling
+            }
             named |= self._names.to_file(part, weights_of(network), scale=scale)
         return named
 

@@ -1,13 +1,14 @@
 """LyCORIS (Yeh et al. 2024, arXiv:2309.14859) by its own package: LoKr, LoHa and others beside a frozen denoiser."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
+from lycoris.config import PRESET
 from lycoris.modules.lokr import LokrModule
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ from trainer.trained.trained import AVERAGE_FOLDER, Trained
 SETTINGS_FILE = "lycoris_config.json"
 AVERAGE_FILE = "ema_model.safetensors"
 
+OWN_PRESET = "simpletuner"
+
 EVERYTHING = ["Linear", "Conv1d", "Conv2d", "Conv3d", "GroupNorm", "LayerNorm"]
 """What is adapted when nothing is said; norms only with train_norm."""
 
@@ -32,7 +35,8 @@ DIMENSIONS = {"linear_dim": "dim", "linear_alpha": "alpha"}
 
 
 class Lycoris(Trained):
-    """settings: what lycoris_config says. names: what files call its layers, as the library has them or as ComfyUI."""
+    """settings: what lycoris_config says. names: what files call its layers, as the library has them or as ComfyUI.
+    strength: the multiplier that inference loads the adapter with."""
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class Lycoris(Trained):
         *,
         dtype: torch.dtype,
         for_comfyui: bool,
+        strength: float = 1.0,
     ) -> None:
         super().__init__([family.denoiser, network], dtype=dtype, constants=list(network.buffers()))
         self._family = family
         self._network = network
         self._settings = settings
         self._names = comfy_names_of(network, family) if for_comfyui else {}
+        self._strength = strength
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -59,9 +65,26 @@ class Lycoris(Trained):
         network = _make(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
+        drop_ranks_on(base.device, network)
         if config.init_lokr_norm:
             _begin_with_noise(network, config.init_lokr_norm)
-        return cls(family, network, settings, dtype=base.dtype, for_comfyui=config.lora_format == "comfyui")
+        return cls(
+            family,
+            network,
+            settings,
+            dtype=base.dtype,
+            for_comfyui=config.lora_format == "comfyui",
+            strength=config.validation_lycoris_strength,
+        )
+
+    @contextmanager
+    def as_inference_sees_it(self) -> Iterator[None]:
+        with super().as_inference_sees_it():
+            self._network.set_multiplier(self._strength)
+            try:
+                yield
+            finally:
+                self._network.set_multiplier(1.0)
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
@@ -130,6 +153,21 @@ class Lycoris(Trained):
         }
 
 
+def drop_ranks_on(device: torch.device, network: LycorisNetwork) -> None:
+    """LoKr of LyCORIS 4.1 draws which ranks it leaves out in main memory, wherever its weights are, and stops there."""
+    for layer in network.loras:
+        if isinstance(layer, LokrModule) and layer.rank_dropout and device.type != "cpu":
+            layer.get_weight = _made_on(device, layer.get_weight)
+
+
+def _made_on(device: torch.device, make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def made(*args: Any, **kwargs: Any) -> Tensor:
+        with device:
+            return make(*args, **kwargs)
+
+    return made
+
+
 def _path(folder: Path, *, averaged: bool) -> Path:
     return folder / AVERAGE_FOLDER / AVERAGE_FILE if averaged else folder / ADAPTER_FILE
 
@@ -153,9 +191,10 @@ def _read_settings(config: TrainingConfig) -> dict[str, Any]:
 
 def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
     said = {key: value for key, value in settings.items() if key != "apply_preset"}
-    LycorisNetwork.apply_preset(_preset(settings.get("apply_preset", {})))
+    # By name, for the library applies a preset of its own where none is named, which has convolutions.
+    PRESET[OWN_PRESET] = _preset(settings.get("apply_preset", {}))
     try:
-        network = create_lycoris(denoiser, warn_on_unmatched=False, **said)
+        network = create_lycoris(denoiser, warn_on_unmatched=False, preset=OWN_PRESET, **said)
         create_lycoris_from_weights(1.0, "", denoiser, weights_sd=_state_of(network))
     except (RuntimeError, ValueError, AttributeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:300]

@@ -31,6 +31,14 @@ class Trained(ABC):
         self._held = (*self.parameters, *constants)
         self._dtypes = [dtype] * len(self._held) if isinstance(dtype, torch.dtype) else dtype
 
+    def check_finite(self, *, step: int) -> None:
+        """Raises TrainingError for weights that no training could go on with."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters):
+            raise TrainingError(
+                f"the trained weights became nan or inf at step {step}; lower the learning rate, and resume from the last "
+                "checkpoint"
+            )
+
     def left_out(self) -> AbstractContextManager[None] | None:
         """The base model alone, for a forward pass without gradients; None where what is trained has taken its place."""
         return None

@@ -149,32 +149,28 @@ class AdapterOptions(Part):
         None,
         label="Assistant",
         advanced=True,
-        later=True,
+        model_types=ADAPTER,
         kind="path",
-        families=["flux", "z_image"],
-        help="An adapter that undoes the distillation of a fast flavour while training, and is left out afterwards.",
+        help="An adapter that undoes the distillation of a fast flavour while training, and is left out afterwards: a file or folder, or owner/name or owner/name:file on the Hub, such as ostris/FLUX.1-schnell-training-adapter.",
     )
     assistant_lora_strength: float = option(
         1.0,
         label="Assistant's strength",
         advanced=True,
-        later=True,
-        families=["flux", "z_image"],
-        help="How strongly the assistant counts in training.",
+        model_types=ADAPTER,
+        help="How strongly the assistant counts in training and in the held-out loss.",
     )
     assistant_lora_inference_strength: float = option(
         0.0,
         label="Assistant in validation",
         advanced=True,
-        later=True,
-        families=["flux", "z_image"],
+        model_types=ADAPTER,
         help="How strongly the assistant counts in validation pictures.",
     )
     disable_assistant_lora: bool = option(
         False,
         label="No assistant",
         advanced=True,
-        later=True,
-        families=["flux", "z_image"],
-        help="Train without the assistant that the flavour would bring by itself.",
+        model_types=ADAPTER,
+        help="Leave out the assistant, whatever its path says.",
     )

@@ -113,7 +113,6 @@ class FamilyOptions(Part):
         False,
         label="Balance the experts",
         advanced=True,
-        later=True,
         families=["hidream"],
         help="Add a loss that keeps the experts of the model equally busy.",
     )
@@ -121,11 +120,10 @@ class FamilyOptions(Part):
         None,
         label="Weight of the balance",
         advanced=True,
-        later=True,
         ge=0,
         families=["hidream"],
         requires={"hidream_use_load_balancing_loss": True},
-        help="How much that loss counts.",
+        help="How much that loss counts. Empty: 0.01, as diffusers weighs it.",
     )
     sana_complex_human_instruction: str | None = option(
         None,
@@ -180,7 +178,6 @@ class FamilyOptions(Part):
         None,
         label="Layers of the text encoder",
         advanced=True,
-        later=True,
         families=["flux2"],
-        help="From which layers captions are read, as a list or with commas. Empty: as the model was trained.",
+        help="From which layers captions are read, in validation pictures too; as many as the model reads, three for the published ones. Empty: as it was trained.",
     )
