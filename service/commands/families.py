@@ -86,7 +86,7 @@ def _said(flavour: Flavour) -> str:
     told = [
         flavour.terms or "",
         "Distilled to a few steps, which training undoes." if flavour.is_distilled else "",
-        "Edits pictures, which cannot be trained yet." if flavour.needs_reference else "",
+        f"{flavour.obstacle.capitalize()}, which cannot be trained yet." if flavour.obstacle else "",
     ]
     return " ".join(filter(None, told))
 

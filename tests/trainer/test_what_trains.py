@@ -15,20 +15,21 @@ from typing import Any
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel, UNet2DConditionModel
-from lycoris import create_lycoris, create_lycoris_from_weights
+from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.overrides import TorchFunctionMode
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from domain.config.parts.adapter import STARTERS
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
 from trainer.inbox import STOP_SIGNALS
-from trainer.trained.lycoris import drop_ranks_on
+from trainer.trained.lycoris import drop_ranks_on, make_network
 from trainer.wire import Planned, ValidationImageSaved, WeightsSaved
 
 
@@ -295,6 +296,14 @@ def test_run_that_begins_with_an_adapter_counts_on_from_its_step(
     assert "init_lora_step is 9, but the run has 5 steps, so none is left" in refusal_of(late)
 
 
+def test_adapter_for_low_noise_begins_in_its_role(tmp_path: Path) -> None:
+    with in_this_process():
+        small = Small("wan-low", tmp_path)
+        adapter = small.train("adapter", max_train_steps=2)
+        run = small.train("begun", init_lora=str(adapter.path / WEIGHTS), max_train_steps=1)
+    assert pixels_of(run, step=0) == pixels_of(adapter, step=2)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -365,6 +374,9 @@ class DrawnOn(TorchFunctionMode):
 
 def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
     meta = torch.device("meta")
+    LycorisNetwork.apply_preset(
+        {"target_module": ["Linear"], "target_name": []}
+    )  # the library keeps what was said before
     network = create_lycoris(torch.nn.Sequential(torch.nn.Linear(16, 16)), algo="lokr", linear_dim=2, rank_dropout=0.5)
     (layer,) = network.to(meta).train().loras
     with DrawnOn() as drawn:
@@ -372,3 +384,11 @@ def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
         drop_ranks_on(meta, network)
         layer.get_weight(layer.shape)
     assert drawn.devices == [None, meta]
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if "-" not in name])
+def test_starters_of_lycoris_find_layers_in_each_family(name: str) -> None:
+    components = SMALL[name].build().components
+    denoiser = components.get("unet") or components["transformer"]
+    num_layers = [len(make_network(denoiser, starter.value).loras) for starter in STARTERS]
+    assert min(num_layers) >= 7

@@ -66,14 +66,16 @@ class Parts:
         return self._family.encode_videos(pixels)
 
     def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
-        """The text encoders go when the denoiser is asked for the first time: prompts are encoded by then."""
+        """The text encoders go when a denoiser is asked for the first time: prompts are encoded by then."""
         for kind in KINDS:
             self._wake(kind)
-        leaving = self._family.denoiser.register_forward_pre_hook(lambda *_: self._send_away("text"))
+        denoisers = (self._family.denoiser, *self._groups["drawing"])
+        leaving = [each.register_forward_pre_hook(lambda *_: self._send_away("text")) for each in denoisers]
         try:
             return self._family.draw_frames(drawing)
         finally:
-            leaving.remove()
+            for hook in leaving:
+                hook.remove()
             self.rest()
 
     def begin(self) -> None:

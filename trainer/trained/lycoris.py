@@ -62,7 +62,7 @@ class Lycoris(Trained):
         config = base.config
         settings = _read_settings(config)
         torch.manual_seed(config.seed)
-        network = _make(family.denoiser, settings)
+        network = make_network(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
         drop_ranks_on(base.device, network)
@@ -189,7 +189,7 @@ def _read_settings(config: TrainingConfig) -> dict[str, Any]:
     return written
 
 
-def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
+def make_network(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
     said = {key: value for key, value in settings.items() if key != "apply_preset"}
     # By name, for the library applies a preset of its own where none is named, which has convolutions.
     PRESET[OWN_PRESET] = _preset(settings.get("apply_preset", {}))
