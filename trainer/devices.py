@@ -62,6 +62,12 @@ def _choose_arithmetic(config: TrainingConfig) -> None:
     torch.backends.cuda.enable_cudnn_sdp("cudnn" in kernels)
 
 
+def free_memory() -> None:
+    """Of the device, what nothing uses any more."""
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
 def dtype_of(accelerator: Accelerator) -> torch.dtype:
     """In what the frozen weights are held; the adapter is in fp32 always."""
     return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(accelerator.mixed_precision, torch.float32)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Shape, geometry_of
+from domain.config.buckets import Shape, Size, geometry_of
 from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
@@ -30,6 +30,8 @@ from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
+from service.preflight.adapter import with_settings
+from service.preflight.advice import advice_on
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.masks import Masks
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
@@ -42,13 +44,15 @@ from service.preflight.remarks import (
     problems_of_mixture,
     problems_of_plan,
     remarks_on,
-    remarks_on_devices,
+    remarks_on_optimizer,
 )
+from service.preflight.shapes import num_trained
 from service.preflight.weights import (
     Download,
     find_download,
+    find_weights,
     has_token_of_machine,
-    problems_of_adapter,
+    problems_of_adapters,
     problems_of_weights,
 )
 from service.read_models.dataset import DatasetRow, find_datasets
@@ -63,7 +67,7 @@ PATIENCE_SECONDS = 8.0
 class Preflight:
     """plan, memory, disk: None where the configuration cannot be judged, or nobody knows. is_estimate: the sizes of some
     pictures are not known yet. available_bytes: of one device; None when that is not known. download: None where all weights
-    are here."""
+    are here. num_trained: parameters of the adapter; None where weights that are here do not tell."""
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
@@ -77,6 +81,7 @@ class Preflight:
     disk: Disk | None = None
     download: Download | None = None
     is_estimate: bool = False
+    num_trained: int | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -104,6 +109,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     try:
         config = check_training(resolve_variables(written, parts.settings.config_variables))
         check_startable(config)
+        config = with_settings(config, open_folders=parts.settings.allowed_paths)
     except InvalidInput as refusal:
         return Preflight(findings=tuple(refused(refusal, code="INVALID_CONFIG")))
     family = FAMILIES[config.model_family]
@@ -125,9 +131,9 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
-        *problems_of_adapter(config.init_lora),
+        *problems_of_adapters(config),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
-        *remarks_on_devices(config, num_gpus=len(gpus)),
+        *remarks_on_optimizer(environment, config, num_gpus=len(gpus), installed=machine.is_installed),
     ]
     datasets, more = _checked(environment, config, rows, parts)
     findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
@@ -146,6 +152,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
         flavour=flavour,
         available=min(chosen, default=machine.ram_bytes()),
         download=download,
+        trained=_num_trained(config, family=family, flavour=flavour, parts=parts),
     )
 
 
@@ -162,20 +169,20 @@ def _look_at_pictures(
     flavour: Flavour | None,
     available: int | None,
     download: Download | None,
+    trained: int | None,
 ) -> Preflight:
     until = time.monotonic() + PATIENCE_SECONDS
     counts: list[BucketCount] = []
     shapes: list[Shape] = []
     folders: list[Folder] = []
-    squares: list[int] = []
-    longest = 1
+    wanted: list[Shape] = []
     for place, (row, dataset) in enumerate(datasets):
         # What the ones before leave is shared, so that something is known of each.
         share = (until - time.monotonic()) / (len(datasets) - place)
         geometry = geometry_of(dataset, config, family)
         if not dataset.is_held_out:
-            squares.append(geometry.edge**2)
-            longest = max(longest, geometry.clips.num_frames if geometry.clips else 1)
+            num_frames = geometry.clips.num_frames if geometry.clips else 1
+            wanted.append(Shape(Size(geometry.edge, geometry.edge), num_frames))
         if dataset.type != "local" or dataset.is_listed_by_table:
             findings.append(not_looked_at(row, dataset))
             continue
@@ -220,34 +227,45 @@ def _look_at_pictures(
     num_of_dataset = Counter[str]()
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
-    largest = max((_pixels_of(shape, family) for shape in shapes), default=max(squares))
+    largest = max(shapes or wanted, key=lambda shape: _pixels_of(shape, family))
     uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
     memory = memory_of(
-        config, family=family, flavour=flavour, pixels=largest, num_frames=longest, uses=list(uses.values())
+        config,
+        family=family,
+        flavour=flavour,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
+        uses=list(uses.values()),
+        trained=trained,
     )
     disk = disk_of(
         config,
         family=family,
         flavour=flavour,
-        pixels=largest,
-        num_frames=longest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=parts.settings.runs,
         download=download,
+        trained=trained,
+        total_steps=total_steps,
     )
     findings += problems_of_needs(
         environment,
         config,
         family=family,
         flavour=flavour,
-        pixels=largest,
-        num_frames=longest,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         uses=list(uses.values()),
         memory=memory,
         available_bytes=available,
         disk=disk,
+        trained=trained,
     )
     findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
+    trained_on = [(row, dataset) for row, dataset in datasets if not dataset.is_held_out]
+    findings += advice_on(environment, config, trained_on, family=family, flavour=flavour, total_steps=total_steps)
     return Preflight(
         findings=tuple(findings),
         plan=plan if folders else None,
@@ -261,13 +279,20 @@ def _look_at_pictures(
         disk=disk,
         download=download,
         is_estimate=is_estimate,
+        num_trained=trained,
     )
 
 
 def _pixels_of(shape: Shape, family: Family) -> int:
-    """Of a picture that comes to as many latents: what memory and disk a clip needs goes by these."""
+    """Of a picture that comes to as many latents: which shape needs the most memory and disk goes by these."""
     num_latent_frames = family.video.num_latent_frames(shape.num_frames) if family.video else 1
     return shape.size.width * shape.size.height * num_latent_frames
+
+
+def _num_trained(config: TrainingConfig, *, family: Family, flavour: Flavour | None, parts: Parts) -> int | None:
+    """By the weights that are here, or what is known of published ones."""
+    base = find_weights(config.pretrained_model_name_or_path, flavour=flavour, environment=parts.settings.environment)
+    return None if base is None else num_trained(config, base, family=family)
 
 
 def _checked(

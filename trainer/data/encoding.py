@@ -17,9 +17,10 @@ from domain.config.buckets import Placement
 from trainer.data.cache import key_of
 from trainer.data.reading import Seen
 from trainer.data.videos import Clip
+from trainer.errors import TrainingError
 from trainer.families.family import TextEmbeds
 
-ENCODING_FORMAT = 3
+ENCODING_FORMAT = 4
 """Raised whenever this code would encode the same input differently."""
 
 LATENTS = "latents"
@@ -81,7 +82,10 @@ class Encoder:
 
     def encode_caption(self, caption: str) -> TextEmbeds:
         """On the CPU."""
-        return {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        embeds = {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        for tensor in embeds.values():
+            _refuse_no_numbers(tensor, f"the caption {caption[:80]!r}", "text encoder")
+        return embeds
 
     def encode(self, seen: Sequence[Seen]) -> list[Mapping[str, Tensor]]:
         """No more than are encoded at once, all of one shape. On the CPU."""
@@ -93,7 +97,17 @@ class Encoder:
         else:
             pixels = torch.stack([_clip_to_pixels(clip) for clip in seen if not isinstance(clip, Image.Image)])
             latents = self._family.encode_videos(pixels).cpu()
+        _refuse_no_numbers(latents, "a picture" if pictures else "a video", "autoencoder")
         return [{LATENTS: each} for each in latents[: len(seen)]]
+
+
+def _refuse_no_numbers(tensor: Tensor, what: str, part: str) -> None:
+    """Before they are kept and spoil every run. Raises TrainingError."""
+    if not torch.isfinite(tensor).all():
+        raise TrainingError(
+            f"the {part} of the base model makes nan or inf of {what}; its weights are damaged, or mixed_precision fp16 is too "
+            "narrow for it: set that to bf16, or take the base model anew"
+        )
 
 
 def mask_key(digest: str, placement: Placement) -> str:

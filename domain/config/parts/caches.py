@@ -4,6 +4,8 @@ from typing import Literal
 
 from domain.config.options import Group, Part, option
 
+ONE_CACHE = "all runs share one cache in the workspace, by what each encoding was made from"
+
 
 class CacheOptions(Part):
     group = Group(
@@ -14,25 +16,22 @@ class CacheOptions(Part):
         4, label="VAE batch size", advanced=True, ge=1, help="Pictures encoded at once before training starts."
     )
     vae_dtype: Literal["default", "fp32", "fp16", "bf16"] = option(
-        "bf16",
+        "default",
         label="VAE in",
         advanced=True,
-        later=True,
-        help="Number format that pictures are encoded and decoded in.",
+        help="Number format that pictures are encoded and decoded in, on a CPU too. default: that of the computation. SDXL's encodes in fp32 all the same, as it asks for it.",
     )
     vae_enable_tiling: bool = option(
         False,
         label="Encode in tiles",
         advanced=True,
-        later=True,
-        help="Encode and decode large pictures tile by tile, with less memory and faint seams.",
+        help="Encode and decode pictures tile by tile that are larger than the VAE was made for, with less memory and faint seams.",
     )
     vae_enable_slicing: bool = option(
         False,
         label="Encode one by one",
         advanced=True,
-        later=True,
-        help="Let the VAE take the pictures of a batch one after another.",
+        help="Let the VAE take the pictures of a batch one after another: less memory, and a little slower.",
     )
     vae_enable_patch_conv: bool = option(
         False,
@@ -45,8 +44,7 @@ class CacheOptions(Part):
         False,
         label="Keep the VAE loaded",
         advanced=True,
-        later=True,
-        help="Do not free the VAE's memory while training, so that validation need not load it again.",
+        help="Leave the VAE on the GPU while training, so that validation need not bring it there again.",
     )
     vae_cache_ondemand: bool = option(
         False,
@@ -66,6 +64,7 @@ class CacheOptions(Part):
         label="When cache and data differ",
         advanced=True,
         later=True,
+        moot="no encoding can be of other settings, for it is found by what it was made from",
         help="recreate encodes again what does not fit; sync changes the list of pictures instead.",
     )
     text_cache_ondemand: bool = option(
@@ -104,6 +103,7 @@ class CacheOptions(Part):
         label="Folder of caches",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where downloads and encodings are kept. Here they lie in the workspace, for all runs.",
     )
@@ -112,6 +112,7 @@ class CacheOptions(Part):
         label="Folder of text embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where encoded captions are kept; here all runs share one cache in the workspace.",
     )
@@ -120,6 +121,7 @@ class CacheOptions(Part):
         label="Folder of latents",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where encoded pictures are kept; here all runs share one cache in the workspace.",
     )

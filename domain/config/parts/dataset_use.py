@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from domain.config.options import Group, Part, option
+from domain.config.parts.caches import ONE_CACHE
 from domain.config.parts.dataset_video import VideoSettings
 
 
@@ -124,6 +125,7 @@ class DatasetCacheOptions(Part):
         label="The usual one",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where no dataset of embeds is named, this one counts.",
     )
     cache_dir: str | None = option(
@@ -140,6 +142,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where encoded pictures are kept; here all runs share one cache.",
     )
     cache_dir_conditioning_image_embeds: str | None = option(
@@ -148,6 +151,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where encoded conditioning pictures are kept; here all runs share one cache.",
     )
     text_embeds: str | None = option(
@@ -155,6 +159,7 @@ class DatasetCacheOptions(Part):
         label="Text embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     image_embeds: str | None = option(
@@ -162,6 +167,7 @@ class DatasetCacheOptions(Part):
         label="Image embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     conditioning_image_embeds: str | None = option(
@@ -169,6 +175,7 @@ class DatasetCacheOptions(Part):
         label="Embeds of conditions",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     vae_batch_size: int | None = option(
@@ -208,7 +215,12 @@ class DatasetCacheOptions(Part):
         False, label="Keep no embeds", advanced=True, help="Encode captions each time they are needed."
     )
     hash_filenames: bool = option(
-        True, label="Hashed names", advanced=True, later=True, help="Name cached files by a hash of the picture's name."
+        True,
+        label="Hashed names",
+        advanced=True,
+        later=True,
+        moot=ONE_CACHE,
+        help="Name cached files by a hash of the picture's name.",
     )
     skip_file_discovery: str = option(
         "", label="Skip scans", advanced=True, later=True, help="Which scans to leave out when nothing has changed."

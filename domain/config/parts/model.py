@@ -139,9 +139,8 @@ class ModelOptions(Part):
         None,
         label="VAE",
         advanced=True,
-        later=True,
         kind="path",
-        help="Takes the VAE from another place, for example one of SDXL that does not overflow in fp16.",
+        help="Takes the VAE from another place, for example one of SDXL that does not overflow in fp16: a folder or owner/name on the Hub, of a VAE or of a whole model.",
     )
     pretrained_t5_model_name_or_path: str | None = option(
         None,
