@@ -135,6 +135,8 @@ def _fail(run_dir: Path, journal: Journal, error: Exception, secrets: Mapping[st
 
 def _fail_beside(run_dir: Path, error: Exception, reason: str) -> int:
     """Of a process that has no journal."""
+    if is_of_others(error):
+        return 1
     if not isinstance(error, (TrainingError, Refusal, WireError)):  # which the main one meets as well, mostly
         _tell(f"the run failed: {reason}")
     try:

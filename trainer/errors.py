@@ -51,6 +51,8 @@ def explain(error: BaseException, *, phase: str | None = None) -> str | None:
         return f"out of memory {advice}" if advice else f"out of memory{LESS_MEMORY_IN_STEPS}"
     if _is_disk_full(error, text):
         return "the disk is full; free some space or lower checkpoints_total_limit, then resume"
+    if "finished reduction in the prior iteration" in text:
+        return "a step left some of the trained weights unused; switch find_unused_parameters on"
     if "mha_graph" in text or "No available kernel" in text:
         return "attention cannot be computed that way here; set attention_mechanism to diffusers"
     if is_of_others(error):

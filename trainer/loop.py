@@ -13,6 +13,7 @@ from torch import Tensor
 
 from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
+from trainer.devices import clear_cache_if_due
 from trainer.inbox import Wish
 from trainer.journal import log, phase
 from trainer.losses import bends, fitted
@@ -59,6 +60,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         step += 1
         if run.average is not None:
             run.average.update(step)
+        clear_cache_if_due(step, config)
 
         run.meter.keep(
             Reading(

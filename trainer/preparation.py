@@ -17,6 +17,7 @@ from trainer.data.assembly import Assembly
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
+from trainer.errors import TrainingError
 from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
@@ -48,7 +49,7 @@ from trainer.wire import Planned, Started
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
-    start_step: how many steps the checkpoint it goes on from had made. data: see LoadedData."""
+    start_step: how many steps the checkpoint, or the adapter, that it goes on from had made. data: see LoadedData."""
 
     order: Order
     journal: Journal
@@ -104,7 +105,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         rolling_limit=config.checkpoints_rolling_total_limit,
         keeps_damaged=not config.delete_invalid_checkpoints,
     )
-    start_step = find_start(order, checkpoints, accelerator, journal=journal)
+    saved_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):
         base = BaseModel(
             source=order.base_model,
@@ -115,7 +116,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
-        if config.init_lora is not None and start_step == 0:
+        if config.init_lora is not None and saved_step == 0:
             trained.begin_with(config.init_lora, option="init_lora")
         companions = Companions.beside(family, config)
         parts = Parts(
@@ -133,29 +134,30 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     pictures = list(encode_held_out(held_out, parts, device=accelerator.device, journal=journal)) if held_out else []
     parts.begin()
     total_steps = epochs.total_steps
-    if start_step > 0:
+    start_step = saved_step or _steps_behind_adapter(config, total_steps=total_steps, journal=journal)
+    if saved_step > 0:
         tell_of_changes(
-            checkpoints.facts(start_step), config, total_steps=total_steps, data=data.digest, journal=journal
+            checkpoints.facts(saved_step), config, total_steps=total_steps, data=data.digest, journal=journal
         )
     hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
     give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
-    if start_step > 0:
-        trained.load(checkpoints.folder(start_step))
+    if saved_step > 0:
+        trained.load(checkpoints.folder(saved_step))
     average = None
     if config.use_ema and accelerator.is_main_process:
         average = Average(trained, config, device=accelerator.device)
-        if start_step > 0:
-            average.load(checkpoints.folder(start_step))
+        if saved_step > 0:
+            average.load(checkpoints.folder(saved_step))
         elif config.init_lora_ema is not None:
             average.begin_with(config.init_lora_ema, option="init_lora_ema")
     trained.modules.train()
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
-    if start_step > 0:
+    if saved_step > 0:
         load_state(
-            checkpoints.folder(start_step),
+            checkpoints.folder(saved_step),
             optimizer=prepared_optimizer,
             parameters=trained.parameters,
             accelerator=accelerator,
@@ -170,7 +172,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             num_images=data.num_images,
             effective_batch_size=config.effective_batch_size,
             num_trainable_parameters=sum(each.numel() for each in trained.parameters),
-            resumed_from_step=start_step or None,
+            resumed_from_step=saved_step or None,
         )
     )
     return Training(
@@ -229,6 +231,18 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         start_step=start_step,
         data=data.digest,
     )
+
+
+def _steps_behind_adapter(config: TrainingConfig, *, total_steps: int, journal: Journal) -> int:
+    """Those that init_lora has made elsewhere. Raises TrainingError when there are no more to make."""
+    step = config.init_lora_step or 0
+    if 0 < total_steps <= step:
+        raise TrainingError(
+            f"init_lora_step is {step}, but the run has {total_steps} steps, so none is left; train for more, or correct it"
+        )
+    if step > 0:
+        log(journal, "info", f"counting goes on from step {step} of the adapter that this run begins with")
+    return step
 
 
 def _what_trains(family: ModelFamily, base: BaseModel) -> Trained:

@@ -79,7 +79,13 @@ def _named_step(config: TrainingConfig, checkpoints: Checkpoints) -> int | None:
     written = config.resume_from_checkpoint or "latest"
     if written == "latest":
         return None
-    match = NAME.fullmatch(Path(written).name)
+    path = Path(written)
+    if path.is_absolute() and path.parent != checkpoints.folder(0).parent:
+        raise TrainingError(
+            f"resume_from_checkpoint names {path}, which is of another run; set it to latest or to one of this run, or begin a "
+            "new run with the weights of that one as init_lora"
+        )
+    match = NAME.fullmatch(path.name)
     if match is not None and int(match[1]) in checkpoints.steps():
         step = int(match[1])
         if checkpoints.is_whole(step):

@@ -112,25 +112,20 @@ class Validation:
                 if self._circle.told(self._inbox.wants_stop()):
                     break
                 turn = missing[start : start + self._circle.size]
-                mine = None
+                mine: list[Image.Image] | str | None = None
                 if has_room and self._circle.rank < len(turn):
-                    mine = self._draw(painter, drawings[turn[self._circle.rank]])
-                    has_room = mine is not None
-                for index, frames in zip(turn, self._circle.gathered(mine), strict=False):
-                    if frames is not None:
-                        self._keep(frames, drawings[index], step=step, index=index)
+                    mine = _drawn(painter, drawings[turn[self._circle.rank]])
+                    has_room = not isinstance(mine, str)
+                for index, made in zip(turn, self._circle.gathered(mine), strict=False):
+                    if isinstance(made, str):
+                        log(
+                            self._journal,
+                            "warning",
+                            f"no validation image {index}: {made}; training goes on without it",
+                        )
+                    elif made is not None:
+                        self._keep(made, drawings[index], step=step, index=index)
                         progress.advance()
-
-    def _draw(self, painter: Painter, drawing: Drawing) -> list[Image.Image] | None:
-        """None where memory runs out, which is told and ends no run that trains well."""
-        try:
-            return painter.draw_frames(drawing)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            log(self._journal, "warning", f"{explain(error, phase='validate')}; training goes on without it")
-        free_memory()
-        return None
 
     def _drawings_at(self, step: int) -> Iterator[Drawing]:
         """By prompt, then by seed, then by size."""
@@ -192,6 +187,18 @@ class Validation:
             return keep_video(frames, self._run_dir / f"{name}.{VIDEO_ENDING}", frame_rate=frame_rate(config))
         path = self._run_dir / f"{name}.{ENDINGS[config.validation_image_format]}"
         return keep_picture(frames[0], path, quality=config.validation_image_quality)
+
+
+def _drawn(painter: Painter, drawing: Drawing) -> list[Image.Image] | str:
+    """Why there is nothing where memory runs out, which ends no run that trains well."""
+    try:
+        return painter.draw_frames(drawing)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = str(explain(error, phase="validate"))
+    free_memory()
+    return reason
 
 
 def _seeds_at(step: int, config: TrainingConfig) -> Iterator[int]:

@@ -20,8 +20,12 @@ FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG"}
 """As Pillow calls them, by ending."""
 
 VIDEO_ENDING = "mp4"
-ENCODERS = (("libx264", {"crf": "16", "preset": "medium"}), ("libvpx-vp9", {"crf": "20", "b:v": "0"}))
-"""What browsers play, the better known first, with settings that lose little; not every build of the library has all."""
+ENCODERS = (
+    ("libx264", {"crf": "16", "preset": "medium", "x264-params": "mbtree=0"}),
+    ("libvpx-vp9", {"crf": "20", "b:v": "0"}),
+)
+"""What browsers play, the better known first, with settings that lose little; not every build of the library has all. With
+mbtree, equal small frames gave other files now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,18 +112,13 @@ def _unusable_lycoris(config: TrainingConfig) -> Iterator[Problem]:
 
 
 def _unusable_flavour(family: Family, flavour: Flavour | None) -> Iterator[Problem]:
-    peculiarity = _peculiarity_of(flavour) if flavour is not None else None
-    if flavour is not None and peculiarity is not None:
-        others = ", ".join(each.key for each in family.flavours if _peculiarity_of(each) is None)
+    if flavour is not None and flavour.obstacle is not None:
+        others = ", ".join(each.key for each in family.flavours if each.obstacle is None)
         yield Problem(
-            f"model_flavour is {flavour.key}, which {peculiarity}, and this version cannot train that yet; "
+            f"model_flavour is {flavour.key}, which {flavour.obstacle}, and this version cannot train that yet; "
             f"set it to one of {others}, or keep the configuration for a later one",
             ("config", "model_flavour"),
         )
-
-
-def _peculiarity_of(flavour: Flavour) -> str | None:
-    return "edits pictures" if flavour.needs_reference else flavour.peculiarity
 
 
 def _no_checkpoint_yet(config: TrainingConfig) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-OptionKind = Literal["text", "long_text", "integer", "number", "boolean", "choice", "path", "json"]
+OptionKind = Literal["text", "long_text", "integer", "number", "boolean", "choice", "path", "json", "named_texts"]
+"""named_texts: an object of texts, each with a short name."""
 
 PATH_KIND = "path"
 
@@ -26,6 +27,15 @@ class Group:
     key: str
     label: str
     help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A value to begin from, for who does not know how to write one; help says who it is for."""
+
+    label: str
+    help: str
+    value: Any
 
 
 class Part(BaseModel):
@@ -61,6 +71,7 @@ class Traits:
     may_be_file: bool = False
     paths_within: tuple[str, ...] = ()
     is_script: bool = False
+    starters: tuple[Starter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +160,7 @@ def option(
     may_be_file: bool = False,
     paths_within: Collection[str] = (),
     is_script: bool = False,
+    starters: Collection[Starter] = (),
     **bounds: Any,
 ) -> Any:
     """A pydantic field with what people need to know about it; bounds are pydantic's ge, gt, le, lt, min_length.
@@ -181,6 +193,7 @@ def option(
         may_be_file=may_be_file,
         paths_within=tuple(paths_within),
         is_script=is_script,
+        starters=tuple(starters),
     )
     made: FieldInfo = Field(default, description=help, **bounds)
     made.metadata.append(traits)

@@ -360,6 +360,14 @@ RULES = (
         ),
     ),
     Rule(
+        ("init_lora_step", "max_train_steps"),
+        lambda config: 0 < config.max_train_steps <= (config.init_lora_step or 0),
+        lambda config: (
+            f"init_lora_step is {config.init_lora_step} and max_train_steps is {config.max_train_steps}, so no step is left; "
+            "train for more, or correct init_lora_step"
+        ),
+    ),
+    Rule(
         ("init_lora_step", "resume_from_checkpoint"),
         lambda config: config.init_lora_step is not None and config.resume_from_checkpoint not in (None, "latest"),
         lambda config: (

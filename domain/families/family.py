@@ -89,6 +89,11 @@ class Flavour:
     is_distilled: bool = False
     peculiarity: str | None = None
 
+    @property
+    def obstacle(self) -> str | None:
+        """What keeps it from being trained today, in words that follow "which"; None for all others."""
+        return "edits pictures" if self.needs_reference else self.peculiarity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:

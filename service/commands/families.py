@@ -41,7 +41,7 @@ def _table(families: list[Family]) -> Iterator[str]:
 def _trains(family: Family) -> str:
     told = {"lora": "LoRA, DoRA, LyCORIS", "full": "all weights"}
     text = ("text encoders",) if family.key in TEXT_TRAINING_FAMILIES else ()
-    video = ("a video model, from pictures",) if family.modality == "video" else ()
+    video = ("a video model, from pictures and videos",) if family.modality == "video" else ()
     return ", ".join([*(told[each] for each in family.capabilities), *text, *video])
 
 
@@ -86,7 +86,7 @@ def _said(flavour: Flavour) -> str:
     told = [
         flavour.terms or "",
         "Distilled to a few steps, which training undoes." if flavour.is_distilled else "",
-        "Edits pictures, which cannot be trained yet." if flavour.needs_reference else "",
+        f"{flavour.obstacle.capitalize()}, which cannot be trained yet." if flavour.obstacle else "",
     ]
     return " ".join(filter(None, told))
 

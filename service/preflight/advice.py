@@ -53,7 +53,7 @@ def advice_on(
     rules = [
         (row, dataset, caption_rules_of(dataset, config, filters=filters_of(dataset))) for row, dataset in datasets
     ]
-    yield from _on_base(family, flavour, change)
+    yield from _on_base(config, family, flavour, change)
     yield from _on_rate(config, change)
     yield from _on_alpha(config, change)
     yield from _on_length(config, total_steps, change)
@@ -70,14 +70,15 @@ def advice_on(
         )
 
 
-def _on_base(family: Family, flavour: Flavour | None, change: Change) -> Iterator[Finding]:
-    if flavour is None or not flavour.is_distilled:
+def _on_base(config: TrainingConfig, family: Family, flavour: Flavour | None, change: Change) -> Iterator[Finding]:
+    has_assistant = bool(config.assistant_lora_path) and not config.disable_assistant_lora
+    if flavour is None or not flavour.is_distilled or (has_assistant and config.model_type == "lora"):
         return
-    others = [each for each in family.flavours if not each.is_distilled and not each.needs_reference]
+    others = [each for each in family.flavours if not each.is_distilled and each.obstacle is None]
     yield _said(
         "DISTILLED_BASE",
-        f"{flavour.name} was distilled to draw in a few steps, which training undoes; this version has no assistant that would "
-        "keep it so, and what was trained is blurred in few steps",
+        f"{flavour.name} was distilled to draw in a few steps, which training undoes, so that pictures in few steps blur; train "
+        "another flavour, or a LoRA beside an assistant that keeps it so, which assistant_lora_path names",
         "model_flavour",
         *(change(label=f"Train on {each.name}", set={"model_flavour": each.key}) for each in others[:1]),
     )

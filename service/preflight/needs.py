@@ -11,6 +11,7 @@ from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoi
 from domain.config.memory_plan import MemoryPlan
 from domain.config.presets import changes_for, memory_presets
 from domain.config.training import TrainingConfig
+from domain.config.validation_times import bytes_of_pictures
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 from service.preflight import machine
@@ -21,8 +22,9 @@ from service.read_models.environment import EnvironmentRow
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """num_kept: how many checkpoints are left at the end. num_beside: how many more lie there at once. download_bytes: of weights that come to the same disk, an estimate.
-    free_bytes: None when that is not known."""
+    """num_kept: how many checkpoints are left at the end. num_beside: how many more lie there at once. download_bytes: of
+    weights that come to the same disk, an estimate. free_bytes: None when that is not known. picture_bytes: of all
+    validation images, an estimate."""
 
     checkpoint_bytes: int
     cache_bytes: int
@@ -30,15 +32,20 @@ class Disk:
     num_beside: int
     free_bytes: int | None
     download_bytes: int = 0
+    picture_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        return self.checkpoint_bytes * (self.num_kept + self.num_beside) + self.cache_bytes + self.download_bytes
+        return self.checkpoint_bytes * (self.num_kept + self.num_beside) + self._beside_checkpoints
 
     @property
     def num_fitting_checkpoints(self) -> int:
-        left = (self.free_bytes or 0) - self.cache_bytes - self.download_bytes
+        left = (self.free_bytes or 0) - self._beside_checkpoints
         return max(0, left) // max(1, self.checkpoint_bytes)
+
+    @property
+    def _beside_checkpoints(self) -> int:
+        return self.cache_bytes + self.download_bytes + self.picture_bytes
 
 
 def memory_of(
@@ -79,8 +86,9 @@ def disk_of(
     download: Download | None,
     trained: int | None,
     total_steps: int | None,
+    num_validations: int,
 ) -> Disk | None:
-    """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
+    """num_validations: in the whole run. pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
     plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
     cached = [
@@ -109,6 +117,7 @@ def disk_of(
         num_beside=rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
         download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,
+        picture_bytes=num_validations * bytes_of_pictures(config, pixels=pixels),
     )
 
 

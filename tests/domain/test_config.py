@@ -79,6 +79,8 @@ def test_paths_are_known() -> None:
         "init_lora",
         "init_lora_ema",
         "lycoris_config",
+        "pretrained_transformer_model_name_or_path",
+        "pretrained_unet_model_name_or_path",
         "pretrained_vae_model_name_or_path",
         "user_prompt_library",
         "validation_adapter_path",

@@ -121,3 +121,6 @@ def test_distilled_base_names_another(family: str, flavour: str, other: str) -> 
     assert advised(config) == ["DISTILLED_BASE"]
     assert advised(config | {"model_flavour": other}) == []
     assert advised(config | {"pretrained_model_name_or_path": "/models/own"}) == []
+    assistant = {"assistant_lora_path": "ostris/assistant"}
+    assert advised(config | assistant) == []
+    assert advised(config | assistant | {"disable_assistant_lora": True}) == ["DISTILLED_BASE"]

@@ -302,6 +302,22 @@ def test_disk_is_not_needed_for_what_is_not_kept(script: Script, make: Make, tmp
         assert everything - needed(**given) == 4 * saved
 
 
+def test_validation_images_are_counted_and_need_room(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(600, 600)] * 4)
+    usual = {
+        "pretrained_model_name_or_path": None,
+        "model_flavour": "1.5",
+        "resolution": 512,
+        "num_validation_images": 3,
+    }
+    ask = "query ($id: ID!) { preflight(environmentId: $id) { numValidationImages disk { neededBytes } } }"
+    with_pictures = script.ask(ask, id=make(folder, **usual))["preflight"]
+    without = script.ask(ask, id=make(folder, validation_disable=True, **usual))["preflight"]
+    # before the first of ten steps, after the fifth and after the last
+    assert (with_pictures["numValidationImages"], without["numValidationImages"]) == (3 * 3, 0)
+    assert with_pictures["disk"]["neededBytes"] - without["disk"]["neededBytes"] == 9 * 512 * 512 * 2
+
+
 def test_download_of_nobody_knows_what_has_no_size(script: Script, make: Make, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
     found = look(script, make(folder, pretrained_model_name_or_path="owner/name"))

@@ -263,11 +263,12 @@ def test_without_a_limit_all_checkpoints_take_room(
         flavour=None,
         pixels=1,
         num_frames=1,
-        trained=None,
         pictures=[],
         runs=tmp_path,
         download=None,
+        trained=None,
         total_steps=total_steps,
+        num_validations=0,
     )
     assert disk is not None
     assert (disk.num_kept, disk.num_beside) == (num_kept, 2)

@@ -458,7 +458,7 @@ def longcat_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 
 def krea2(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts, each caption alone and without padding."""
+    """train_dreambooth_lora_krea2.py, each caption alone and without padding."""
     latents = _frame_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     packed = _packed(_noised(latents, noise, sigmas))

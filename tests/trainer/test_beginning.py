@@ -76,6 +76,15 @@ def test_lycoris_is_taken_over(written_for: str, models: dict[str, Path], tmp_pa
         other.begin_with(str(tmp_path), option="init_lora")
 
 
+def test_lycoris_in_a_file_of_something_else_is_refused(models: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"encoder.layers.0.lokr_w1": torch.zeros(2, 2)}, path)
+    config = {"algo": "lokr", "linear_dim": 2, "apply_preset": {"target_name": ["layers.0.attn.to_."]}}
+    options: dict[str, Any] = {"lora_type": "lycoris", "lycoris_config": config, "lora_format": "diffusers"}
+    with pytest.raises(TrainingError, match="has no layers by the names of LyCORIS; set lycoris_config to"):
+        adapted(models["lumina2"], "lumina2", **options).begin_with(str(path), option="init_lora")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

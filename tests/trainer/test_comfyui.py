@@ -258,6 +258,19 @@ def test_file_for_comfyui_is_read_as_it_was_written(key: str) -> None:
     assert names.scales("unet", file, like=weights) == {SCALE}
 
 
+@pytest.mark.parametrize(
+    ("key", "part", "prefix"),
+    [("sd1x", "text_encoder", "te"), ("sdxl", "text_encoder", "te1"), ("sdxl", "text_encoder_2", "te2")],
+)
+@pytest.mark.parametrize("within", ["", "text_model."], ids=["transformers-5", "transformers-4"])
+def test_text_encoders_have_the_names_of_kohyas_scripts(key: str, part: str, prefix: str, within: str) -> None:
+    layer = f"{within}encoder.layers.0.self_attn.q_proj"
+    weights = {f"{layer}.lora_A.weight": torch.zeros(2, 8), f"{layer}.lora_B.weight": torch.zeros(8, 2)}
+    file = LoraNames(FAMILIES[key].comfy_names).to_file(part, weights, scale=1)  # type: ignore[index]
+    name = f"lora_{prefix}_text_model_encoder_layers_0_self_attn_q_proj"
+    assert set(file) == {f"{name}.lora_down.weight", f"{name}.lora_up.weight", f"{name}.alpha"}
+
+
 def test_families_with_names_are_those_that_comfyui_has() -> None:
     named = {key for key, family in FAMILIES.items() if family.comfy_names is not None}
     assert named == {key for key, family in KNOWN.items() if family.has_comfyui_names}
@@ -380,12 +393,17 @@ def test_lycoris_adds_in_comfyui_what_it_adds_here(settings: dict[str, Any], flu
     [
         ("flux", {"algo": "diag-oft", "rescaled": True}, "which passes over what rescaled has trained"),
         ("flux", {"algo": "lokr", "dora_wd": True}, "which measures the rows of dora_wd without"),
+        ("sd3", {"algo": "boft", "linear_dim": 4}, "which may have the halves of norm_out.linear the other way round"),
         ("lumina2", {"algo": "lokr"}, "as one layer (diffusion_model.layers.0.attention.qkv)"),
     ],
 )
 def test_lycoris_that_comfyui_would_not_add_is_refused(
     key: str, settings: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
-    preset = {"apply_preset": {"target_name": [r"layers\.0\.attn\.to_.", "transformer_blocks.0.attn.to_q"]}}
+    preset = {
+        "apply_preset": {
+            "target_name": [r"layers\.0\.attn\.to_.", "norm_out.linear$", "transformer_blocks.0.attn.to_q"]
+        }
+    }
     with pytest.raises(TrainingError, match=re.escape(said)):
         adapted(save_small(key, tmp_path), key, lora_type="lycoris", lycoris_config=settings | preset)

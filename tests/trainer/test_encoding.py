@@ -134,12 +134,18 @@ def test_digests_of_weights_are_remembered_for_files_as_they_are(tmp_path: Path)
     assert fresh.of(loaded()) == digest_of(loaded())
     assert settled.of(loaded(torch.bfloat16)) == digest_of(loaded(torch.bfloat16))
 
+    def of_the_whole() -> torch.nn.Module:
+        vae: torch.nn.Module = AutoencoderKL.from_pretrained(folder.parent, subfolder="vae")
+        return vae
+
+    unchanged = settled.of(of_the_whole())
     weights = folder / "diffusion_pytorch_model.safetensors"
     before = weights.stat()
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert settled.of(loaded()) == digest_of(loaded())
+    assert settled.of(of_the_whole()) == digest_of(loaded()) != unchanged
 
 
 # ---- digests of contents ----------------------------------------------------------------------------------------------

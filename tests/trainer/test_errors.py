@@ -50,6 +50,11 @@ def test_missing_permission_names_the_file() -> None:
     assert "no permission for /data/a.png" in (explain(PermissionError(errno.EACCES, "denied", "/data/a.png")) or "")
 
 
+def test_unused_weights_say_what_to_switch_on() -> None:
+    torch_says = "Expected to have finished reduction in the prior iteration before starting a new one. This error"
+    assert (explain(RuntimeError(torch_says)) or "").endswith("switch find_unused_parameters on")
+
+
 def test_own_errors_speak_for_themselves_in_one_line() -> None:
     assert explain(TrainingError("the loss\nbecame nan")) == "the loss became nan"
 

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ pytestmark = pytest.mark.skipif(NUM_GPUS == 0, reason="needs an NVIDIA GPU")
 with_two = pytest.mark.skipif(NUM_GPUS < 2, reason="needs two NVIDIA GPUs")
 
 STEPS: dict[str, Any] = {"max_train_steps": 6, "checkpoint_step_interval": 3, "lora_rank": 4}
+
+
+@pytest.fixture(autouse=True)
+def kernels_of_the_trainer() -> Iterator[None]:
+    """Other kernels for attention round otherwise."""
+    is_on = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    yield
+    torch.backends.cuda.enable_cudnn_sdp(is_on)
 
 
 def finished(run: RunDirectory, *, num_processes: int | None = None) -> RunDirectory:
@@ -87,23 +97,25 @@ def test_fp16_learns_although_gradients_overflow_at_first(tmp_path: Path) -> Non
     assert sum(losses[-10:]) < sum(losses[:10])
 
 
+def explosive(tmp_path: Path, **options: Any) -> RunDirectory:
+    """A run that cannot go well: rates grow until numbers end."""
+    return write_run(
+        tmp_path / "run",
+        **STEPS | {"max_train_steps": 300, "checkpoint_step_interval": 1} | options,
+        learning_rate=1.0,
+        lora_alpha=1e20,
+        max_grad_norm=0,
+    )
+
+
 def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
-    options: dict[str, Any] = {
-        "mixed_precision": "bf16",
-        "max_train_steps": 400,
-        "checkpoint_step_interval": 3,
-        "max_grad_norm": 0,
-    }
-    run = write_run(tmp_path / "run", **options, learning_rate=1e30, lr_scheduler="constant", lr_warmup_steps=6)
-    process = run.start()
-    process.communicate(timeout=200)
+    run = explosive(tmp_path, mixed_precision="bf16")
+    run.start().communicate(timeout=200)
     ended = run.ended()
     assert ended.outcome == "failed"
     assert "lower the learning rate" in (ended.reason or "")
-    assert all(
-        torch.isfinite(each).all()
-        for each in load_file(run.path / f"checkpoint-{ended.resume_step}" / WEIGHTS).values()
-    )
+    last = load_file(run.path / f"checkpoint-{ended.resume_step}" / WEIGHTS)
+    assert all(torch.isfinite(each).all() for each in last.values())
 
 
 def test_out_of_memory_is_told_with_what_to_change(tmp_path: Path) -> None:
@@ -172,9 +184,9 @@ def test_two_gpus_stop_together_within_a_step(tmp_path: Path) -> None:
 
 
 @with_two
-def test_one_gpu_out_of_two_that_fails_ends_the_run(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", max_train_steps=100_000, num_processes=2, learning_rate=1e30, max_grad_norm=0)
+def test_loss_that_is_no_number_ends_both(tmp_path: Path) -> None:
+    run = explosive(tmp_path, num_processes=2)
     process = run.start(num_processes=2)
     process.communicate(timeout=120)
     assert process.returncode != 0
-    assert run.ended().outcome == "failed"
+    assert "lower the learning rate" in (run.ended().reason or "")

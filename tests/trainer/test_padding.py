@@ -80,6 +80,14 @@ def test_missing_caption_of_sd3_is_zeros_where_asked(
     assert captioned["prompt_embeds"].abs().sum(dim=-1).all()
 
 
+def test_text_embeds_of_another_diffusers_are_others(flux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates and masks are a part of its pipelines."""
+    before = loaded("flux", flux).text_identity
+    assert loaded("flux", flux).text_identity == before
+    monkeypatch.setattr("diffusers.__version__", "0.35.0")
+    assert loaded("flux", flux).text_identity != before
+
+
 def test_masked_padding_of_flux_has_no_part_in_predictions(flux: Path) -> None:
     """Each caption as if it were alone, and without padding."""
     family = loaded("flux", flux, flux_attention_masked_training=True)

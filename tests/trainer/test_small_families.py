@@ -30,7 +30,7 @@ from domain.config.training import TrainingConfig
 from domain.families.hidream import LLAMA_REPOSITORY
 from domain.families.registry import FAMILIES as KNOWN_FAMILIES
 from domain.families.samplers import samplers_of
-from tests.trainer.device import DEVICE, EXACT
+from tests.trainer.device import CPU, DEVICE, EXACT
 from tests.trainer.recipes import RECIPES, Fixed
 from tests.trainer.runs import RunDirectory, write_run
 from tests.trainer.small_families import DRAWING, SMALL, save_small, with_guidance
@@ -41,7 +41,7 @@ from trainer.data.pictures import read_picture
 from trainer.data.sources.local import LocalFolder
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, Drawing, SkippedLayers
-from trainer.families.pipelines import explained
+from trainer.families.loading import explained
 from trainer.families.registry import FAMILIES
 from trainer.inbox import STOP_SIGNALS
 from trainer.objective import draw_noise
@@ -199,7 +199,7 @@ def test_dropped_caption_is_what_the_pipeline_takes_for_no_prompt(small: Small) 
     num_tokens = small.options["tokenizer_max_length"]
     (dropped,) = loaded(small.name, small.model, tokenizer_max_length=num_tokens).encode_captions([""])
     told = {"negative_prompt": "", "max_sequence_length": num_tokens}
-    _, _, embeds, mask = small.pipeline().encode_prompt("a red square", **told)
+    _, _, embeds, mask = small.pipeline(device=CPU).encode_prompt("a red square", **told)
     assert torch.equal(dropped["prompt_embeds"], embeds[0])
     assert torch.equal(dropped["prompt_mask"], mask[0])
 
@@ -208,9 +208,7 @@ def test_dropped_caption_is_what_the_pipeline_takes_for_no_prompt(small: Small) 
 def test_latents_of_an_autoencoder_that_overflows_in_fp16_are_made_in_fp32(name: str, tmp_path: Path) -> None:
     """These have the one of SDXL."""
     config = TrainingConfig.model_validate({"model_family": name})
-    base = BaseModel(
-        source=str(save_small(name, tmp_path)), config=config, device=torch.device("cpu"), dtype=torch.float16
-    )
+    base = BaseModel(source=str(save_small(name, tmp_path)), config=config, device=CPU, dtype=torch.float16)
     family = FAMILIES[config.model_family].load(base)
     vae, pixels = family.pipeline.vae, torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
     latents = family.encode_pictures(pixels)
@@ -226,7 +224,7 @@ def test_instruction_of_sana_can_be_another_one(small: Small) -> None:
         loaded("sana", small.model, tokenizer_max_length=num_tokens, sana_complex_human_instruction=each)
         for each in (None, told)
     )
-    pipeline = small.pipeline()
+    pipeline = small.pipeline(device=CPU)
     options = {"complex_human_instruction": [told], "max_sequence_length": num_tokens}
     (embeds,) = family.encode_captions(["a red square"])
     assert torch.equal(embeds["prompt_embeds"], pipeline.encode_prompt("a red square", **options)[0][0])
@@ -244,7 +242,10 @@ def test_layers_that_flux2_reads_can_be_others(small: Small) -> None:
         loaded(small.name, small.model, tokenizer_max_length=num_tokens, custom_text_encoder_intermediary_layers=each)
         for each in (None, others)
     )
-    pipeline, options = small.pipeline(), {"text_encoder_out_layers": others, "max_sequence_length": num_tokens}
+    pipeline, options = (
+        small.pipeline(device=CPU),
+        {"text_encoder_out_layers": others, "max_sequence_length": num_tokens},
+    )
     (embeds,) = family.encode_captions(["a red square"])
     assert torch.equal(embeds["prompt_embeds"], pipeline.encode_prompt("a red square", **options)[0][0])
     assert family.text_identity != usual.text_identity
@@ -268,7 +269,7 @@ def test_every_trained_family_has_a_recipe() -> None:
 def test_loss_of_a_batch_is_that_of_the_published_recipe(small: Small, run: RunDirectory) -> None:
     """Before the first update the adapter adds nothing, so the base model alone gives the same loss."""
     with torch.no_grad():
-        expected = RECIPES[small.name](small.pipeline(device=torch.device("cpu")), small.first_batch())
+        expected = RECIPES[small.name](small.pipeline(device=CPU), small.first_batch())
     assert run.losses()[1] == pytest.approx(expected.item(), rel=EXACT)
 
 
@@ -360,7 +361,7 @@ def test_run_resumed_from_its_first_checkpoint_ends_the_same(small: Small, run: 
 def loaded(name: str, folder: Path, **options: Any) -> Any:
     """The family itself, as a run holds it before it gets an adapter."""
     config = TrainingConfig.model_validate({"model_family": name.partition("-")[0]} | SMALL[name].options | options)
-    base = BaseModel(source=str(folder), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    base = BaseModel(source=str(folder), config=config, device=CPU, dtype=torch.float32)
     return FAMILIES[config.model_family].load(base)
 
 

@@ -324,6 +324,7 @@ def test_checkpoints_that_a_killed_start_did_not_tell_of_are_told(make_run: Make
     [
         (True, "checkpoint-7", "which this run does not have; set it to latest or to one of: checkpoint-2"),
         (True, "checkpoint-x", "which this run does not have"),
+        (True, "/elsewhere/checkpoint-2", "names /elsewhere/checkpoint-2, which is of another run"),
         (False, "checkpoint-2", "but a new run has no checkpoint yet"),
     ],
 )

@@ -126,7 +126,7 @@ def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> No
     run = make_run()
     with JournalFile(run.path) as journal:
         Validation(
-            TrainingConfig(model_family="sd2x", validation_prompt="a fox"),
+            TrainingConfig(model_family="sd2x", validation_prompt="a fox", num_validation_images=3),
             run_dir=run.path,
             sizes=[Size(64, 64)],
             num_frames=1,
@@ -138,7 +138,7 @@ def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> No
             device=torch.device("cpu"),
         ).run(Greedy(), step=3)  # type: ignore[arg-type]
     (warning,) = run.warnings()
-    assert warning.startswith("out of memory while a validation image was drawn; lower validation_resolution")
+    assert warning.startswith("no validation image 0: out of memory while a validation image was drawn; lower")
     assert run.of(PhaseChanged)[-1].ended
 
 

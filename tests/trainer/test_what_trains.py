@@ -15,21 +15,22 @@ from typing import Any
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel, UNet2DConditionModel
-from lycoris import create_lycoris, create_lycoris_from_weights
+from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.overrides import TorchFunctionMode
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from domain.config.parts.adapter import STARTERS
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
 from trainer.inbox import STOP_SIGNALS
-from trainer.trained.lycoris import drop_ranks_on
-from trainer.wire import ValidationImageSaved, WeightsSaved
+from trainer.trained.lycoris import drop_ranks_on, make_network
+from trainer.wire import Planned, ValidationImageSaved, WeightsSaved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +282,20 @@ def test_run_that_begins_with_an_adapter_begins_with_its_picture(sdxl: Small, ad
     assert weights_of(run).keys() == weights_of(adapter).keys()
 
 
+def test_run_that_begins_with_an_adapter_counts_on_from_its_step(
+    sdxl: Small, adapter: RunDirectory, tmp_path: Path
+) -> None:
+    """So that the next step sees what it would have seen."""
+    begun: dict[str, Any] = {"use_dora": True, "init_lora": str(adapter.path / "checkpoint-2"), "init_lora_step": 2}
+    run = sdxl.train("counted", **begun)
+    assert run.losses() == {3: adapter.losses()[3]}
+    assert (run.path / "checkpoint-3").is_dir()
+    (planned,) = run.of(Planned)
+    assert (planned.total_steps, planned.resumed_from_step) == (3, None)
+    late = sdxl.write(tmp_path.name, **begun | {"init_lora_step": 9, "max_train_steps": 0, "num_train_epochs": 5})
+    assert "init_lora_step is 9, but the run has 5 steps, so none is left" in refusal_of(late)
+
+
 def test_adapter_for_low_noise_begins_in_its_role(tmp_path: Path) -> None:
     with in_this_process():
         small = Small("wan-low", tmp_path)
@@ -359,6 +374,9 @@ class DrawnOn(TorchFunctionMode):
 
 def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
     meta = torch.device("meta")
+    LycorisNetwork.apply_preset(
+        {"target_module": ["Linear"], "target_name": []}
+    )  # the library keeps what was said before
     network = create_lycoris(torch.nn.Sequential(torch.nn.Linear(16, 16)), algo="lokr", linear_dim=2, rank_dropout=0.5)
     (layer,) = network.to(meta).train().loras
     with DrawnOn() as drawn:
@@ -366,3 +384,11 @@ def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
         drop_ranks_on(meta, network)
         layer.get_weight(layer.shape)
     assert drawn.devices == [None, meta]
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if "-" not in name])
+def test_starters_of_lycoris_find_layers_in_each_family(name: str) -> None:
+    components = SMALL[name].build().components
+    denoiser = components.get("unet") or components["transformer"]
+    num_layers = [len(make_network(denoiser, starter.value).loras) for starter in STARTERS]
+    assert min(num_layers) >= 7

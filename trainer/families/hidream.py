@@ -16,8 +16,9 @@ from domain.families.hidream import LLAMA_REPOSITORY
 from trainer.families.comfyui import LIKE_DIFFUSERS
 from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
+from trainer.families.loading import explained
 from trainer.families.padding import padded, read_by_t5
-from trainer.families.pipelines import draw_with, explained, load_pipeline, text_identity
+from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")

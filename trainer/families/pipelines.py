@@ -1,8 +1,7 @@
 """A base model as the pipeline of diffusers that belongs to its family: loaded, checked, frozen, identified."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
@@ -10,23 +9,20 @@ from typing import Any, TypeVar
 
 import diffusers
 import torch
+import transformers
 from diffusers import DDIMScheduler, DiffusionPipeline
-from httpx2 import HTTPError
 from PIL import Image
-from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoTokenizer
 
 from domain.config.training import TrainingConfig
-from trainer.errors import TrainingError, is_out_of_memory
-from trainer.families.autoencoders import autoencoder_dtype_of, dtypes_of, load_autoencoder, settle_autoencoder
+from trainer.errors import TrainingError
+from trainer.families.autoencoders import dtypes_of, settle_autoencoder
 from trainer.families.family import BaseModel, Drawing
+from trainer.families.loading import explained
+from trainer.families.places import parts_of_other_places
 from trainer.families.samplers import sampled_by
-from trainer.hub import explain_refusal
 from trainer.objective import schedule_changes
-
-LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError, HTTPError)
-"""What diffusers and transformers raise for weights that are missing, damaged or of another shape."""
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
@@ -46,7 +42,7 @@ def load_pipeline(
     Raises TrainingError when the weights are missing or of another family.
     """
     _check_folder(base, (pipeline_class.__name__, *also_called), parts)
-    options |= _own_autoencoder(base)
+    options |= parts_of_other_places(base)
     with explained(base.source):
         pipeline: Pipeline = pipeline_class.from_pretrained(
             base.source, revision=base.config.revision, variant=base.config.variant, dtype=dtypes_of(base), **options
@@ -61,53 +57,11 @@ def load_pipeline(
     return pipeline
 
 
-def _own_autoencoder(base: BaseModel) -> dict[str, Any]:
-    """The one that pretrained_vae_model_name_or_path names, if it names one."""
-    place = base.config.pretrained_vae_model_name_or_path
-    if place is None:
-        return {}
-    with explained(base.source):
-        _, name = DiffusionPipeline.load_config(base.source, revision=base.config.revision)["vae"]
-        known = getattr(diffusers, name).load_config(base.source, subfolder="vae", revision=base.config.revision)
-    with explained(place, what="the VAE", key="pretrained_vae_model_name_or_path"):
-        vae = load_autoencoder(getattr(diffusers, name), place, dtype=autoencoder_dtype_of(base))
-    channels, expected = vae.config.get("latent_channels"), known.get("latent_channels")
-    if channels != expected:
-        raise TrainingError(
-            f"the VAE {place} makes latents of {channels} channels, but this base model takes {expected}; set "
-            "pretrained_vae_model_name_or_path to one that was made for it, or leave it empty"
-        )
-    return {"vae": vae}
-
-
 def class_among(classes: Sequence[type[Pipeline]], base: BaseModel) -> type[Pipeline]:
     """Which of a family's pipelines the base model says it belongs to; the first one when it is none of them."""
     with explained(base.source):
         name = DiffusionPipeline.load_config(base.source, revision=base.config.revision).get("_class_name")
     return next((each for each in classes if each.__name__ == name), classes[0])
-
-
-@contextmanager
-def explained(
-    source: str, *, what: str = "the base model", key: str = "pretrained_model_name_or_path"
-) -> Iterator[None]:
-    """What cannot be loaded inside becomes a TrainingError that says why; source: folder or owner/name. key: of the option
-    that names it."""
-    try:
-        yield
-    except ImportError as error:
-        raise TrainingError(f"{what} {source} needs a package that is not installed: {_told(error)}") from error
-    except LOADING_ERRORS as error:
-        if is_out_of_memory(error):
-            raise
-        refusal = explain_refusal(error, source)
-        if refusal is not None:
-            raise TrainingError(refusal) from error
-        raise TrainingError(f"{what} {source} cannot be loaded: {_told(error)}; check {key}") from error
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def tokenizer_alone(base: BaseModel) -> Any:
@@ -177,10 +131,12 @@ def cut_captions(tokenizer: Any, num_tokens: int | None) -> None:
 
 
 def text_identity(base: BaseModel, *readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
-    """A digest of tokenizers, their text encoders, and the settings that shape text embeds too."""
+    """A digest of tokenizers, their text encoders, the settings that shape text embeds too, and the versions of the
+    libraries: templates and masks are in the code of diffusers' pipelines, and change with it."""
     words = [[tokenizer.model_max_length, sorted(tokenizer.get_vocab().items())] for tokenizer, _ in readers]
     digests = [base.digest_of(text_encoder) for _, text_encoder in readers]
-    told = json.dumps([words, settings], sort_keys=True)
+    libraries = [diffusers.__version__, transformers.__version__]
+    told = json.dumps([words, settings, libraries], sort_keys=True)
     return "".join(digests) + blake2b(told.encode(), digest_size=16).hexdigest()
 
 

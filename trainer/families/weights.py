@@ -48,11 +48,12 @@ class WeightDigests:
 
     def _key(self, module: nn.Module) -> str | None:
         """None where nobody can say from which files it is, or these may have changed since."""
-        folder = Path(_config_of(module).get("_name_or_path") or "")
-        if not folder.is_absolute() or not folder.is_dir():
+        source = _config_of(module).get("_name_or_path")
+        folder = Path(source or "").absolute()
+        if not source or not folder.is_dir():
             return None
         files = []
-        for path in (folder.parent, folder, *sorted(folder.iterdir())):
+        for path in (folder.parent, folder, *sorted(folder.rglob("*"))):
             status = path.stat()
             if max(status.st_mtime, status.st_ctime, path.lstat().st_ctime) > self.seen_at - MARGIN_SECONDS:
                 return None

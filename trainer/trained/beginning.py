@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
-from trainer.families.pipelines import LOADING_ERRORS
+from trainer.families.loading import LOADING_ERRORS
 from trainer.hub import explain_refusal
 from trainer.trained.lora_names import ALPHA, LoraNames
 

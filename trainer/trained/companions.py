@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import torch
 from diffusers.loaders.lora_base import LoraBaseMixin
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from domain.config.training import TrainingConfig
-from trainer.errors import TrainingError
+from trainer.errors import TrainingError, is_out_of_memory
 from trainer.families.family import ModelFamily
-from trainer.families.pipelines import LOADING_ERRORS
+from trainer.families.loading import LOADING_ERRORS
 from trainer.hub import explain_refusal
 
 ASSISTANT, OTHER = "assistant", "other"
@@ -111,9 +110,9 @@ def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> 
     try:
         options = {**family.lora_loading, **({"weight_name": file} if file else {})}
         family.pipeline.load_lora_weights(place, adapter_name=adapter, **options)
-    except torch.OutOfMemoryError:
-        raise
     except LOADING_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         reason = explain_refusal(error, place) or " ".join(str(error).split())[:300]
         raise TrainingError(f"the adapter {key} ({source}) cannot be loaded: {reason}") from error
 

@@ -52,10 +52,10 @@ def whole(matrix: nn.Module) -> Tensor:
 
 
 @torch.no_grad()
-def counterweigh(network: nn.Module, kind: str) -> None:
+def counterweigh(network: nn.Module, kind: str, *, device: torch.device) -> None:
     """Let the adapters of a network, which have twice the rank that is to be trained, begin as parts of the base weights.
 
-    kind: pissa or olora. Raises TrainingError for layers that have no matrix, or too small a one.
+    kind: pissa or olora. device: what computes, wherever the weights are. Raises TrainingError for layers that have no matrix, or too small a one.
     """
     for name, layer in network.named_modules():
         if not isinstance(layer, LoraLayer):
@@ -71,7 +71,8 @@ def counterweigh(network: nn.Module, kind: str) -> None:
                 f"lora_init_type is {kind}, but {name} has no more than {min(base.weight.shape)} directions to begin with; "
                 f"set lora_rank to that or less, or lora_init_type to default"
             )
-        down, up = PARTS[kind](base.weight.float(), rank, scale)
+        parts = PARTS[kind](base.weight.to(device, torch.float32), rank, scale)
+        down, up = (part.to(base.weight.device) for part in parts)
         layer.lora_A[ADAPTER] = Counterweighted(down, down.clone(), dim=0)
         layer.lora_B[ADAPTER] = Counterweighted(up, -up, dim=1)
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
-from trainer.families.pipelines import explained
+from trainer.families.places import read_denoiser
 from trainer.trained.trained import Trained
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
@@ -84,13 +84,6 @@ class FullRank(Trained):
 @torch.no_grad()
 def _read_in_fp32(family: ModelFamily, base: BaseModel) -> None:
     network: Any = type(family.denoiser)
-    with explained(base.source):
-        stored: nn.Module = network.from_pretrained(
-            base.source,
-            subfolder=family.denoiser_part,
-            revision=base.config.revision,
-            variant=base.config.variant,
-            dtype=torch.float32,
-        )
+    stored: nn.Module = read_denoiser(network, family.denoiser_part, base, dtype=torch.float32)
     for parameter, exact in zip(family.denoiser.parameters(), stored.parameters(), strict=True):
         parameter.data = exact.data.to(parameter.device)

@@ -55,7 +55,7 @@ class Lora(Trained):
             _inject(text_encoder, _settings(config, family.text_lora_targets))
         if config.lora_init_type in PARTS:
             for network in (family.denoiser, *text_encoders.values()):
-                counterweigh(network, config.lora_init_type)
+                counterweigh(network, config.lora_init_type, device=base.device)
         names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
         return cls(family, {family.lora_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
 
@@ -170,5 +170,5 @@ def _described(network: nn.Module) -> dict[str, Any]:
 def _misfit(folder: Path) -> TrainingError:
     return TrainingError(
         f"the adapter in {folder} has another rank or other layers than this configuration; resume with the lora_rank, "
-        "use_dora and peft_lora_target_modules it was trained with"
+        "lora_init_type, use_dora and peft_lora_target_modules it was trained with"
     )

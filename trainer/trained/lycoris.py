@@ -62,7 +62,7 @@ class Lycoris(Trained):
         config = base.config
         settings = _read_settings(config)
         torch.manual_seed(config.seed)
-        network = _make(family.denoiser, settings)
+        network = make_network(family.denoiser, settings)
         network.apply_to()
         network.to(base.device)
         drop_ranks_on(base.device, network)
@@ -98,8 +98,11 @@ class Lycoris(Trained):
 
     def begin_with(self, source: str, *, option: str) -> None:
         file = read_adapter(source, option=option)
-        is_own = any(name.startswith("lycoris_") for name in file.weights)
-        names = {} if is_own else comfy_names_of(self._network, self._family)
+        try:
+            is_own = any(name.startswith("lycoris_") for name in file.weights)
+            names = {} if is_own else comfy_names_of(self._network, self._family)
+        except TrainingError as error:
+            raise file.misfit("has no layers by the names of LyCORIS", "lycoris_config") from error
         check_weights(file, self._named(names), "lycoris_config")
         if not self._has_own_alphas(file.weights, names):
             raise file.misfit("has other alphas than this configuration", "lycoris_config")
@@ -138,8 +141,8 @@ class Lycoris(Trained):
         return named
 
     def _has_own_alphas(self, named: Mapping[str, Tensor], names: Mapping[str, str]) -> bool:
-        own = self._named(names)
-        return all(torch.equal(named[name], own[name]) for name in own if name.endswith(ALPHA))
+        own = {name: alpha for name, alpha in self._named(names).items() if name.endswith(ALPHA)}
+        return all(name in named and named[name].item() == alpha.item() for name, alpha in own.items())
 
     def _unnamed(self, named: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
         """Back from a file that has the alphas of this network."""
@@ -186,7 +189,7 @@ def _read_settings(config: TrainingConfig) -> dict[str, Any]:
     return written
 
 
-def _make(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
+def make_network(denoiser: nn.Module, settings: Mapping[str, Any]) -> LycorisNetwork:
     said = {key: value for key, value in settings.items() if key != "apply_preset"}
     # By name, for the library applies a preset of its own where none is named, which has convolutions.
     PRESET[OWN_PRESET] = _preset(settings.get("apply_preset", {}))

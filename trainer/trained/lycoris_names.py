@@ -12,6 +12,11 @@ from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
 
 ALPHA = ".alpha"
+OFT = DiagOFTModule | ButterflyOFTModule
+
+SWAPPED = ("norm_out.linear", "norm1_context.linear")
+"""How names of layers end whose halves some families have the other way round in ComfyUI, which swaps what is added, but not
+what is turned."""
 
 
 def comfy_names_of(network: LycorisNetwork, family: ModelFamily) -> dict[str, str]:
@@ -27,6 +32,8 @@ def comfy_names_of(network: LycorisNetwork, family: ModelFamily) -> dict[str, st
             problem = f"which has {layer} and its neighbours as one layer ({place.name})"
         elif getattr(adapter, "wd", False):
             problem = "which measures the rows of dora_wd without what was trained"
+        elif isinstance(adapter, OFT) and layer.endswith(SWAPPED):
+            problem = f"which may have the halves of {layer} the other way round"
         elif isinstance(adapter, DiagOFTModule) and adapter.rescaled:
             problem = "which passes over what rescaled has trained"
         else:
@@ -40,5 +47,5 @@ def bounds_of(network: LycorisNetwork) -> Iterator[tuple[str, Tensor]]:
     """By LyCORIS' names of layers: how far orthogonal adapters may turn, which LyCORIS multiplies by the number of rows
     when it reads it, and ComfyUI not."""
     for adapter in network.loras:
-        if isinstance(adapter, DiagOFTModule | ButterflyOFTModule):
+        if isinstance(adapter, OFT):
             yield adapter.lora_name, torch.tensor(float(adapter.constraint))

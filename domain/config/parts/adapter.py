@@ -2,9 +2,45 @@
 
 from typing import Any, Literal
 
-from domain.config.options import Group, Part, option
+from domain.config.options import Group, Part, Starter, option
 
 ADAPTER = ("lora",)
+
+ATTENTION_AND_FEED_FORWARD = {
+    "target_name": [r".*attn.*", r".*attention.*", r".*\.ff.*", r".*feed_forward.*", r".*mlp.*"],
+    "enable_conv": False,
+}
+"""By the names that these layers have in the families; their classes are called otherwise in each."""
+
+STARTERS = (
+    Starter(
+        "LoKr",
+        "Kronecker products: small files that learn styles and subjects well. Begin here.",
+        {
+            "algo": "lokr",
+            "linear_dim": 10000,
+            "linear_alpha": 1,
+            "factor": 8,
+            "apply_preset": ATTENTION_AND_FEED_FORWARD,
+        },
+    ),
+    Starter(
+        "LoKr, larger",
+        "The same with larger factors, for a subject with many details.",
+        {
+            "algo": "lokr",
+            "linear_dim": 10000,
+            "linear_alpha": 1,
+            "factor": 4,
+            "apply_preset": ATTENTION_AND_FEED_FORWARD,
+        },
+    ),
+    Starter(
+        "LoHa",
+        "Hadamard products: learns broad styles with little rank.",
+        {"algo": "loha", "linear_dim": 16, "linear_alpha": 8, "apply_preset": ATTENTION_AND_FEED_FORWARD},
+    ),
+)
 
 
 class AdapterOptions(Part):
@@ -111,10 +147,9 @@ class AdapterOptions(Part):
         None,
         label="Its step",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
-        help="How many steps that adapter has behind it; counting goes on from there.",
+        help="How many steps that adapter has behind it. Counting, the learning rate and the order of pictures go on from there, with an optimizer that remembers nothing yet.",
     )
     init_lora_ema: str | None = option(
         None,
@@ -129,13 +164,14 @@ class AdapterOptions(Part):
         label="File format",
         advanced=True,
         model_types=ADAPTER,
-        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has.",
+        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has. ComfyUI finds many of diffusers' names too, but no alpha among them, and takes it for the rank.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
         label="LyCORIS",
         may_be_file=True,
         requires={"lora_type": "lycoris"},
+        starters=STARTERS,
         help="What LyCORIS adapts, and how: a JSON object with algo, linear_dim and so on, or the file that holds it.",
     )
     init_lokr_norm: float | None = option(

@@ -80,13 +80,25 @@ class CacheOptions(Part):
         help="Encode captions each time and write nothing to disk.",
     )
     text_encoder_batch_size: int = option(
-        1, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+        1,
+        label="Captions at once",
+        advanced=True,
+        later=True,
+        moot="captions are encoded one by one, so that none depends on those beside it",
+        ge=1,
+        help="Captions encoded at once.",
     )
     image_processing_batch_size: int = option(
         32, label="Pictures prepared at once", advanced=True, later=True, ge=1, help="Pictures cut and scaled at once."
     )
     write_batch_size: int = option(
-        128, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to disk together."
+        128,
+        label="Written at once",
+        advanced=True,
+        later=True,
+        moot="encodings are written in files of a fixed size",
+        ge=1,
+        help="Encodings written to disk together.",
     )
     read_batch_size: int = option(
         25, label="Read at once", advanced=True, later=True, ge=1, help="Files read together while encoding."

@@ -182,13 +182,25 @@ class DatasetCacheOptions(Part):
         None, label="VAE batch size", advanced=True, later=True, ge=1, help="Pictures encoded at once."
     )
     write_batch_size: int | None = option(
-        None, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to the cache at once."
+        None,
+        label="Written at once",
+        advanced=True,
+        later=True,
+        moot="encodings are written in files of a fixed size",
+        ge=1,
+        help="Encodings written to the cache at once.",
     )
     read_batch_size: int | None = option(
         None, label="Read at once", advanced=True, later=True, ge=1, help="Files read at once."
     )
     text_encoder_batch_size: int | None = option(
-        None, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+        None,
+        label="Captions at once",
+        advanced=True,
+        later=True,
+        moot="captions are encoded one by one, so that none depends on those beside it",
+        ge=1,
+        help="Captions encoded at once.",
     )
     image_processing_batch_size: int | None = option(
         None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."

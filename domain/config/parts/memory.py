@@ -230,7 +230,6 @@ class MemoryOptions(Part):
         None,
         label="Give memory back every",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
         help="Return unused GPU memory this often, against fragmentation. Empty: never.",

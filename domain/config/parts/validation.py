@@ -40,9 +40,9 @@ class ValidationOptions(Part):
     user_prompt_library: dict[str, str] | str | None = option(
         None,
         label="Prompt library",
-        kind="json",
+        kind="named_texts",
         may_be_file=True,
-        help="Several validation prompts, each with a short name, as a JSON object.",
+        help="Several validation prompts, each with a short name.",
     )
     validation_prompt_library: bool = option(
         False,

@@ -40,6 +40,8 @@ const calm: Preflight = {
   effectiveBatchSize: 2,
   numImages: 5,
   isEstimate: false,
+  numTrainableParameters: null,
+  numValidationImages: null,
   memory: null,
   disk: null,
   buckets: [],
