@@ -41,7 +41,7 @@ def _table(families: list[Family]) -> Iterator[str]:
 def _trains(family: Family) -> str:
     told = {"lora": "LoRA, DoRA, LyCORIS", "full": "all weights"}
     text = ("text encoders",) if family.key in TEXT_TRAINING_FAMILIES else ()
-    video = ("a video model, from pictures",) if family.modality == "video" else ()
+    video = ("a video model, from pictures and videos",) if family.modality == "video" else ()
     return ", ".join([*(told[each] for each in family.capabilities), *text, *video])
 
 

@@ -95,6 +95,8 @@ def test_what_is_no_number_is_not_kept() -> None:
         encoder.encode_caption("a cat")
     with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a picture"):
         encoder.encode([noisy_picture(1)])
+    with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a video"):
+        encoder.encode([(noisy_picture(1),)])
 
 
 def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:
