@@ -135,6 +135,9 @@ class TrainingRun(Noun):
             aggregate.pinned.discard(self.step)
 
     class ValidationImageSaved(Event):
+        """num_frames: more than one for a video; duration_seconds: None for a picture. size_bytes: None where an earlier
+        version recorded it."""
+
         TOPIC = "TrainingRun.ValidationImageSaved"
         step: int
         index: int
@@ -144,6 +147,9 @@ class TrainingRun(Noun):
         thumbnail_path: str
         width: int
         height: int
+        num_frames: int = 1
+        duration_seconds: float | None = None
+        size_bytes: int | None = None
 
     class WeightsSaved(Event):
         TOPIC = "TrainingRun.WeightsSaved"
@@ -326,6 +332,9 @@ class TrainingRun(Noun):
         thumbnail_path: str,
         width: int,
         height: int,
+        num_frames: int = 1,
+        duration_seconds: float | None = None,
+        size_bytes: int | None = None,
     ) -> None:
         """path and thumbnail_path are relative to the run's directory; the event carries no pixels."""
         self._record(
@@ -339,6 +348,9 @@ class TrainingRun(Noun):
             thumbnail_path=thumbnail_path,
             width=width,
             height=height,
+            num_frames=num_frames,
+            duration_seconds=duration_seconds,
+            size_bytes=size_bytes,
         )
 
     def record_weights(self, *, step: int, path: str, size_bytes: int) -> None:

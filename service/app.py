@@ -166,14 +166,15 @@ def open_parts(settings: Settings, database: Database, bell: Bell) -> Parts:
     vault = Vault(KeyRing.of(settings))
     seal_what_is_plain(database, vault)
     add_given_providers(application, vault, settings.environment)
+    pictures = PictureMaker(environment=settings.environment)
     return Parts(
         settings=settings,
         database=database,
         application=application,
         bell=bell,
         vault=vault,
-        uploads=Reception(settings, database, application),
-        pictures=PictureMaker(environment=settings.environment),
+        uploads=Reception(settings, database, application, videos=pictures),
+        pictures=pictures,
         store_id=read_store_id(database),
     )
 

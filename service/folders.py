@@ -1,17 +1,18 @@
-"""Looking at folders of pictures from the service, without opening the pictures."""
+"""Looking at folders of pictures and videos from the service, without opening them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from domain.config.dataset import is_picture
+from domain.config.dataset import is_picture, is_video
 
 MAX_COUNTED = 1_000_000
 
 
-def scan_pictures(folder: Path) -> Iterator["os.DirEntry[str]"]:
-    """The pictures in a folder and the folders in it; links to folders are not followed, hidden ones do not count.
+def scan_pictures(folder: Path, *, counts: Callable[[str], bool] = is_picture) -> Iterator["os.DirEntry[str]"]:
+    """The pictures in a folder and the folders in it, or what else counts by its name; links to folders are not followed, hidden ones do not count.
 
     One after the other, however many a folder holds; folders that cannot be read are passed over.
     """
@@ -26,7 +27,7 @@ def scan_pictures(folder: Path) -> Iterator["os.DirEntry[str]"]:
                 if _is_folder(entry):
                     if not entry.name.startswith(".") and not entry.is_symlink():
                         waiting.append(entry.path)
-                elif is_picture(entry.name):
+                elif counts(entry.name):
                     yield entry
 
 
@@ -37,8 +38,10 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def count_pictures(folder: str) -> int | None:
-    """Pictures in a folder and the folders in it; None when there is no such folder."""
+def count_files(dataset: Mapping[str, Any]) -> int | None:
+    """Pictures or videos of a local dataset, by its configuration; None when there is no such folder."""
+    folder = str(dataset.get("instance_data_dir", ""))
     if not folder or not Path(folder).is_dir():
         return None
-    return sum(1 for _ in islice(scan_pictures(Path(folder)), MAX_COUNTED))
+    counts = is_video if dataset.get("dataset_type") == "video" else is_picture
+    return sum(1 for _ in islice(scan_pictures(Path(folder), counts=counts), MAX_COUNTED))

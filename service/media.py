@@ -1,4 +1,4 @@
-"""Files of runs, out to those who may see them: pictures and weights, nothing else."""
+"""Files of runs, out to those who may see them: pictures, videos and weights, nothing else."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -7,7 +7,7 @@ from uuid import UUID
 from service.run_files import run_folder
 
 RUN_MEDIA = "/media/runs"
-SERVED_ENDINGS = frozenset({".png", ".webp", ".jpg", ".safetensors"})
+SERVED_ENDINGS = frozenset({".png", ".webp", ".jpg", ".mp4", ".safetensors"})
 
 
 def run_file_url(run_id: UUID, path: str, *, version: int) -> str:

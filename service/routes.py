@@ -69,7 +69,7 @@ async def training_status(request: Request) -> Response:
 
 
 async def run_file(request: Request) -> Response:
-    """A picture or weights of a run, to those who may see the run; to others it does not exist."""
+    """A picture, video or weights of a run, whole or a range, to those who may see the run; to others it does not exist."""
     run, runs = await _run_of(request), request.app.state.parts.settings.runs
     file = await asyncio.to_thread(find_run_file, runs, run.id, request.path_params["path"])
     if file is None:

@@ -32,7 +32,9 @@ def run_folder(runs: Path, run_id: UUID) -> Path:
 def weights_in_checkpoint(config: Mapping[str, Any]) -> str:
     """The path, in a checkpoint of a run with this configuration, of the weights that are worth downloading."""
     if config.get("model_type") == "full":
-        return f"{FAMILIES[config['model_family']].denoiser_folder}/diffusion_pytorch_model.safetensors"
+        family = FAMILIES[config["model_family"]]
+        folder = family.denoiser_folder(family.flavour(config.get("model_flavour")))
+        return f"{folder}/diffusion_pytorch_model.safetensors"
     return "pytorch_lora_weights.safetensors"
 
 

@@ -6,7 +6,7 @@ and sigma_t^2 = 1 - alphas_cumprod[t]. In flow matching, alpha_t is 1 - sigma_t.
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -18,6 +18,12 @@ from torch import Tensor
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
+
+EVERYTHING = (-math.inf, math.inf)
+"""The span of all noise levels."""
+
+MOST_DRAWS = 10_000
+"""After which a span counts as one that nothing is drawn of."""
 
 PredictionType = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 
@@ -158,7 +164,8 @@ class FlowSchedule:
     constant or by what the scheduler says for the number of image tokens (Esser et al. 2024, arXiv:2403.03206).
 
     patch: edge of what becomes one image token, in latents; of videos each frame has tokens of its own. levels: the only sigmas that are drawn, all alike and
-    unshifted, instead. mu: from the number of image tokens to the exponent of the shift, where a pipeline does not take
+    unshifted, instead. span: the part of all noise levels that the denoiser is for, from the first up to the second; the
+    others are drawn again. mu: from the number of image tokens to the exponent of the shift, where a pipeline does not take
     the line that its scheduler describes.
     """
 
@@ -169,22 +176,22 @@ class FlowSchedule:
         config: TrainingConfig,
         patch: int,
         levels: Sequence[float] | None = None,
+        span: tuple[float, float] = EVERYTHING,
         mu: Callable[[int], float] | None = None,
     ) -> None:
         self._scheduler = FlowMatchEulerDiscreteScheduler.from_config(dict(scheduler_config))
         self._patch = patch
-        self._levels = levels or _custom_levels(config)
+        self._levels = levels or _custom_levels(config, span)
+        self._span = span
         self._takes_turns = levels is None and config.flow_timesteps_mode == "round-robin"
         self._mu = mu or self._mu_on_line
-        self._draw = _level_draw(config)
+        self._level_draws = _level_draws(config)
         self._shift = config.flow_schedule_shift or 1.0
         self._is_shifted_by_size = config.flow_schedule_auto_shift
 
     def draw_timesteps(self, draws: Draws, *, shape: Sequence[int], device: torch.device) -> Tensor:
         if self._levels is None:
-            drawn = self._shifted(torch.tensor([self._draw(seed) for seed in draws.seeds]), shape=shape)
-            if any(draws.offsets):
-                drawn = _moved_towards_noise(drawn, draws.offsets)
+            drawn = self._drawn_within(draws, shape=shape)
         elif self._takes_turns:
             drawn = torch.tensor([self._levels[place % len(self._levels)] for place in draws.places])
         else:
@@ -212,7 +219,28 @@ class FlowSchedule:
         if self._levels is not None:
             levels = sorted(set(self._levels))
             return torch.tensor([levels[place % len(levels)] for place in range(count)], device=device)
-        return torch.tensor([(place + 0.5) / count for place in range(count)], device=device)
+        low, high = max(0.0, self._span[0]), min(1.0, self._span[1])
+        return torch.tensor([low + (high - low) * (place + 0.5) / count for place in range(count)], device=device)
+
+    def _drawn_within(self, draws: Draws, *, shape: Sequence[int]) -> Tensor:
+        """Of each seed the first level within the span."""
+        low, high = self._span
+        levels = [self._level_draws(seed) for seed in draws.seeds]
+        drawn = self._moved(levels, draws, shape=shape)
+        for _ in range(MOST_DRAWS):
+            is_within = (low <= drawn) & (drawn < high)
+            if is_within.all():
+                return drawn
+            drawn = torch.where(is_within, drawn, self._moved(levels, draws, shape=shape))
+        raise TrainingError(
+            f"the denoiser is for noise levels from {max(0.0, low):g} to {min(1.0, high):g}, of which these options draw next to "
+            "none; set flow_schedule_shift to 3, and leave out what else says how noise levels are drawn"
+        )
+
+    def _moved(self, levels: Sequence[Iterator[float]], draws: Draws, *, shape: Sequence[int]) -> Tensor:
+        """The next ones, shifted."""
+        drawn = self._shifted(torch.tensor([next(each) for each in levels]), shape=shape)
+        return _moved_towards_noise(drawn, draws.offsets) if any(draws.offsets) else drawn
 
     def _shifted(self, sigmas: Tensor, *, shape: Sequence[int]) -> Tensor:
         if self._is_shifted_by_size:
@@ -228,15 +256,25 @@ class FlowSchedule:
         return mu
 
 
-def _level_draw(config: TrainingConfig) -> Callable[[int], float]:
-    """How the sigma of a seed is drawn before it is shifted: uniform, beta, or the sigmoid of a normal number."""
-    if config.flow_use_uniform_schedule:
-        return lambda seed: random.Random(seed).random()
-    if config.flow_use_beta_schedule:
-        alpha, beta = config.flow_beta_schedule_alpha, config.flow_beta_schedule_beta
-        return lambda seed: random.Random(seed).betavariate(alpha, beta)
-    scale = config.flow_sigmoid_scale
-    return lambda seed: torch.sigmoid(scale * torch.randn((), generator=_generator(seed, "cpu"))).item()
+def _level_draws(config: TrainingConfig) -> Callable[[int], Iterator[float]]:
+    """How the sigmas of a seed are drawn before they are shifted: uniform, beta, or the sigmoid of normal numbers."""
+
+    def uniform(seed: int) -> Iterator[float]:
+        source = random.Random(seed)
+        while True:
+            yield source.random()
+
+    def beta(seed: int) -> Iterator[float]:
+        source = random.Random(seed)
+        while True:
+            yield source.betavariate(config.flow_beta_schedule_alpha, config.flow_beta_schedule_beta)
+
+    def sigmoid(seed: int) -> Iterator[float]:
+        source = _generator(seed, "cpu")
+        while True:
+            yield torch.sigmoid(config.flow_sigmoid_scale * torch.randn((), generator=source)).item()
+
+    return uniform if config.flow_use_uniform_schedule else beta if config.flow_use_beta_schedule else sigmoid
 
 
 def schedule_changes(config: TrainingConfig) -> dict[str, Any]:
@@ -296,12 +334,19 @@ def _soft_gamma(config: TrainingConfig) -> float:
     return config.snr_gamma
 
 
-def _custom_levels(config: TrainingConfig) -> list[float] | None:
+def _custom_levels(config: TrainingConfig, span: tuple[float, float]) -> list[float] | None:
     """Timesteps are counted to 1000, as schedulers do, or to 1 where none is larger."""
     written = config.flow_custom_timesteps
     if not written:
         return None
-    return [each / 1000 for each in written] if max(written) > 1 else list(written)
+    levels = [each / 1000 for each in written] if max(written) > 1 else list(written)
+    within = [level for level in levels if span[0] <= level < span[1]]
+    if not within:
+        raise TrainingError(
+            f"flow_custom_timesteps has none that the denoiser is for, from {1000 * max(0.0, span[0]):g} to "
+            f"{1000 * min(1.0, span[1]):g}; add some, or leave it empty"
+        )
+    return within
 
 
 def _generator(seed: int, device: torch.device | str) -> torch.Generator:

@@ -5,8 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.config.buckets import Geometry, Size, geometry_of
-from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, settled
+from domain.config.buckets import Geometry, Shape, Size, geometry_of
+from domain.config.checks import (
+    check_dataset,
+    check_startable,
+    check_training,
+    flavour_of,
+    frame_rate,
+    settled,
+    validation_frames,
+)
 from domain.config.dataset import DatasetConfig
 from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
@@ -17,6 +25,7 @@ from trainer.data.captions import NO_CAPTION, read_caption_rules
 from trainer.data.epochs import Bucket, EpochOrder, plan_buckets
 from trainer.data.held_out import HeldOut, read_held_out
 from trainer.data.masks import with_masks
+from trainer.data.measurements import Measurements
 from trainer.data.samples import Found, Sample, nothing_left, read_samples
 from trainer.errors import TrainingError
 from trainer.wire import RunSpec
@@ -25,6 +34,8 @@ CACHE_FOLDER = "cache"
 """In the run directory, for a run that is given no cache to share."""
 
 LOW_FOR_PRODIGY = 0.1
+SAME_RATE = 0.1
+"""By which share frame rates may differ and still look alike."""
 
 MAX_NAMED = 50
 """How many pictures that are left out are named one by one."""
@@ -33,7 +44,8 @@ MAX_NAMED = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures that are not trained on, each with the reason. base_model: a
-    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings."""
+    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings.
+    validation_frames: of each validation video; 1 for pictures."""
 
     run_dir: Path
     name: str
@@ -46,6 +58,7 @@ class Order:
     held_out: tuple[HeldOut, ...]
     base_model: str
     validation_sizes: tuple[Size, ...]
+    validation_frames: int
     resume: bool
 
     def remarks(self) -> Iterator[str]:
@@ -64,6 +77,7 @@ class Order:
                 f"optimizer is prodigy and learning_rate is {self.config.learning_rate:g}: it multiplies the one that "
                 "prodigy finds by itself; 1 is usual"
             )
+        yield from self._remarks_on_frame_rates(family)
         known = [dataset.id for dataset in self.datasets if dataset.is_regularisation_data]
         if known and self.config.model_type == "full":
             yield (
@@ -85,6 +99,21 @@ class Order:
         if len(self.left_out) > MAX_NAMED:
             yield f"skipped: {len(self.left_out) - MAX_NAMED} more pictures, for such reasons"
 
+    def _remarks_on_frame_rates(self, family: Family) -> Iterator[str]:
+        if family.video is None or self.config.framerate is not None:
+            return
+        usual = frame_rate(self.config)
+        for number, dataset in enumerate(self.datasets):
+            rates = [(sample.frame_rate, sample) for sample in self.samples if sample.dataset == number]
+            others = [(rate, sample) for rate, sample in rates if rate and abs(rate / usual - 1) > SAME_RATE]
+            if others:
+                rate, sample = others[0]
+                yield (
+                    f"dataset {dataset.id!r}: {len(others)} of {len(rates)} videos have another frame rate than the {usual} "
+                    f"frames a second of {family.name}, for example {sample.picture} with {rate:.4g}, so {family.name} learns "
+                    f"another speed from them; set framerate to {usual} to bring them to it"
+                )
+
 
 def read_order(run_dir: Path, spec: RunSpec) -> Order:
     """Raises TrainingError, or InvalidInput for options that cannot be."""
@@ -105,6 +134,8 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     family = FAMILIES[config.model_family]
     geometries = tuple(geometry_of(dataset, config, family) for dataset in datasets)
     open_folders = None if spec.open_folders is None else tuple(map(Path, spec.open_folders))
+    cache = Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER
+    measurements = Measurements(cache)
     found = [
         read_samples(
             dataset,
@@ -112,10 +143,12 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
             geometry=geometries[number],
             captions=read_caption_rules(dataset, config),
             seed=config.seed,
+            measurements=measurements,
             open_folders=open_folders,
         )
         for number, dataset in enumerate(datasets)
     ]
+    measurements.save()
     found = [_with_masks(each, dataset, given) for each, dataset in zip(found, datasets, strict=True)]
     samples = [sample for each in found for sample in each.samples]
     EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
@@ -124,7 +157,7 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     return Order(
         run_dir=run_dir,
         name=spec.name,
-        cache=Path(spec.cache) if spec.cache else run_dir / CACHE_FOLDER,
+        cache=cache,
         config=config,
         datasets=datasets,
         geometries=geometries,
@@ -133,6 +166,9 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
         held_out=held_out,
         base_model=_base_model(config),
         validation_sizes=tuple(dict.fromkeys(_validation_sizes(config, family))),
+        validation_frames=validation_frames(
+            config, num_frames=max(each.placement.shape.num_frames for each in samples)
+        ),
         resume=spec.resume,
     )
 
@@ -148,18 +184,18 @@ def _with_masks(found: Found, dataset: DatasetConfig, given: Sequence[DatasetCon
 
 
 def buckets_of(samples: Sequence[Sample], datasets: Sequence[DatasetConfig]) -> list[Bucket]:
-    """By dataset, and in it by size; none is empty."""
-    places: dict[tuple[int, Size], list[int]] = {}
+    """By dataset, and in it by shape; none is empty."""
+    places: dict[tuple[int, Shape], list[int]] = {}
     for index, sample in enumerate(samples):
-        places.setdefault((sample.dataset, sample.placement.target), []).append(index)
+        places.setdefault((sample.dataset, sample.placement.shape), []).append(index)
     return [
         Bucket(
             dataset=datasets[number].id,
-            size=size,
-            samples=tuple(places[number, size]),
+            shape=shape,
+            samples=tuple(places[number, shape]),
             repeats=datasets[number].repeats,
         )
-        for number, size in sorted(places)
+        for number, shape in sorted(places)
     ]
 
 

@@ -1,11 +1,12 @@
 """Pictures for people, made where pictures are decoded: python -m trainer.preview, one JSON line in and one out.
 
-    thumbnail   name, out, edge               a small copy, upright, on white
-    preview     name, out, placement          the very pixels that training sees; answers with the captions, by the
-                caption_options               environment's caption options
+    thumbnail   name, out, edge               a small copy, upright, on white; of a video, its first frame
+    preview     name, out, placement          the very pixels that training sees, of a clip its first frame; answers with the
+                caption_options               captions, by the environment's caption options
     copy        name, out                     the file as it is
+    measure     path                          answers with the width, height, num_frames and seconds of a video file
 
-Each request has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
+Each of the others has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
 process; whoever asked sees that and starts another one.
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 from PIL import Image
 
 from domain.config.buckets import Placement, Region, Size
+from domain.config.clips import Frames
 from domain.config.dataset import PICTURE_FORMATS, DatasetConfig
 from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import fill_in_secrets
@@ -33,11 +35,12 @@ from trainer.data.pictures import (
     UPRIGHT,
     UnreadablePicture,
     orientation_of,
-    read_picture,
     to_rgb,
 )
+from trainer.data.reading import read_still
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
+from trainer.data.videos import BrokenVideo, measure, read_first_frame
 from trainer.errors import TrainingError
 
 SECONDS = 60
@@ -52,6 +55,8 @@ class Maker:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Raises what sources and pictures raise."""
+        if request["do"] == "measure":
+            return _measured(Path(request["path"]))
         written = fill_in_secrets(request["dataset"], secrets=request.get("secrets", {}), environment=os.environ)
         dataset = DatasetConfig(**written)
         if self._source is None or dataset != self._dataset:
@@ -61,10 +66,11 @@ class Maker:
         out = Path(request["out"])
         match request["do"]:
             case "thumbnail":
-                _save(_thumbnail(picture, request["edge"]), out, "WEBP")
+                thumbnail = _video_thumbnail if dataset.holds_videos else _thumbnail
+                _save(thumbnail(picture, request["edge"]), out, "WEBP")
                 return {}
             case "preview":
-                _save(read_picture(picture, placement_of(request["placement"])), out, "PNG")
+                _save(read_still(picture, placement_of(request["placement"])), out, "PNG")
                 rules = read_caption_rules(dataset, CaptionOptions(**request["caption_options"]))
                 return {"captions": list(captions_of(picture, rules))}
             case _:
@@ -72,6 +78,20 @@ class Maker:
                     shutil.copyfileobj(opened, copy)
                 os.replace(_temporary(out), out)
                 return {}
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            found = measure(file)
+    except BrokenVideo as error:
+        return {"error": f"it {error}"}
+    return {
+        "width": found.size.width,
+        "height": found.size.height,
+        "num_frames": found.num_frames,
+        "seconds": found.seconds,
+    }
 
 
 def placement_of(written: dict[str, Any]) -> Placement:
@@ -83,6 +103,7 @@ def placement_of(written: dict[str, Any]) -> Placement:
         crop_left=written["crop_left"],
         region=Region(*written["region"]),
         aspect=written["aspect"],
+        frames=None if written["frames"] is None else Frames(*written["frames"]),
     )
 
 
@@ -93,6 +114,12 @@ def _thumbnail(picture: Picture, edge: int) -> Image.Image:
         upright = to_rgb(file.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else file)
     upright.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
     return upright
+
+
+def _video_thumbnail(video: Picture, edge: int) -> Image.Image:
+    frame = read_first_frame(video)
+    frame.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return frame
 
 
 def _save(image: Image.Image, out: Path, form: str) -> None:

@@ -3,6 +3,7 @@
     RUN_DIR/run.json         what to do; written by the service before each start (RunSpec)
     RUN_DIR/journal.jsonl    messages, appended by the trainer, read by the service from a byte offset
     RUN_DIR/requests.jsonl   requests, appended by the service, read by the trainer between steps
+    RUN_DIR/failure-R.txt    why process R of several, which is not the main one, failed
     RUN_DIR/checkpoint-N/.pinned    keeps the trainer from removing that checkpoint; an empty file
     standard input           secrets, in a file without a name that every process reads from its beginning
 
@@ -31,6 +32,12 @@ PINNED_MARK = ".pinned"
 """An empty file in a checkpoint's folder that keeps the trainer from removing it; put there by the service, or by hand."""
 OUTPUT_FILE = "output.log"
 """What the processes of the run print."""
+PREFIX = "trainer: "
+"""Before what the trainer itself prints; libraries and torchrun print other lines."""
+
+
+FAILURE_FILE = "failure-{process}.txt"
+"""One line, left by a process that has no journal for the main one and for the service, which only see that it is gone."""
 
 
 class WireError(ValueError):
@@ -94,6 +101,25 @@ def _is_list_of_objects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
+# ---- failures of other processes ---------------------------------------------------------------------------------------
+
+
+def leave_failure(run_dir: Path, *, process: int, reason: str) -> None:
+    (run_dir / FAILURE_FILE.format(process=process)).write_text(reason, errors="replace")
+
+
+def failure_of_others(run_dir: Path) -> str | None:
+    """What the first of them said that failed since forget_failures; None when none did."""
+    found = sorted(run_dir.glob(FAILURE_FILE.format(process="*")), key=lambda path: path.stat().st_mtime_ns)
+    told = [path.read_text(errors="replace") for path in found]
+    return next((reason for reason in told if reason), None)
+
+
+def forget_failures(run_dir: Path) -> None:
+    for path in run_dir.glob(FAILURE_FILE.format(process="*")):
+        path.unlink(missing_ok=True)
+
+
 # ---- secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +146,10 @@ def read_secrets(descriptor: int) -> dict[str, str]:
 
 
 # ---- messages: trainer → service --------------------------------------------------------------------------------------
+
+
+LEFT_OUT = {"left_out": True}
+"""Of fields that came later: they are only written where they have another value than their default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +231,11 @@ class CheckpointRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationImageSaved:
-    """A picture made at a step from a fixed prompt and seed; paths are relative to the run directory.
+    """A picture made at a step from a fixed prompt and seed, or a video; paths are relative to the run directory.
 
     index: position among the pictures of its step, the same at every step for the same prompt, seed and size.
+    num_frames: more than one for a video; duration_seconds: None for a picture. thumbnail_path: a picture in any case.
+    size_bytes: None in the lines of earlier versions.
     """
 
     TYPE: ClassVar[str] = "validation_image"
@@ -216,6 +248,9 @@ class ValidationImageSaved:
     thumbnail_path: str
     width: int
     height: int
+    num_frames: int = field(default=1, metadata=LEFT_OUT)
+    duration_seconds: float | None = field(default=None, metadata=LEFT_OUT)
+    size_bytes: int | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +348,9 @@ NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def encode(line: Message | Request) -> bytes:
     """One line of JSON with its newline. Non-finite metrics are written as strings, which JSON has no numbers for."""
-    record: dict[str, Any] = {"type": line.TYPE, **asdict(line)}
+    left_out = {each.name: each.default for each in fields(line) if each.metadata == LEFT_OUT}
+    told = {key: value for key, value in asdict(line).items() if key not in left_out or value != left_out[key]}
+    record: dict[str, Any] = {"type": line.TYPE, **told}
     if isinstance(line, StepDone):
         record["metrics"] = {name: _to_json_number(value) for name, value in line.metrics.items()}
     return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"

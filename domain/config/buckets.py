@@ -12,6 +12,7 @@ from hashlib import blake2b
 from heapq import nsmallest
 from typing import Literal, NamedTuple
 
+from domain.config.clips import ClipRules, Frames, clip_rules_of, cut_out
 from domain.config.dataset import CropAspect, CropStyle, DatasetConfig
 from domain.config.training import ResolutionType, TrainingConfig
 from domain.families.family import Family
@@ -34,6 +35,16 @@ class Size(NamedTuple):
         return f"{self.width}×{self.height}"
 
 
+class Shape(NamedTuple):
+    """What pictures and clips have in common that may share a batch; a picture has one frame."""
+
+    size: Size
+    num_frames: int
+
+    def __str__(self) -> str:
+        return str(self.size) if self.num_frames == 1 else f"{self.size}, {self.num_frames} frames"
+
+
 class Region(NamedTuple):
     """A part of a picture, in its own pixels; right and bottom are just outside."""
 
@@ -50,7 +61,7 @@ class Geometry:
     resolution: pixels, or megapixels when resolution_type is area. crop_aspects: ratios to choose from, with weights.
     minimum, maximum and target_downsample sizes are measured as resolution_type says: the shorter edge for pixel, the
     edge of a square of the same area for pixel_area, megapixels for area. upscale: how many times larger a picture may
-    be made; 1 is never.
+    be made; 1 is never. clips: of videos.
     """
 
     resolution: float
@@ -69,6 +80,7 @@ class Geometry:
     maximum_aspect_ratio: float | None = None
     max_upscale_threshold: float | None = None
     upscale: float = 1.0
+    clips: ClipRules | None = None
 
     @property
     def edge(self) -> int:
@@ -82,7 +94,8 @@ class Placement:
 
     It is resized to intermediary, which has its own ratio and covers the target, and cut to the target from crop_left
     and crop_top on. region is the same cut in the picture's own pixels: to cut first and resize then needs less memory
-    and lets nothing of the surroundings shine through. aspect: of the target, rounded.
+    and lets nothing of the surroundings shine through. aspect: of the target, rounded. frames: the part of a video; None
+    for a picture.
     """
 
     original: Size
@@ -92,19 +105,26 @@ class Placement:
     crop_left: int
     region: Region
     aspect: float
+    frames: Frames | None = None
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.target, 1 if self.frames is None else self.frames.num)
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A picture that is not trained on. message: goes on behind its name."""
+    """A picture or video that is not trained on. message: goes on behind its name."""
 
-    reason: Literal["too_small", "aspect"]
+    reason: Literal["too_small", "aspect", "too_short", "too_long"]
     message: str
 
 
 def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) -> Geometry:
     """A dataset's own options, the environment's where it has none, and what the family needs."""
     resolution_type = dataset.resolution_type or config.resolution_type
+    shrinks = dataset.maximum_image_size is not None or dataset.target_downsample_size is not None
+    threshold = _first(dataset.max_upscale_threshold, config.max_upscale_threshold)
     return Geometry(
         resolution=dataset.resolution or config.resolution,
         resolution_type=resolution_type,
@@ -115,14 +135,19 @@ def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) 
         crop_style=dataset.crop_style,
         crop_aspect=dataset.crop_aspect,
         crop_aspects=dataset.weighted_aspects,
-        minimum_image_size=dataset.minimum_image_size,
-        maximum_image_size=dataset.maximum_image_size,
-        target_downsample_size=dataset.target_downsample_size,
+        minimum_image_size=_first(dataset.minimum_image_size, config.minimum_image_size),
+        maximum_image_size=(dataset if shrinks else config).maximum_image_size,
+        target_downsample_size=(dataset if shrinks else config).target_downsample_size,
         minimum_aspect_ratio=dataset.minimum_aspect_ratio,
         maximum_aspect_ratio=dataset.maximum_aspect_ratio,
-        max_upscale_threshold=dataset.max_upscale_threshold,
-        upscale=math.inf if dataset.upscale else 1 + (dataset.max_upscale_threshold or 0),
+        max_upscale_threshold=threshold,
+        upscale=math.inf if dataset.upscale else 1 + (threshold or 0),
+        clips=clip_rules_of(dataset, family, rate=config.framerate),
     )
+
+
+def _first(own: float | None, default: float | None) -> float | None:
+    return default if own is None else own
 
 
 def picture_seed(seed: int, *, dataset: str, name: str) -> int:
@@ -135,10 +160,12 @@ def chosen_names(names: Iterable[str], *, dataset: str, limit: int) -> frozenset
     return frozenset(nsmallest(limit, names, key=lambda name: (picture_seed(0, dataset=dataset, name=name), name)))
 
 
-def place(geometry: Geometry, original: Size, *, seed: int = 0) -> Placement | LeftOut:
-    """original: as the picture is seen, after the camera's orientation is applied."""
+def place(geometry: Geometry, original: Size, *, seed: int = 0, num_frames: int = 1) -> Placement | LeftOut:
+    """original: as the picture is seen, after the camera's orientation is applied. num_frames: of a video, as
+    ClipRules.num_frames_of counts them.
+    """
     ratio = _ratio_of(original, geometry.rounding)
-    left_out = _unsuited(geometry, original, ratio)
+    left_out = _unsuited(geometry, original, ratio) or _unsuited_length(geometry.clips, num_frames)
     if left_out is not None:
         return left_out
     draw = random.Random(seed)
@@ -161,6 +188,7 @@ def place(geometry: Geometry, original: Size, *, seed: int = 0) -> Placement | L
         crop_left=int(across * (intermediary.width - target.width)),
         region=_region(original, target, downsampled, across=across, down=down),
         aspect=round(target.width / target.height, geometry.rounding),
+        frames=None if geometry.clips is None else cut_out(geometry.clips, num_frames, seed=seed),
     )
 
 
@@ -251,6 +279,14 @@ def _unsuited(geometry: Geometry, original: Size, ratio: float) -> LeftOut | Non
     if minimum is not None and _compared(original, minimum, geometry.resolution_type) < 0:
         unit = " megapixels" if geometry.resolution_type == "area" else ""
         return LeftOut("too_small", f"is {original}, below minimum_image_size {minimum:g}{unit}")
+    return None
+
+
+def _unsuited_length(clips: ClipRules | None, num_frames: int) -> LeftOut | None:
+    if clips is not None and num_frames < clips.min_frames:
+        return LeftOut("too_short", f"has {num_frames} frames, fewer than the {clips.min_frames} that a clip needs")
+    if clips is not None and clips.max_frames is not None and num_frames > clips.max_frames:
+        return LeftOut("too_long", f"has {num_frames} frames, above max_frames {clips.max_frames}")
     return None
 
 

@@ -10,7 +10,7 @@ from domain.config.parts.dataset_size import CropAspect, CropStyle, SizeOptions,
 from domain.config.parts.dataset_source import EMBED_TYPES, SourceOptions
 from domain.config.parts.dataset_use import DatasetCacheOptions, UseOptions
 
-__all__ = ["EMBED_TYPES", "CropAspect", "CropStyle", "DatasetConfig", "WeightedAspect", "is_picture"]
+__all__ = ["EMBED_TYPES", "CropAspect", "CropStyle", "DatasetConfig", "WeightedAspect", "is_picture", "is_video"]
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
@@ -19,16 +19,31 @@ PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
 to read."""
 
 
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+
+VIDEO_CONTAINERS = ("mov", "matroska", "avi")
+"""What such a file may hold, whatever it is called, as FFmpeg names what reads it. FFmpeg knows hundreds more, some of which open other
+files and addresses."""
+
+VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "ffv1")
+"""What its frames may be packed with, as FFmpeg names what unpacks it."""
+
+
 def is_picture(file_name: str) -> bool:
     """Whether a file of a dataset's folder counts as a picture; hidden ones do not."""
     return not file_name.startswith(".") and file_name.lower().endswith(PICTURE_ENDINGS)
 
 
+def is_video(file_name: str) -> bool:
+    """As is_picture."""
+    return not file_name.startswith(".") and file_name.lower().endswith(VIDEO_ENDINGS)
+
+
 class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOptions, DatasetCacheOptions):
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
-        if self.type == "local" and self.dataset_type in ("image", "eval") and not self.instance_data_dir:
-            raise ValueError("instance_data_dir is missing: the folder with the pictures")
+        if self.type == "local" and self.dataset_type in ("image", "video", "eval") and not self.instance_data_dir:
+            raise ValueError(f"instance_data_dir is missing: the folder with the {self.contents}")
         return self
 
     @model_validator(mode="after")
@@ -52,6 +67,36 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
                 f"{self.maximum_aspect_ratio:g}; no picture can have both"
             )
         return self
+
+    @model_validator(mode="after")
+    def _has_lengths(self) -> Self:
+        video = self.video
+        if video is None or video.max_frames is None:
+            return self
+        for key, value in (("min_frames", video.min_frames), ("num_frames", video.num_frames)):
+            if (value or 0) > video.max_frames:
+                raise ValueError(
+                    f"video.{key} is {value}, above video.max_frames {video.max_frames}; no video can have both"
+                )
+        return self
+
+    @property
+    def holds_videos(self) -> bool:
+        return self.dataset_type == "video"
+
+    @property
+    def contents(self) -> str:
+        """What it has many of, for people."""
+        return "videos" if self.holds_videos else "pictures"
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Of the names of files that count."""
+        return VIDEO_ENDINGS if self.holds_videos else PICTURE_ENDINGS
+
+    def counts(self, file_name: str) -> bool:
+        """Whether a file of its folder is one of its pictures or videos."""
+        return is_video(file_name) if self.holds_videos else is_picture(file_name)
 
     @property
     def is_trained_on(self) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 _NAMES: dict[str, str] = {
-    "it belongs to video models, and this version trains models of pictures": (
+    "it belongs to other video models, or to a way of training them that this version does not have": (
         "cosmos3_generator_component cosmos3_reasoner_component enable_chunked_feed_forward "
-        "feed_forward_chunk_size framerate ltx2_first_frame_conditioning_probability ltx2_intrinsic_conditioning "
+        "feed_forward_chunk_size ltx2_first_frame_conditioning_probability ltx2_intrinsic_conditioning "
         "ltx2_mask_conditioning_probability ltx2_prefix_conditioning_frames ltx2_prefix_conditioning_probability "
         "ltx2_reference_spatial_scale_factor ltx2_reference_temporal_scale_factor ltx2_suffix_conditioning_frames "
         "ltx2_suffix_conditioning_probability ltx2_validation_audio_guidance ltx2_validation_pipeline_mode "
@@ -14,10 +14,11 @@ _NAMES: dict[str, str] = {
         "minimax_h3_sparse_attention minimax_h3_sparse_block_shape minimax_h3_sparse_share_heads "
         "minimax_h3_sparse_start_layer minimax_h3_sparse_video_kv_fraction minimax_h3_target_mode "
         "nsfw_check_video_frame_count nsfw_check_video_frame_selection nsfw_check_video_min_flagged_frames "
-        "vae_enable_temporal_roll validation_ltx2_video_conditioning validation_num_video_frames "
-        "wan_force_2_1_time_embedding wan_validation_load_other_stage"
+        "vae_enable_temporal_roll validation_ltx2_video_conditioning "
+        "wan_force_2_1_time_embedding"
     ),
-    "it belongs to audio models, and this version trains models of pictures": (
+    "validation of Wan 2.2 draws with both of its networks here": "wan_validation_load_other_stage",
+    "it belongs to audio models, and this version trains models of pictures and videos": (
         "acestep_lora_target audio_channels audio_duration_interval audio_flow_schedule_shift "
         "audio_max_duration_seconds audio_min_duration_seconds audio_truncation_mode lyrics_embedder_lr "
         "lyrics_embedder_lr_scheduler lyrics_embedder_optimizer lyrics_embedder_train minimax_music_lm_adapter "
@@ -90,13 +91,3 @@ _NAMES: dict[str, str] = {
 
 FOREIGN_KEYS: Mapping[str, str] = {key: reason for reason, keys in _NAMES.items() for key in keys.split()}
 """For each key, why it is not used here."""
-
-FOREIGN_FAMILIES = frozenset(
-    {
-        *("ace_step", "heartmula", "minimaxmusic"),
-        *("cosmos3", "hunyuanvideo", "infinitetalk", "kandinsky5_video", "longcat_video", "ltxvideo2"),
-        *("minimaxh3", "sanavideo", "wan_s2v"),
-        *("anima", "boogu_image", "mageflow", "zlab_i1"),
-    }
-)
-"""Values of model_family of which nothing is known here: audio, video, and pictures that diffusers cannot load."""

@@ -2,8 +2,8 @@
 
     peak of a phase = (weights + what is trained + activations) x calibration + what CUDA takes for itself
 
-Weights, gradients and the optimizer's state follow from parameter counts and formats. Activations are linear in pixels,
-tokens and batch; what one pixel and one token cost is known for each denoiser (domain/families/network.py). Measured
+Weights, gradients and the optimizer's state follow from parameter counts and formats. Activations are linear in pixels
+of latents' frames, tokens and batch; what one pixel and one token cost is known for each denoiser (domain/families/network.py). Measured
 peaks correct what is left: see calibration.py. What nobody knows is named in `unknown` rather than guessed.
 """
 
@@ -13,7 +13,7 @@ from typing import Literal
 
 from domain.config.memory_plan import PAGED, MemoryPlan
 from domain.config.optimizer_states import IN_FORMAT_OF_RUN, TWO_MOMENTS, state_size
-from domain.families.components import AUTOENCODERS, text_encoders_of, text_width_of
+from domain.families.components import AUTOENCODERS, autoencoder_of, text_encoders_of, text_width_of
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 from domain.families.network import Autoencoder, Cost, Denoiser
@@ -30,8 +30,8 @@ PYTHON_BYTES = 4 * GIB
 TILE_PIXELS = 512 * 512
 USUAL_TOKENS = 512
 """Of captions, where the family reads any length."""
-ADAPTER_BYTES = 4
-"""Adapters are trained in 32 bits."""
+TRAINED_BYTES = 4
+"""What is trained has 32 bits, whatever computes, but for optimizers that can do with fewer."""
 LYCORIS_SHARE = 0.5
 """Parameters of a LoKr or LoHa beside those of a LoRA of the same rank: between a tenth and twice, by its settings."""
 INFERENCE_SHARE = 1.2
@@ -107,7 +107,10 @@ DEFAULT = Calibration(
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is estimated: a plan for one flavour of a family, at a size of pictures, on some devices."""
+    """What is estimated: a plan for one flavour of a family, at a size of pictures, on some devices.
+
+    num_frames: of clips. drawn_frames: of validation videos. 1 for pictures.
+    """
 
     plan: MemoryPlan
     family: Family
@@ -115,6 +118,8 @@ class _Subject:
     denoiser: Denoiser | None
     autoencoder: Autoencoder | None
     pixels: int
+    num_frames: int
+    drawn_frames: int
     num_devices: int
     calibration: Calibration
 
@@ -145,13 +150,16 @@ def estimate_memory(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int = 1,
+    drawn_frames: int = 1,
     num_devices: int = 1,
     calibration: Calibration = DEFAULT,
     text_while_training: bool = False,
     pictures_while_training: bool = False,
     denoiser: Denoiser | None = None,
 ) -> MemoryEstimate:
-    """pixels: width times height of the largest pictures. flavour: None for weights of one's own.
+    """pixels: width times height of the largest pictures. flavour: None for weights of one's own. num_frames: of the longest
+    clip that is trained on. drawn_frames: of validation videos.
 
     text_while_training, pictures_while_training: captions and pictures are encoded between steps, so that what encodes
     them is on the device then. Before the first step all networks are, unless they are offloaded meanwhile. denoiser: None for that of the flavour.
@@ -161,8 +169,10 @@ def estimate_memory(
         family=family,
         flavour=flavour,
         denoiser=denoiser or denoiser_of(family.key, flavour.key if flavour else family.default_flavour),
-        autoencoder=AUTOENCODERS.get(family.key),
+        autoencoder=autoencoder_of(family.key, flavour.key if flavour else None),
         pixels=pixels,
+        num_frames=num_frames,
+        drawn_frames=drawn_frames,
         num_devices=max(1, num_devices),
         calibration=calibration,
     )
@@ -170,9 +180,11 @@ def estimate_memory(
     vae = _autoencoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
     text_while_training |= plan.trains_text_encoders
-    everything = ("text encoders", "autoencoder", "denoiser")
+    pictures_while_training |= plan.keeps_vae
+    other = _other_denoiser_bytes(subject)
+    everything = ("text encoders", "autoencoder", "denoiser", "other denoiser")
     encoding = everything[:1] * text_while_training + everything[1:2] * pictures_while_training
-    resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights}
+    resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights, "other denoiser": other}
     drawing = _drawing_bytes(subject)
     reads_prompts = plan.validates and encoders > drawing  # they have gone when the first step of drawing is made
     worked: dict[Phase, tuple[Sequence[str], list[Part]]] = {
@@ -186,7 +198,7 @@ def estimate_memory(
         ),
         "training": (("denoiser", *encoding), [*trained, *_activation_parts(subject)]),
         "validation": (
-            ("denoiser", "autoencoder", *(("text encoders",) if reads_prompts else ())),
+            ("denoiser", "other denoiser", "autoencoder", *(("text encoders",) if reads_prompts else ())),
             [*trained[:1], *(() if reads_prompts else (Part("drawing", drawing),))],
         ),
     }
@@ -200,7 +212,7 @@ def estimate_memory(
         scaled = tuple(Part(part.name, round(part.bytes * scale)) for part in parts)
         missing = tuple(dict.fromkeys(why for name, why in unknowns if name in (*used, phase)))
         phases.append(PhaseMemory(phase, (*scaled, Part("CUDA and its libraries", CUDA_BYTES)), missing))
-    return MemoryEstimate(tuple(phases), _host_bytes(subject, encoders=encoders, vae=vae), _notes(subject))
+    return MemoryEstimate(tuple(phases), _host_bytes(subject, resting=(encoders, vae, other)), _notes(subject))
 
 
 def checkpoint_bytes(plan: MemoryPlan, *, family: Family, flavour: Flavour | None) -> int | None:
@@ -219,15 +231,18 @@ def cache_bytes_per_image(
     family: Family,
     flavour: Flavour | None,
     pixels: int,
+    num_frames: int = 1,
     keeps_latents: bool = True,
     keeps_text: bool = True,
 ) -> int | None:
-    """Of the latents of one picture and the text embeds of one caption, as far as they are kept. None: size not known."""
+    """Of the latents of one picture, or of a clip of so many frames, and the text embeds of one caption, as far as they are
+    kept. None: size not known."""
     width = text_width_of(family.key, flavour.key if flavour else family.default_flavour)
     if width is None or family.key not in AUTOENCODERS:
         return None
-    autoencoder = AUTOENCODERS[family.key]
+    autoencoder = autoencoder_of(family.key, flavour.key if flavour else None)
     latents = 3 * pixels if autoencoder is None else pixels // autoencoder.factor**2 * autoencoder.channels
+    latents *= 1 if family.video is None else family.video.num_latent_frames(num_frames)
     tokens = plan.tokens or usual_tokens(family, flavour)
     text = tokens * width * (2 if plan.is_mixed else 4)
     return 4 * latents * keeps_latents + text * keeps_text
@@ -236,15 +251,15 @@ def cache_bytes_per_image(
 def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:
     if plan.is_full:
         return denoiser.parameters
+    if plan.num_trained is not None:
+        return plan.num_trained
     lora = denoiser.lora_width * plan.lora_rank
     return int(lora * LYCORIS_SHARE) if plan.lora_type == "lycoris" else lora
 
 
 def _trained_bytes(plan: MemoryPlan) -> int:
-    """Of each trained weight."""
-    if not plan.is_full:
-        return ADAPTER_BYTES
-    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else 4
+    """Of each trained weight, of an adapter as of a whole network."""
+    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else TRAINED_BYTES
 
 
 def _state_bytes(plan: MemoryPlan) -> float:
@@ -264,6 +279,12 @@ def _weight_bytes(subject: _Subject) -> int:
     staying = whole * _share_on_device(plan, denoiser) - linear * plan.streamed
     buffer = _block_bytes(subject, whole) if plan.streamed or plan.swapped_blocks or plan.shards_weights else 0
     return subject.divided(max(staying, 0), when=plan.shards_weights) + buffer
+
+
+def _other_denoiser_bytes(subject: _Subject) -> int:
+    """Of weights with two, the one that is not trained and only draws; as it is published, for nothing quantises it."""
+    has_other = subject.flavour is not None and subject.flavour.denoiser_folder is not None
+    return subject.denoiser.parameters * subject.plan.weight_bytes if subject.denoiser and has_other else 0
 
 
 def _block_bytes(subject: _Subject, whole: float) -> int:
@@ -315,7 +336,11 @@ def _activation_parts(subject: _Subject) -> Iterator[Part]:
         return
     dropout = 0.0 if plan.is_full or plan.lora_dropout == 0 else denoiser.dropout_pixel
     plain = Cost(denoiser.plain.pixel + dropout, denoiser.plain.token, denoiser.plain.once)
-    size = {"pixels": _network_pixels(subject), "tokens": subject.tokens, "batch_size": plan.batch_size}
+    size = {
+        "pixels": _network_pixels(subject, subject.num_frames),
+        "tokens": subject.tokens,
+        "batch_size": plan.batch_size,
+    }
     kept = activation_bytes(denoiser, plain, **size, factor=denoiser.full if plan.is_full else 1)
     again = activation_bytes(
         denoiser, denoiser.recomputed, **size, factor=denoiser.full_recomputed if plan.is_full else 1
@@ -328,9 +353,12 @@ def _activation_parts(subject: _Subject) -> Iterator[Part]:
     yield Part("activations", int(total))
 
 
-def _network_pixels(subject: _Subject) -> int:
-    """A flavour that edits looks at the picture to edit beside the noisy one."""
-    return subject.pixels * (2 if subject.flavour and subject.flavour.needs_reference else 1)
+def _network_pixels(subject: _Subject, num_frames: int) -> int:
+    """Each frame of latents is as many tokens as a picture. A flavour that edits looks at the picture to edit beside the
+    noisy one."""
+    video = subject.family.video
+    num_latent_frames = 1 if video is None else video.num_latent_frames(num_frames)
+    return subject.pixels * num_latent_frames * (2 if subject.flavour and subject.flavour.needs_reference else 1)
 
 
 def _drawing_bytes(subject: _Subject) -> int:
@@ -343,25 +371,25 @@ def _drawing_bytes(subject: _Subject) -> int:
         step = activation_bytes(
             denoiser,
             denoiser.recomputed,
-            pixels=_network_pixels(subject),
+            pixels=_network_pixels(subject, subject.drawn_frames),
             tokens=subject.tokens,
             batch_size=1,
             factor=INFERENCE_SHARE,
         )
     tile = min(subject.pixels, TILE_PIXELS) if subject.plan.vae_tiles else subject.pixels
-    return max(step, int(autoencoder.decode_pixel * tile) if autoencoder else 0)
+    return max(step, int(autoencoder.decoding(subject.drawn_frames) * tile) if autoencoder else 0)
 
 
 def _encoding_bytes(subject: _Subject) -> int:
     if subject.autoencoder is None:
         return 0
     tile = min(subject.pixels, TILE_PIXELS) if subject.plan.vae_tiles else subject.pixels
-    each = subject.autoencoder.encode_pixel * tile * (subject.plan.weight_bytes / 2)
+    each = subject.autoencoder.encoding(subject.num_frames) * tile * (subject.plan.vae_bytes / 2)
     return int(each * subject.plan.vae_batch_size)
 
 
 def _autoencoder_bytes(subject: _Subject) -> int:
-    return subject.autoencoder.parameters * subject.plan.weight_bytes if subject.autoencoder else 0
+    return subject.autoencoder.parameters * subject.plan.vae_bytes if subject.autoencoder else 0
 
 
 def _text_encoder_bytes(subject: _Subject) -> tuple[int, bool]:
@@ -377,11 +405,13 @@ def _text_encoder_bytes(subject: _Subject) -> tuple[int, bool]:
     return int(sum(sizes)), False
 
 
-def _host_bytes(subject: _Subject, *, encoders: int, vae: int) -> int:
-    """Python, what waits in RAM for the device, and, while it is read from disk, the largest network."""
+def _host_bytes(subject: _Subject, *, resting: Sequence[int]) -> int:
+    """Python, what waits in RAM for the device, and, while it is read from disk, the largest network.
+
+    resting: networks that no step needs.
+    """
     denoiser, plan = subject.denoiser, subject.plan
-    waiting = float(encoders + vae)
-    loading = max(encoders, vae)
+    waiting, loading = float(sum(resting)), max(resting)
     if denoiser is not None:
         whole = denoiser.parameters * (_trained_bytes(plan) if plan.is_full else plan.weight_bytes)
         loading = max(loading, whole)
@@ -416,10 +446,16 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
         notes.append(f"optimizer {plan.optimizer} is not known: counted as one that keeps two numbers for each weight")
     if plan.keeps_scores:
         notes.append("attention_mechanism native-math keeps a matrix for each picture that is not counted here")
-    if plan.has_own_targets and not plan.is_full:
+    is_guessed = not plan.is_full and plan.num_trained is None
+    if plan.has_own_targets and is_guessed:
         notes.append("peft_lora_target_modules is set: the adapter is counted as one on the family's usual layers")
     if plan.trains_text_encoders:
-        notes.append("train_text_encoder is on: adapters and activations of the text encoders are not counted")
-    if plan.lora_type == "lycoris" and not plan.is_full:
+        what = "activations" if plan.num_trained is not None else "adapters and activations"
+        notes.append(f"train_text_encoder is on: {what} of the text encoders are not counted")
+    if plan.is_counterweighted and not plan.is_full:
+        notes.append(
+            "lora_init_type keeps a second adapter of the same size, which is not trained and not counted here"
+        )
+    if plan.lora_type == "lycoris" and is_guessed:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

@@ -57,6 +57,7 @@ class Traits:
     advanced: bool = False
     requires: Mapping[str, Any] = field(default_factory=dict)
     later: bool = False
+    moot: str | None = None
     decisive: bool = False
     usable: tuple[str, ...] | None = None
     families: tuple[str, ...] = ()
@@ -145,6 +146,7 @@ def option(
     advanced: bool = False,
     requires: Mapping[str, Any] | None = None,
     later: bool = False,
+    moot: str | None = None,
     decisive: bool = False,
     usable: Collection[str] | None = None,
     families: Collection[str] = (),
@@ -164,6 +166,7 @@ def option(
     """A pydantic field with what people need to know about it; bounds are pydantic's ge, gt, le, lt, min_length.
 
     later: whoever teaches the trainer the option takes this away; a test finds out when it is forgotten.
+    moot: why one that is for later has nothing to change here, and may stay so.
     decisive: without it a run would train something else, so none can be started before the trainer acts on it.
     usable: the values of a choice that a run can start with today, None when all of them can.
     aliases: other names it had or has in files; inverted_aliases: those that mean the opposite.
@@ -176,6 +179,7 @@ def option(
         advanced=advanced,
         requires=requires or {},
         later=later,
+        moot=moot,
         decisive=decisive,
         usable=None if usable is None else tuple(usable),
         families=tuple(families),

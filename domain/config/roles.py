@@ -26,7 +26,9 @@ def role_problems(dataset: DatasetConfig, datasets: Sequence[DatasetConfig]) -> 
     if not dataset.is_trained_on:
         return
     ids = dataset.conditioning_ids
-    if len(ids) > 1:
+    if ids and dataset.holds_videos:
+        yield _problem("conditioning_data is for pictures, and dataset_type is video; leave it empty")
+    elif len(ids) > 1:
         yield _problem(f"conditioning_data names {', '.join(ids)}; leave one of them, with masks")
     elif ids:
         found = next((each for each in datasets if each.id == ids[0]), None)

@@ -1,6 +1,6 @@
 """Text encoders and autoencoders, each once, and which of them a family needs beside its denoiser."""
 
-from domain.families.network import Autoencoder, TextEncoder
+from domain.families.network import Autoencoder, Clip, TextEncoder
 
 CLIP_L = TextEncoder("CLIP L", 123_060_480)
 CLIP_G = TextEncoder("CLIP bigG", 694_659_840)
@@ -41,11 +41,36 @@ FLUX2_VAE = Autoencoder(
 QWEN_VAE = Autoencoder(
     name="AutoencoderKLQwenImage", parameters=126_892_531, factor=8, channels=16, encode_pixel=1928, decode_pixel=3459
 )
+# Reads and makes videos four frames at a time, so that only the frames themselves grow with their number.
 WAN_VAE = Autoencoder(
-    name="AutoencoderKLWan", parameters=126_892_531, factor=8, channels=16, encode_pixel=1928, decode_pixel=3459
+    name="AutoencoderKLWan",
+    parameters=126_892_531,
+    factor=8,
+    channels=16,
+    encode_pixel=1928,
+    decode_pixel=3459,
+    encode_clip=Clip(7434, 6.2),
+    decode_clip=Clip(10121, 6.2),
+)
+WAN22_VAE = Autoencoder(
+    name="AutoencoderKLWan",
+    parameters=704_688_668,
+    factor=16,
+    channels=48,
+    encode_pixel=982,
+    decode_pixel=2903,
+    encode_clip=Clip(3741, 12.2),
+    decode_clip=Clip(10761, 6.1),
 )
 LTX_VAE = Autoencoder(
-    name="AutoencoderKLLTXVideo", parameters=419_193_649, factor=32, channels=128, encode_pixel=144, decode_pixel=152
+    name="AutoencoderKLLTXVideo",
+    parameters=419_193_649,
+    factor=32,
+    channels=128,
+    encode_pixel=144,
+    decode_pixel=152,
+    encode_clip=Clip(0, 118),
+    decode_clip=Clip(20, 100.1),
 )
 DC_AE = Autoencoder(
     name="AutoencoderDC", parameters=312_250_275, factor=32, channels=32, encode_pixel=1792, decode_pixel=1666
@@ -117,6 +142,7 @@ AUTOENCODERS: dict[str, Autoencoder | None] = {
     "omnigen": SD_VAE,
     "z_image_omni": FLUX_VAE,
 }
+AUTOENCODERS_OF_FLAVOURS: dict[tuple[str, str], Autoencoder] = {("wan", "ti2v-5b-2.2"): WAN22_VAE}
 
 # How many numbers the denoiser gets for each token of a caption; those of several encoders side by side count together.
 TEXT_WIDTHS: dict[str, int] = {
@@ -157,3 +183,8 @@ def text_width_of(family: str, flavour: str) -> int | None:
 def text_encoders_of(family: str, flavour: str | None) -> tuple[TextEncoder, ...] | None:
     """None where their size is not known."""
     return TEXT_ENCODERS_OF_FLAVOURS.get((family, flavour or ""), TEXT_ENCODERS.get(family))
+
+
+def autoencoder_of(family: str, flavour: str | None) -> Autoencoder | None:
+    """None for families that work on pixels, and for those of which AUTOENCODERS has nothing."""
+    return AUTOENCODERS_OF_FLAVOURS.get((family, flavour or "")) or AUTOENCODERS.get(family)

@@ -1,6 +1,6 @@
 """How much there is to download of published weights: an estimate from what the networks count."""
 
-from domain.families.components import AUTOENCODERS, text_encoders_of
+from domain.families.components import AUTOENCODERS, autoencoder_of, text_encoders_of
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 
@@ -15,7 +15,8 @@ def estimate_download(family: Family, flavour: Flavour, *, variant: str | None) 
     weight_bytes = 2 if variant in SHORT_VARIANTS else flavour.weight_bytes
     if denoiser is None or encoders is None or weight_bytes is None or family.key not in AUTOENCODERS:
         return None
-    autoencoder = AUTOENCODERS[family.key]
+    autoencoder = autoencoder_of(family.key, flavour.key)
     others = sum(encoder.parameters for encoder in encoders) + (autoencoder.parameters if autoencoder else 0)
     of_denoiser = weight_bytes if denoiser.stored_bits is None else denoiser.stored_bits / 8
-    return round(denoiser.parameters * of_denoiser + others * weight_bytes)
+    num_denoisers = 1 if flavour.denoiser_folder is None else 2
+    return round(num_denoisers * denoiser.parameters * of_denoiser + others * weight_bytes)

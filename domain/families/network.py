@@ -61,11 +61,23 @@ class TextEncoder:
     counted_by: CountedBy = "class"
 
 
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Of a video of several frames: bytes for each pixel of its size, and as many again for each frame."""
+
+    pixel: float
+    frame: float
+
+    def of(self, num_frames: int) -> float:
+        return self.pixel + num_frames * self.frame
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autoencoder:
     """factor: how many pixels, in a row, one latent stands for. channels: of a latent.
 
-    encode_pixel, decode_pixel: bytes for each pixel of a picture at the worst moment, in 16 bits.
+    encode_pixel, decode_pixel: bytes for each pixel of a picture at the worst moment, in 16 bits. encode_clip,
+    decode_clip: the same of videos, where it reads them.
     """
 
     name: str
@@ -74,4 +86,13 @@ class Autoencoder:
     channels: int
     encode_pixel: float
     decode_pixel: float
+    encode_clip: Clip | None = None
+    decode_clip: Clip | None = None
     counted_by: CountedBy = "class"
+
+    def encoding(self, num_frames: int) -> float:
+        """Bytes for each pixel of a frame's size, in 16 bits."""
+        return self.encode_pixel if self.encode_clip is None or num_frames == 1 else self.encode_clip.of(num_frames)
+
+    def decoding(self, num_frames: int) -> float:
+        return self.decode_pixel if self.decode_clip is None or num_frames == 1 else self.decode_clip.of(num_frames)

@@ -263,6 +263,17 @@ WAN_14B = Denoiser(
     full=1.272,
     full_recomputed=1.049,
 )
+WAN_5B = Denoiser(
+    parameters=4_999_787_712,
+    linear=4_996_792_320,
+    blocks=(Blocks(30, 163_656_704),),
+    lora_width=1_474_560,
+    plain=Cost(4687.3, 929_784, 44_771_328),
+    recomputed=Cost(399.8, 36_932, 1_539_072),
+    dropout_pixel=531.0,
+    full=1.316,
+    full_recomputed=1.243,
+)
 LTXVIDEO = Denoiser(
     parameters=1_923_385_472,
     linear=1_922_039_808,

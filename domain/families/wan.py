@@ -1,13 +1,13 @@
-"""Wan 2.1, text to video: a flow-matching video transformer with UMT5 for captions. A picture is a video of one frame."""
+"""Wan, text to video: a flow-matching video transformer with UMT5 for captions. A picture is a video of one frame."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts, drawn_with
 
-# Wan 2.2's large weights are two transformers, each for a part of the noise levels, and those of i2v, flf2v and VACE begin
-# with pictures: they have to be trained otherwise.
+# Those of i2v, flf2v and VACE begin with pictures: they have to be trained otherwise.
 WAN = Family(
     key="wan",
     name="Wan",
     modality="video",
+    video=VideoFacts(frame_rate=16, frames_per_latent=4),
     parameters="1.3B-14B",
     objective="flow_matching",
     pipeline="WanPipeline",
@@ -16,11 +16,26 @@ WAN = Family(
     flavours=(
         Flavour("t2v-480p-1.3b-2.1", "Wan 2.1 T2V 1.3B", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"),
         Flavour("t2v-480p-14b-2.1", "Wan 2.1 T2V 14B", "Wan-AI/Wan2.1-T2V-14B-Diffusers"),
+        Flavour(
+            "animegen-t2v-high",
+            "Wan 2.2 T2V 14B, high noise",
+            "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+            denoiser_folder="transformer",
+        ),
+        Flavour(
+            "animegen-t2v-low",
+            "Wan 2.2 T2V 14B, low noise",
+            "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+            denoiser_folder="transformer_2",
+        ),
+        Flavour("ti2v-5b-2.2", "Wan 2.2 TI2V 5B", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", resolution=704, frame_rate=24),
     ),
     default_flavour="t2v-480p-1.3b-2.1",
     default_resolution=480,
     alignment=32,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

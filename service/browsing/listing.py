@@ -5,9 +5,10 @@ import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from domain.access import ResourceKind, Rights
-from domain.config.dataset import is_picture
+from domain.config.dataset import is_picture, is_video
 from service.browsing.names import is_hidden
 from service.browsing.reach import TO_BE_READ, Folder, leads_inside, may_name, opened
 from service.settings import Settings
@@ -21,15 +22,20 @@ MAX_LOOKED_AT = 200_000
 MAX_DEPTH = 20
 
 
+class Counts(NamedTuple):
+    num_images: int = 0
+    num_videos: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """num_images: of a folder with the folders in it, None for a file and where there is too much to count.
-    size_bytes: None for a folder."""
+    """counts: of a folder with the folders in it, None for a file and where there is too much to count. size_bytes: None for
+    a folder."""
 
     name: str
     path: Path
     is_directory: bool
-    num_images: int | None
+    counts: Counts | None
     has_dataset: bool
     size_bytes: int | None
 
@@ -111,18 +117,18 @@ def _describe(
     return Entry(name, path, True, _count(place, name, allowance), has_dataset, None)
 
 
-def _count_root(root: Folder, allowance: Allowance) -> int | None:
+def _count_root(root: Folder, allowance: Allowance) -> Counts | None:
     """Nobody wants to know of a whole disk."""
     return None if root.path == Path("/") else _count(None, str(root.path), allowance)
 
 
-def _count(place: int | None, name: str, allowance: Allowance, depth: int = 0) -> int | None:
-    """Pictures in a folder and the folders in it; None when that would take too long, or it cannot be read."""
+def _count(place: int | None, name: str, allowance: Allowance, depth: int = 0) -> Counts | None:
+    """In a folder and the folders in it; None when that would take too long, or it cannot be read."""
     try:
         inner = os.open(name, TO_BE_READ, dir_fd=place)
     except OSError:
         return None
-    number = 0
+    num_images = num_videos = 0
     try:
         with os.scandir(inner) as entries:
             for entry in entries:
@@ -130,17 +136,20 @@ def _count(place: int | None, name: str, allowance: Allowance, depth: int = 0) -
                 if allowance.left < 0 or depth == MAX_DEPTH:
                     return None
                 if is_picture(entry.name):
-                    number += 1
+                    num_images += 1
+                elif is_video(entry.name):
+                    num_videos += 1
                 elif not is_hidden(entry.name) and entry.is_dir(follow_symlinks=False):
                     below = _count(inner, entry.name, allowance, depth + 1)
                     if below is None:
                         return None
-                    number += below
+                    num_images += below.num_images
+                    num_videos += below.num_videos
     except OSError:
         return None
     finally:
         os.close(inner)
-    return number
+    return Counts(num_images, num_videos)
 
 
 def _is_directory(settings: Settings, rights: Rights, folder: Folder, entry: "os.DirEntry[str]") -> bool | None:

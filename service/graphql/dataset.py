@@ -13,7 +13,7 @@ from domain.errors import InUse
 from service.access.config_rights import check_dataset_rights
 from service.captions.history import list_edits
 from service.cursors import decode_name, decode_position
-from service.folders import count_pictures
+from service.folders import count_files
 from service.graphql.connections import Connection, check_first, connect
 from service.graphql.context import Info, answer, read, signed_in
 from service.graphql.dataset_captions import CaptionChange
@@ -50,7 +50,7 @@ class Dataset(Node):
         scan = await read_scan(info.context.parts, self.row)
         if scan is not None and scan.num_total and scan.state is not ScanState.LISTING:
             return scan.num_total
-        return await asyncio.to_thread(count_pictures, str(self.row.config.get("instance_data_dir", "")))
+        return await asyncio.to_thread(count_files, self.row.config)
 
     @strawberry.field(
         description="Who made it; null for the service itself, the command line and what was made of files."
@@ -82,9 +82,13 @@ class Dataset(Node):
         )
         return [
             AspectBucket(
-                width=size.width, height=size.height, aspect=round(size.width / size.height, 2), num_images=number
+                width=shape.size.width,
+                height=shape.size.height,
+                aspect=round(shape.size.width / shape.size.height, 2),
+                num_frames=shape.num_frames,
+                num_images=number,
             )
-            for size, number in found or ()
+            for shape, number in found or ()
         ]
 
     @strawberry.field(

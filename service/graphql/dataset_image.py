@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain.config.buckets import LeftOut, Size
+from domain.config.buckets import LeftOut, Shape, Size
 from domain.errors import InvalidInput
 from service import cursors
 from service.captions.sidecars import Sidecars
@@ -19,7 +19,7 @@ from service.read_models.dataset import DatasetRow
 from service.scans.files import make_preview, picture_url
 from service.scans.index import PictureIndex, PictureRow, decode_name, encode_name, shown
 from service.scans.maker import CannotMake, Overloaded
-from service.scans.placing import Placer, define_outcomes, excluded_names
+from service.scans.placing import OUTCOME, Extent, Placer, define_outcomes, excluded_names
 from service.scans.report import CONDITIONS, EXTREME_RATIO, Problem
 
 MAX_FILTER_CHARACTERS = 1000
@@ -29,6 +29,7 @@ MAX_FILTER_CHARACTERS = 1000
 class BucketInput:
     width: int = strawberry.field(description="In pixels.")
     height: int = strawberry.field(description="In pixels.")
+    num_frames: int = strawberry.field(default=1, description="Of a clip; 1 for pictures.")
 
 
 @strawberry.input(description="Which pictures of a dataset; what is null leaves open.")
@@ -83,7 +84,13 @@ class DatasetImage:
     mode: str | None = strawberry.field(description="What kind of pixels, for example RGB.")
     orientation: int | None = strawberry.field(description="What the camera noted (EXIF); 1 is upright.")
     has_alpha: bool = strawberry.field(description="It has transparency, which becomes white.")
-    num_frames: int = strawberry.field(description="More than 1 for what is animated; the first one is trained on.")
+    num_frames: int = strawberry.field(
+        description="More than 1 for videos, and for animated pictures, of which the first one is trained on."
+    )
+    duration_seconds: float | None = strawberry.field(description="Of a video; null for a picture.")
+    clip_frames: int | None = strawberry.field(
+        description="How many frames of a video training takes; null for a picture, and when it is left out."
+    )
     size_bytes: float | None = strawberry.field(description="Of the file.")
     is_excluded: bool = strawberry.field(description="Somebody has excluded it from training.")
 
@@ -94,7 +101,7 @@ class DatasetImage:
         placer = await placer_of(info, self.dataset, environment_id)
         if self.picture.size is None or self.picture.fault:
             return None
-        placed = placer.place(self.picture.name, self.picture.size)
+        placed = placer.place(self.picture.name, extent_of(self.picture, self.picture.size))
         if isinstance(placed, LeftOut):
             return None
         try:
@@ -118,7 +125,10 @@ class DatasetImage:
         cls, dataset: DatasetRow, picture: PictureRow, *, placer: Placer, excluded: frozenset[str], is_copy: bool
     ) -> "DatasetImage":
         is_excluded = picture.name in excluded
-        placed = None if picture.size is None or picture.fault else placer.outcome(picture.name, picture.size)
+        placed = None
+        if picture.size is not None and not picture.fault:
+            placed = placer.outcome(picture.name, extent_of(picture, picture.size))
+        shape = placed if isinstance(placed, Shape) and not is_excluded else None
         problems = problems_of(picture, placed, is_excluded=is_excluded, is_copy=is_copy)
         return cls(
             dataset=dataset,
@@ -127,7 +137,7 @@ class DatasetImage:
             path=picture.shown_name,
             width=picture.size.width if picture.size else None,
             height=picture.size.height if picture.size else None,
-            bucket=None if is_excluded or isinstance(placed, LeftOut) else ImageSize.of(placed),
+            bucket=ImageSize.of(shape.size) if shape else None,
             left_out=why_left_out(picture, placed, is_excluded=is_excluded),
             caption=None if picture.captions is None else "\n".join(picture.captions),
             captions=list(picture.captions or ()),
@@ -140,13 +150,19 @@ class DatasetImage:
             orientation=picture.orientation,
             has_alpha=picture.has_alpha,
             num_frames=picture.num_frames,
+            duration_seconds=picture.seconds,
+            clip_frames=shape.num_frames if shape and picture.seconds is not None else None,
             size_bytes=None if picture.num_bytes is None else float(picture.num_bytes),
             is_excluded=is_excluded,
         )
 
 
+def extent_of(picture: PictureRow, size: Size) -> Extent:
+    return Extent(size, picture.num_frames, picture.seconds)
+
+
 def problems_of(
-    picture: PictureRow, placed: Size | LeftOut | None, *, is_excluded: bool, is_copy: bool
+    picture: PictureRow, placed: Shape | LeftOut | None, *, is_excluded: bool, is_copy: bool
 ) -> list[Problem]:
     found = [Problem(picture.fault)] if picture.fault else []
     if isinstance(placed, LeftOut) and not is_excluded:
@@ -156,13 +172,13 @@ def problems_of(
         Problem.EXCLUDED: is_excluded,
         Problem.NO_CAPTION: picture.captions == (),
         Problem.DUPLICATE: is_copy,
-        Problem.ANIMATED: picture.num_frames > 1,
+        Problem.ANIMATED: picture.num_frames > 1 and picture.seconds is None,
         Problem.EXTREME_RATIO: size is not None and max(size) >= EXTREME_RATIO * min(size),
     }
     return [*found, *(problem for problem, is_so in told.items() if is_so)]
 
 
-def why_left_out(picture: PictureRow, placed: Size | LeftOut | None, *, is_excluded: bool) -> str | None:
+def why_left_out(picture: PictureRow, placed: Shape | LeftOut | None, *, is_excluded: bool) -> str | None:
     if is_excluded:
         return "somebody has excluded it"
     if picture.fault:
@@ -187,8 +203,8 @@ def wanted(given: DatasetImageFilter | None, dataset_id: UUID) -> Wanted:
     if given.problem is not None:
         conditions.append(CONDITIONS[Problem(given.problem)])
     if given.bucket is not None:
-        conditions.append("fault IS NULL AND outcome(name, width, height) = ?")
-        values.append(str(Size(given.bucket.width, given.bucket.height)))
+        conditions.append(f"fault IS NULL AND {OUTCOME} = ?")
+        values.append(str(Shape(Size(given.bucket.width, given.bucket.height), given.bucket.num_frames)))
     for text, function in ((given.caption, "says(captions, ?)"), (given.path, "contains(name, ?)")):
         if text is not None:
             if len(text) > MAX_FILTER_CHARACTERS:

@@ -30,6 +30,7 @@ class DirectoryEntry:
     num_images: int | None = strawberry.field(
         description="Pictures in the folder and the folders in it; null for a file, and where there is too much to count."
     )
+    num_videos: int | None = strawberry.field(description="Videos in it, counted as pictures are.")
     has_dataset: bool = strawberry.field(description="A dataset that one may see is made of this folder.")
     size_bytes: float | None = strawberry.field(description="Of a file; null for a folder.")
 
@@ -39,7 +40,8 @@ class DirectoryEntry:
             name=entry.name,
             path=str(entry.path),
             is_directory=entry.is_directory,
-            num_images=entry.num_images,
+            num_images=entry.counts.num_images if entry.counts else None,
+            num_videos=entry.counts.num_videos if entry.counts else None,
             has_dataset=entry.has_dataset,
             size_bytes=None if entry.size_bytes is None else float(entry.size_bytes),
         )

@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 from domain.config import presets
 from domain.families import family as families
 from domain.families import network
-from domain.families.components import AUTOENCODERS, text_encoders_of
+from domain.families.components import autoencoder_of, text_encoders_of
 from domain.families.denoisers import denoiser_of
 from domain.families.registry import FAMILIES
 from service.graphql.rules import Needs
@@ -67,7 +67,7 @@ class Network:
     def all_of(cls, flavour: families.Flavour, family: families.Family) -> "list[Network]":
         """Without those whose size is not known."""
         denoiser = denoiser_of(family.key, flavour.key)
-        autoencoder = AUTOENCODERS.get(family.key)
+        autoencoder = autoencoder_of(family.key, flavour.key)
         encoders = text_encoders_of(family.key, flavour.key) or ()
         found = [cls._of(denoiser, family.denoiser, "denoiser")] if denoiser else []
         found += [cls._of(encoder, encoder.name, "text encoder") for encoder in encoders]
@@ -107,7 +107,7 @@ class Flavour:
             resolution=flavour.resolution or family.default_resolution,
             token_limit=TokenLimit.of(flavour.token_limit or family.token_limit),
             terms=flavour.terms,
-            settings=[FamilySetting.of(setting) for setting in (*family.settings, *flavour.settings)],
+            settings=[FamilySetting.of(setting) for setting in family.settings_with(flavour)],
             needs_reference=flavour.needs_reference,
             networks=Network.all_of(flavour, family),
         )

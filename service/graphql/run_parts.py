@@ -94,17 +94,20 @@ class Checkpoint:
         )
 
 
-@strawberry.type(description="A picture made at a step from a fixed prompt and seed.")
+@strawberry.type(description="A picture or video made at a step from a fixed prompt and seed.")
 class ValidationImage:
     id: strawberry.ID = strawberry.field(description="Opaque id.")
     step: int = strawberry.field(description="Optimizer updates before it was made; 0 shows the base model.")
     index: int = strawberry.field(description="Its place among the pictures of a step, the same at every step.")
     prompt: str = strawberry.field(description="What it was asked to show.")
     seed: int = strawberry.field(description="What its noise was drawn from.")
-    url: str = strawberry.field(description="The picture; its content never changes.")
-    thumbnail_url: str = strawberry.field(description="A smaller one.")
+    url: str = strawberry.field(description="The picture or video; its content never changes.")
+    thumbnail_url: str = strawberry.field(description="A smaller picture; of a video, its first frame.")
     width: int = strawberry.field(description="In pixels.")
     height: int = strawberry.field(description="In pixels.")
+    num_frames: int = strawberry.field(description="1 of a picture, more of a video.")
+    duration_seconds: float | None = strawberry.field(description="How long a video is; null of a picture.")
+    size_bytes: float | None = strawberry.field(description="Of the file; null where an earlier version made it.")
     at: datetime = strawberry.field(description="When it was made.")
 
     @classmethod
@@ -119,6 +122,9 @@ class ValidationImage:
             thumbnail_url=run_file_url(row.run_id, row.thumbnail_path, version=row.position),
             width=row.width,
             height=row.height,
+            num_frames=row.num_frames,
+            duration_seconds=row.duration_seconds,
+            size_bytes=None if row.size_bytes is None else float(row.size_bytes),
             at=row.at,
         )
 

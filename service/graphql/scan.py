@@ -81,11 +81,12 @@ class DuplicateGroup:
     names: list[str] = strawberry.field(description="The first of them.")
 
 
-@strawberry.type(description="A size that training brings pictures to.")
+@strawberry.type(description="A size that training brings pictures to, and videos with a length.")
 class AspectBucket:
     width: int = strawberry.field(description="In pixels.")
     height: int = strawberry.field(description="In pixels.")
     aspect: float = strawberry.field(description="Width divided by height.")
+    num_frames: int = strawberry.field(description="Of a clip; 1 for pictures.")
     num_images: int = strawberry.field(description="How many pictures training shows in it, before repeats.")
 
 
@@ -103,6 +104,10 @@ class ScanReport:
     num_duplicates: int = strawberry.field(description="Pictures that are a copy of another one.")
     duplicates: list[DuplicateGroup] = strawberry.field(description="The largest groups.")
     problems: list[ScanProblem] = strawberry.field(description="What somebody should look at, and what is left out.")
+    total_seconds: float | None = strawberry.field(description="Of all videos together; null where there are none.")
+    fewest_frames: int | None = strawberry.field(description="Of a video; null where there are none.")
+    most_frames: int | None = strawberry.field(description="Of a video; null where there are none.")
+    frame_rates: list[ImageCount] = strawberry.field(description="Of videos, in whole frames a second, on average.")
 
     @classmethod
     def of(cls, report: reports.ScanReport) -> "ScanReport":
@@ -124,6 +129,10 @@ class ScanReport:
                 ScanProblem(problem=each.problem, num_images=each.num_images, names=list(each.names))
                 for each in report.remarks
             ],
+            total_seconds=report.total_seconds,
+            fewest_frames=report.shortest,
+            most_frames=report.longest,
+            frame_rates=[ImageCount(name=name, num_images=number) for name, number in report.frame_rates],
         )
 
 

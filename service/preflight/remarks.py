@@ -1,8 +1,8 @@
 """What there is to say of pictures, of how they are planned, and of intervals and options."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from domain.config.batches import EpochPlan
 from domain.config.dataset import DatasetConfig
@@ -14,6 +14,11 @@ from service.read_models.dataset import DatasetRow
 from service.read_models.environment import EnvironmentRow
 
 MAX_LISTED = 8
+LOW_BIT = {"bnb": "bitsandbytes", "ao": "torchao"}
+"""Packages of the extra low-bit, by how the names of their optimizers begin."""
+
+WITHOUT_LOW_BIT = {"lion": "optimi-lion", "adagrad": "torch-adagrad", "adamw": "adamw_bf16", "adam": "torch-adam"}
+"""The same algorithms without them, by how their names begin; adamw_bf16 needs nearly as little memory."""
 
 
 def problems_of_folder(
@@ -22,13 +27,19 @@ def problems_of_folder(
     """config: for the size that pictures are compared with."""
     path = ("datasets", row.name, "instance_data_dir")
     where = dataset.instance_data_dir
-    num_usable = folder.num_images - folder.num_left_out - folder.num_unreadable - folder.num_unmasked
+    num_usable = (
+        folder.num_images
+        - folder.num_left_out
+        - folder.num_unsuited_length
+        - folder.num_unreadable
+        - folder.num_unmasked
+    )
     if not Path(where).is_dir():
         message = f"the folder {where} of the dataset {row.name!r} does not exist"
         yield Finding(severity=Severity.ERROR, code="DATASET_MISSING", message=message, path=path)
         return
     if folder.num_images == 0:
-        message = f"the folder {where} of the dataset {row.name!r} has no pictures"
+        message = f"the folder {where} of the dataset {row.name!r} has no {dataset.contents}"
         yield Finding(severity=Severity.ERROR, code="DATASET_EMPTY", message=message, path=path)
         return
     severity = Severity.WARNING if num_usable > 0 else Severity.ERROR
@@ -36,7 +47,7 @@ def problems_of_folder(
         yield Finding(
             severity=severity,
             code="UNREADABLE_PICTURES",
-            message=f"{folder.num_unreadable} of {folder.num_images} pictures of the dataset {row.name!r} cannot be read and "
+            message=f"{folder.num_unreadable} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} cannot be read and "
             f"are skipped: {_listed(folder.unreadable, folder.num_unreadable)}",
             path=path,
         )
@@ -44,7 +55,7 @@ def problems_of_folder(
         yield Finding(
             severity=severity,
             code="PICTURES_WITHOUT_MASK",
-            message=f"{folder.num_unmasked} of {folder.num_images} pictures of the dataset {row.name!r} have no mask and are "
+            message=f"{folder.num_unmasked} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} have no mask and are "
             f"left out: {_listed(folder.unmasked, folder.num_unmasked)}",
             path=("datasets", row.name, "conditioning_data"),
         )
@@ -52,7 +63,7 @@ def problems_of_folder(
         yield Finding(
             severity=severity,
             code="PICTURES_LEFT_OUT",
-            message=f"{folder.num_left_out} of {folder.num_images} pictures of the dataset {row.name!r} are left out: "
+            message=f"{folder.num_left_out} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} are left out: "
             f"{_listed(folder.left_out, folder.num_left_out)}; lower the resolution, or let them be enlarged",
             path=("datasets", row.name, "upscale"),
             suggestions=(
@@ -65,11 +76,19 @@ def problems_of_folder(
                 ),
             ),
         )
+    if folder.num_unsuited_length:
+        yield Finding(
+            severity=severity,
+            code="VIDEOS_LEFT_OUT",
+            message=f"{folder.num_unsuited_length} of {folder.num_images} videos of the dataset {row.name!r} are left out: "
+            f"{_listed(folder.unsuited_length, folder.num_unsuited_length)}; change num_frames, min_frames or max_frames in video",
+            path=("datasets", row.name, "video"),
+        )
     if folder.num_uncaptioned:
         yield Finding(
             severity=Severity.WARNING,
             code="CAPTIONS_MISSING",
-            message=f"{folder.num_uncaptioned} of {folder.num_images} pictures of the dataset {row.name!r} have no caption, "
+            message=f"{folder.num_uncaptioned} of {folder.num_images} {dataset.contents} of the dataset {row.name!r} have no caption, "
             f"for example {folder.uncaptioned[0]}; write it into a .txt of the same name",
             path=("datasets", row.name, "caption_strategy"),
         )
@@ -80,7 +99,7 @@ def not_looked_at(row: DatasetRow, dataset: DatasetConfig) -> Finding:
     return Finding(
         severity=Severity.INFO,
         code="PICTURES_NOT_LOOKED_AT",
-        message=f"the pictures of the dataset {row.name!r} come from {where} and are not looked at before the start, so "
+        message=f"the {dataset.contents} of the dataset {row.name!r} come from {where} and are not looked at before the start, so "
         "steps and buckets are not known; what cannot be trained on is found when the run starts",
         path=("datasets", row.name, "type"),
     )
@@ -151,15 +170,33 @@ def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> I
         )
 
 
-def remarks_on_devices(config: TrainingConfig, *, num_gpus: int) -> Iterator[Finding]:
+def remarks_on_optimizer(
+    environment: EnvironmentRow, config: TrainingConfig, *, num_gpus: int, installed: Callable[[str], bool]
+) -> Iterator[Finding]:
     """num_gpus: that answered; where a GPU does not, as in some containers, the trainer may still find it."""
-    if config.optimizer.startswith(("bnb-", "ao-")) and num_gpus == 0:
+    library = LOW_BIT.get(config.optimizer.partition("-")[0])
+    if library is None:
+        return
+    algorithm = config.optimizer.partition("-")[2]
+    alike = next((ours for name, ours in WITHOUT_LOW_BIT.items() if algorithm.startswith(name)), None)
+    ways_out = () if alike is None else (_change(environment, f"Take {alike}", {"optimizer": alike}),)
+    if num_gpus == 0:
         yield Finding(
             severity=Severity.WARNING,
             code="OPTIMIZER_NEEDS_GPU",
             message=f"optimizer is {config.optimizer}, which is for GPUs, and none was found; set it to torch-adamw, "
             "or to optimi-lion or torch-adafactor, which need less memory",
             path=("config", "optimizer"),
+            suggestions=ways_out,
+        )
+    elif not installed(library):
+        yield Finding(
+            severity=Severity.WARNING,
+            code="OPTIMIZER_NOT_INSTALLED",
+            message=f"optimizer is {config.optimizer}, which needs the package {library}, and it is not installed: "
+            f'pip install "simpletuner[low-bit]"' + (f", or take {alike}" if alike else ""),
+            path=("config", "optimizer"),
+            suggestions=ways_out,
         )
 
 
@@ -214,15 +251,17 @@ def _longer_than_run(
         code=code,
         message=f"{key} is {interval} and the run has {total_steps} steps: {consequence}",
         path=("config", key),
-        suggestions=(
-            Suggestion(
-                label=f"Every {shorter} steps",
-                target="environment",
-                id=environment.id,
-                expected_version=environment.revision,
-                set={key: shorter},
-            ),
-        ),
+        suggestions=(_change(environment, f"Every {shorter} steps", {key: shorter}),),
+    )
+
+
+def _change(environment: EnvironmentRow, label: str, changes: Mapping[str, Any]) -> Suggestion:
+    return Suggestion(
+        label=label,
+        target="environment",
+        id=environment.id,
+        expected_version=environment.revision,
+        set=changes,
     )
 
 
@@ -231,9 +270,8 @@ def _ways_out(
 ) -> Iterator[Suggestion]:
     smallest = min(bucket.count.num_shown for bucket in plan.undersized)
     batch = _fitting_batch(config, smallest)
-    here = partial(Suggestion, target="environment", id=environment.id, expected_version=environment.revision)
     if batch is not None:
-        yield here(label=f"Batch size {batch['train_batch_size']}", set=batch)
+        yield _change(environment, f"Batch size {batch['train_batch_size']}", batch)
     for row in rows:
         mine = [bucket for bucket in plan.undersized if bucket.count.dataset == row.config.get("id", row.name)]
         if mine:
@@ -245,11 +283,9 @@ def _ways_out(
                 expected_version=row.revision,
                 set={"repeats": repeats},
             )
-    filling = {"allow_dataset_oversubscription": True}
-    yield here(label="Fill up small buckets", set=filling)
+    yield _change(environment, "Fill up small buckets", {"allow_dataset_oversubscription": True})
     if len(plan.undersized) < len(plan.buckets):
-        leaving = {"allow_bucket_pruning": True}
-        yield here(label="Leave out small buckets", set=leaving)
+        yield _change(environment, "Leave out small buckets", {"allow_bucket_pruning": True})
 
 
 def _fitting_batch(config: TrainingConfig, smallest: int) -> dict[str, int] | None:

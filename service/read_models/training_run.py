@@ -94,6 +94,9 @@ run_images = Table(
     Column("thumbnail_path", Text, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
+    Column("num_frames", Integer, nullable=False),
+    Column("duration_seconds", Float),
+    Column("size_bytes", Big),
     Column("at", Moment, nullable=False),
     Index("run_images_step", "run_id", "step", "index", unique=True),
 )
@@ -173,6 +176,9 @@ class ImageRow:
     thumbnail_path: str
     width: int
     height: int
+    num_frames: int
+    duration_seconds: float | None
+    size_bytes: int | None
     at: datetime
 
 
@@ -353,6 +359,9 @@ def _insert_image(session: Session, event: TrainingRun.ValidationImageSaved, pos
             thumbnail_path=event.thumbnail_path,
             width=event.width,
             height=event.height,
+            num_frames=event.num_frames,
+            duration_seconds=event.duration_seconds,
+            size_bytes=event.size_bytes,
             at=event.timestamp,
         )
     )

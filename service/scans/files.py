@@ -41,6 +41,9 @@ CONTENT_TYPES = {
     "DIB": "image/bmp",
     "GIF": "image/gif",
     "TIFF": "image/tiff",
+    "MP4": "video/mp4",
+    "MKV": "video/webm",
+    "AVI": "video/x-msvideo",
 }
 
 

@@ -15,10 +15,10 @@ from domain.config.buckets import Size
 from domain.errors import WrongState
 
 INDEX_FILE = "index.sqlite3"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ENDED = frozenset({"finished", "failed"})
 COLUMNS = (
-    "name, key, version, width, height, format, mode, orientation, has_alpha, num_frames, num_bytes, "
+    "name, key, version, width, height, format, mode, orientation, has_alpha, num_frames, seconds, num_bytes, "
     "digest, fault, message, captions"
 )
 
@@ -43,7 +43,7 @@ class ScanStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRow:
-    """name: as the dataset's source has it. key: stands for it in addresses. size: upright, None while it is not known.
+    """name: as the dataset's source has it. key: stands for it in addresses. size: upright, None while it is not known. seconds: of a video.
     captions: None when nobody has read them."""
 
     name: str
@@ -55,6 +55,7 @@ class PictureRow:
     orientation: int | None
     has_alpha: bool
     num_frames: int
+    seconds: float | None
     num_bytes: int | None
     digest: str | None
     fault: str | None
@@ -179,7 +180,7 @@ def _begins(connection: sqlite3.Connection) -> bool:
 
 def _make(row: tuple[Any, ...]) -> PictureRow:
     name, key, version, width, height, form, mode, orientation, has_alpha, *rest = row
-    num_frames, num_bytes, digest, fault, message, captions = rest
+    num_frames, seconds, num_bytes, digest, fault, message, captions = rest
     return PictureRow(
         name=decode_name(name),
         key=key,
@@ -190,6 +191,7 @@ def _make(row: tuple[Any, ...]) -> PictureRow:
         orientation=orientation,
         has_alpha=bool(has_alpha),
         num_frames=num_frames or 1,
+        seconds=seconds,
         num_bytes=num_bytes,
         digest=digest.hex() if digest else None,
         fault=fault,

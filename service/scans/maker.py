@@ -1,4 +1,5 @@
-"""Thumbnails and previews, made by processes of trainer.preview: what decodes files of strangers is not this process."""
+"""Thumbnails and previews, and what videos are, by processes of trainer.preview: what decodes files of strangers is not
+this process."""
 
 import asyncio
 import json
@@ -7,10 +8,13 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from threading import Lock
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
+from domain.config.buckets import Size
 from service.launchers.local import trainer_environment
+from service.scans.placing import Extent
 
 NUM_PROCESSES = 2
 MAX_WAITING = 500
@@ -32,6 +36,7 @@ class PictureMaker:
         self._environment = trainer_environment(environment)
         self._places = asyncio.Semaphore(NUM_PROCESSES)
         self._num_waiting = 0
+        self._measuring = BoundedSemaphore(NUM_PROCESSES)
         self._lock = Lock()
         self._idle: list[tuple[float, subprocess.Popen[bytes]]] = []
         self._busy: set[subprocess.Popen[bytes]] = set()
@@ -46,6 +51,12 @@ class PictureMaker:
                 return await asyncio.to_thread(self._ask, request)
         finally:
             self._num_waiting -= 1
+
+    def measure(self, video: Path) -> Extent:
+        """In a thread. Raises CannotMake for what is no video."""
+        with self._measuring:
+            answer = self._ask({"do": "measure", "path": str(video)})
+        return Extent(Size(answer["width"], answer["height"]), answer["num_frames"], answer["seconds"])
 
     async def run(self) -> None:
         """For ever: end what is idle."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from domain.config.buckets import LeftOut, Size
+from domain.config.buckets import LeftOut, Shape, Size
 from service.scans.index import PictureIndex, decode_name, shown
-from service.scans.placing import Placer
+from service.scans.placing import OUTCOME, Extent, Placer
 
 NUM_NAMED = 5
 NUM_GROUPS = 20
 EXTREME_RATIO = 16
+FRAME_RATE = "CASE WHEN seconds > 0 THEN CAST(ROUND(num_frames / seconds) AS INTEGER) || '' END"
 
 
 class Problem(StrEnum):
@@ -27,6 +28,8 @@ class Problem(StrEnum):
     CRASHED = "crashed"
     LEFT_OUT_TOO_SMALL = "too_small"
     LEFT_OUT_ASPECT = "aspect"
+    LEFT_OUT_TOO_SHORT = "too_short"
+    LEFT_OUT_TOO_LONG = "too_long"
     EXCLUDED = "excluded"
     NO_CAPTION = "no_caption"
     DUPLICATE = "duplicate"
@@ -35,15 +38,21 @@ class Problem(StrEnum):
 
 
 FAULTS = tuple(Problem)[: tuple(Problem).index(Problem.CRASHED) + 1]
-OUTCOMES = (Problem.LEFT_OUT_TOO_SMALL, Problem.LEFT_OUT_ASPECT, Problem.EXCLUDED)
+OUTCOMES = (
+    Problem.LEFT_OUT_TOO_SMALL,
+    Problem.LEFT_OUT_ASPECT,
+    Problem.LEFT_OUT_TOO_SHORT,
+    Problem.LEFT_OUT_TOO_LONG,
+    Problem.EXCLUDED,
+)
 
 CONDITIONS: dict[Problem, str] = {
     **{fault: f"fault = '{fault}'" for fault in FAULTS},
-    **{outcome: f"fault IS NULL AND outcome(name, width, height) = '{outcome}'" for outcome in OUTCOMES},
-    Problem.EXCLUDED: "outcome(name, width, height) = 'excluded'",
+    **{outcome: f"fault IS NULL AND {OUTCOME} = '{outcome}'" for outcome in OUTCOMES},
+    Problem.EXCLUDED: f"{OUTCOME} = 'excluded'",
     Problem.NO_CAPTION: "captions = '[]'",
     Problem.DUPLICATE: "digest IN (SELECT digest FROM pictures WHERE digest IS NOT NULL GROUP BY digest HAVING COUNT(*) > 1)",
-    Problem.ANIMATED: "num_frames > 1",
+    Problem.ANIMATED: "num_frames > 1 AND seconds IS NULL",
     Problem.EXTREME_RATIO: f"MAX(width, height) >= {EXTREME_RATIO} * MIN(width, height)",
 }
 """They need outcome(), of service.scans.placing.define_outcomes."""
@@ -65,7 +74,7 @@ class DuplicateGroup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanReport:
     """formats: with how many pictures have each. sizes: the commonest, and how often. num_duplicates: pictures that are
-    another one's copy."""
+    another one's copy. total_seconds, shortest, longest: of videos, in frames; None of pictures. frame_rates: rounded."""
 
     num_images: int
     total_bytes: int
@@ -79,11 +88,18 @@ class ScanReport:
     num_duplicates: int
     duplicates: tuple[DuplicateGroup, ...]
     remarks: tuple[Remark, ...]
+    total_seconds: float | None
+    shortest: int | None
+    longest: int | None
+    frame_rates: tuple[tuple[str, int], ...]
 
 
 def read_report(index: PictureIndex) -> ScanReport:
     [(total_bytes, num_rotated, num_with_alpha)] = index.rows(
         "SELECT SUM(num_bytes), SUM(orientation NOT IN (0, 1)), SUM(has_alpha) FROM pictures"
+    )
+    [(total_seconds, shortest, longest)] = index.rows(
+        "SELECT SUM(seconds), MIN(num_frames), MAX(num_frames) FROM pictures WHERE seconds IS NOT NULL"
     )
     groups = index.rows(
         "SELECT digest, COUNT(*) AS number FROM pictures WHERE digest IS NOT NULL GROUP BY digest HAVING number > 1 "
@@ -108,25 +124,31 @@ def read_report(index: PictureIndex) -> ScanReport:
             DuplicateGroup(number, _names(index, "digest = ?", (digest,))) for digest, number in groups[:NUM_GROUPS]
         ),
         remarks=tuple(_remarks(index)),
+        total_seconds=total_seconds,
+        shortest=shortest,
+        longest=longest,
+        frame_rates=_counts(index, FRAME_RATE),
     )
 
 
-def read_buckets(index: PictureIndex, placer: Placer, excluded: frozenset[str]) -> list[tuple[Size, int]]:
-    """How many pictures training would show in each size, the largest number first."""
-    counts: dict[Size, int] = {}
+def read_buckets(index: PictureIndex, placer: Placer, excluded: frozenset[str]) -> list[tuple[Shape, int]]:
+    """How many pictures training would show in each shape, the largest number first."""
+    counts: dict[Shape, int] = {}
     if excluded or placer.dataset.crop_aspect == "random":
         rows = [
             (*row, 1)
-            for row in index.rows("SELECT name, width, height FROM pictures WHERE fault IS NULL AND width > 0")
+            for row in index.rows(
+                "SELECT name, width, height, num_frames, seconds FROM pictures WHERE fault IS NULL AND width > 0"
+            )
         ]
     else:
         rows = index.rows(
-            "SELECT MIN(name), width, height, COUNT(*) FROM pictures WHERE fault IS NULL AND width > 0 "
-            "GROUP BY width, height"
+            "SELECT MIN(name), width, height, num_frames, seconds, COUNT(*) FROM pictures "
+            "WHERE fault IS NULL AND width > 0 GROUP BY width, height, num_frames, seconds"
         )
-    for encoded, width, height, number in rows:
+    for encoded, width, height, num_frames, seconds, number in rows:
         name = decode_name(encoded)
-        found = None if name in excluded else placer.outcome(name, Size(width, height))
+        found = None if name in excluded else placer.outcome(name, Extent(Size(width, height), num_frames, seconds))
         if found is not None and not isinstance(found, LeftOut):
             counts[found] = counts.get(found, 0) + number
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))

@@ -138,7 +138,7 @@ def _reason_against(info: zipfile.ZipInfo, name: str, parts: list[str]) -> str |
         return f"is more than {MAX_DEPTH} folders deep"
     match kind_of(parts[-1]):
         case None:
-            return "is neither a picture nor captions"
+            return "is neither a picture nor a video nor captions"
         case Kind.ARCHIVE:
             return "is an archive in an archive; send it by itself"
     limit = MAX_BYTES[ending_of(parts[-1])]

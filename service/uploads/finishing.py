@@ -5,23 +5,26 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.config.dataset import PICTURE_ENDINGS
+from domain.config.dataset import PICTURE_ENDINGS, VIDEO_ENDINGS
 from domain.errors import Refusal
 from service.access.viewer import rights_of
 from service.browsing.names import number_in, split_ending
 from service.browsing.reach import TO_BE_READ, Folder, may_name, opened
 from service.database import Database
 from service.read_models.user import find_user
+from service.scans.maker import CannotMake, PictureMaker
 from service.settings import Settings
 from service.uploads.kinds import CAPTION_ENDINGS, Unfit, check_content, ending_of
 from service.uploads.part_files import FULL, NoSpace, PartFiles
 from service.uploads.placing import Staged, place_together
 from service.uploads.records import Report, UploadRow, UploadState, find_newest_of, set_state
-from service.uploads.unpacking import Interrupted, Unpacking, remove_staging
+from service.uploads.unpacking import Interrupted, Unpacking, remove_staging, staging_name
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +32,11 @@ log = logging.getLogger(__name__)
 class Finishing:
     """Each step may be done again after a kill, and comes to the same result."""
 
-    def __init__(self, settings: Settings, database: Database, parts: PartFiles) -> None:
+    def __init__(self, settings: Settings, database: Database, parts: PartFiles, videos: PictureMaker) -> None:
         self._settings = settings
         self._database = database
         self._parts = parts
+        self._videos = videos
         self._progress: dict[UUID, float] = {}
         self._stopping = threading.Event()
 
@@ -101,8 +105,9 @@ class Finishing:
     def _place(self, row: UploadRow) -> Report:
         if not row.size_bytes:
             self._parts.close(self._parts.open(row.id))
-        with self._parts.path(row.id).open("rb") as file:
-            check_content(file, row.filename)
+        path = self._parts.path(row.id)
+        with path.open("rb") as file:
+            check_content(file, row.filename, check_video=partial(self._check_video, path))
         parts = os.open(self._parts.folder, TO_BE_READ)
         try:
             with opened(_folder(row)) as place:
@@ -115,12 +120,19 @@ class Finishing:
         report.add(row.filename, placed.name, is_duplicate=placed.is_duplicate)
         return report
 
+    def _check_video(self, path: Path) -> None:
+        """Raises Unfit."""
+        try:
+            self._videos.measure(path)
+        except CannotMake as error:
+            raise Unfit(f"holds no video that can be read, whatever it is called: {error}") from error
+
     def _first_number(self, row: UploadRow) -> int:
         """A caption follows the picture that the same person put there under its name, if that had to be renamed."""
         if ending_of(row.filename) not in CAPTION_ENDINGS:
             return 1
         stem, _ = split_ending(row.filename)
-        names = [stem + each for ending in PICTURE_ENDINGS for each in (ending, ending.upper())]
+        names = [stem + each for ending in (*PICTURE_ENDINGS, *VIDEO_ENDINGS) for each in (ending, ending.upper())]
         with self._database.reading() as session:
             picture = find_newest_of(session, row, names)
         is_renamed = picture is not None and picture.report.placed != picture.filename
@@ -139,6 +151,7 @@ class Finishing:
                 max_bytes=self._settings.max_upload_bytes,
                 may_place=self._open_paths(row),
                 tell=tell,
+                check_video=lambda file: self._check_video(row.folder / staging_name(row.id) / file),
             )
             return unpacking.run(archive)
 

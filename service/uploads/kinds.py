@@ -2,10 +2,11 @@
 
 import codecs
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from typing import BinaryIO
 
-from domain.config.dataset import is_picture
+from domain.config.dataset import VIDEO_ENDINGS, is_picture, is_video
 from domain.errors import InvalidInput
 from service.browsing.names import split_ending
 
@@ -32,6 +33,7 @@ CAPTION_ENDINGS = (".txt", ".caption")
 
 MAX_BYTES = {
     **{ending: 1024 * MIB for endings in PICTURE_FORMATS.values() for ending in endings},
+    **dict.fromkeys(VIDEO_ENDINGS, 16384 * MIB),
     **dict.fromkeys(CAPTION_ENDINGS, MIB),
     **dict.fromkeys((".json", ".jsonl", ".csv"), 4096 * MIB),
     ".parquet": 16384 * MIB,
@@ -41,13 +43,14 @@ MAX_BYTES = {
 ARCHIVE_ENDING = ".zip"
 PARQUET_MARK = b"PAR1"
 WOULD_DO = (
-    f"pictures ({', '.join(PICTURE_FORMATS)}), captions (.txt .caption .json .jsonl .csv .parquet) "
+    f"pictures ({', '.join(PICTURE_FORMATS)}), videos ({' '.join(VIDEO_ENDINGS)}), captions (.txt .caption .json .jsonl .csv .parquet) "
     "and ZIP archives of them, with extract"
 )
 
 
 class Kind(StrEnum):
     PICTURE = "picture"
+    VIDEO = "video"
     TEXT = "text"
     PARQUET = "parquet"
     ARCHIVE = "archive"
@@ -74,6 +77,8 @@ def kind_of(name: str) -> Kind | None:
         return None
     if ending == ".parquet":
         return Kind.PARQUET
+    if is_video(name):
+        return Kind.VIDEO
     return Kind.PICTURE if is_picture(name) else Kind.TEXT
 
 
@@ -101,8 +106,8 @@ def check_offered(name: str, size_bytes: int, *, extract: bool, max_bytes: int) 
         )
 
 
-def check_content(file: BinaryIO, name: str) -> None:
-    """name: what the file is to be called. Raises Unfit, OSError."""
+def check_content(file: BinaryIO, name: str, *, check_video: Callable[[], None]) -> None:
+    """name: what the file is to be called. check_video: called where that is a video; raises Unfit. Raises Unfit, OSError."""
     kind = kind_of(name)
     size_bytes = os.fstat(file.fileno()).st_size
     if kind is None or kind is Kind.ARCHIVE:
@@ -112,6 +117,8 @@ def check_content(file: BinaryIO, name: str) -> None:
     match kind:
         case Kind.PICTURE:
             _check_picture(file)
+        case Kind.VIDEO:
+            check_video()
         case Kind.TEXT:
             _check_text(file)
         case _:

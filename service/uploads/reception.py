@@ -24,6 +24,7 @@ from domain.errors import InvalidInput, NotAllowed, TooManyTries
 from service.browsing.names import checked_name
 from service.browsing.reach import find_writable_folder, may_name, opened
 from service.database import Database
+from service.scans.maker import PictureMaker
 from service.settings import Settings
 from service.uploads.finishing import Finishing
 from service.uploads.kinds import MIB, check_offered
@@ -80,12 +81,15 @@ class Offer:
 
 
 class Reception:
-    def __init__(self, settings: Settings, database: Database, application: SimpleTuner) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, application: SimpleTuner, *, videos: PictureMaker
+    ) -> None:
+        """videos: who looks into them."""
         self._settings = settings
         self._database = database
         self._application = application
         self._parts = PartFiles(settings.uploads)
-        self._finishing = Finishing(settings, database, self._parts)
+        self._finishing = Finishing(settings, database, self._parts, videos)
         self._released: dict[UUID, asyncio.Event] = {}
         self._looking = asyncio.Event()
 

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -44,7 +45,7 @@ class Interrupted(Exception):
 
 class Unpacking:
     """place: a descriptor of the folder. may_place: whether a path below it is open to who sent the archive. tell: is
-    given how much is done, and raises Interrupted to end it."""
+    given how much is done, and raises Interrupted to end it. check_video: of that name in the hidden folder; raises Unfit."""
 
     def __init__(
         self,
@@ -54,12 +55,14 @@ class Unpacking:
         max_bytes: int,
         may_place: Callable[[tuple[str, ...]], bool],
         tell: Callable[[float], None],
+        check_video: Callable[[str], None],
     ) -> None:
         self._staging_name = staging_name(upload_id)
         self._place = place
         self._max_bytes = max_bytes
         self._may_place = may_place
         self._tell = tell
+        self._check_video = check_video
 
     def run(self, archive: BinaryIO) -> Report:
         """Raises Unfit, OSError, Interrupted; of what is unfit nothing is left when the hidden folder is removed."""
@@ -109,7 +112,8 @@ class Unpacking:
             target.flush()
             target.seek(0)
             try:
-                check_content(target, member.name.rpartition("/")[2])
+                name = member.name.rpartition("/")[2]
+                check_content(target, name, check_video=partial(self._check_video, file))
             except Unfit as unfit:
                 os.unlink(file, dir_fd=staging)
                 return unfit.reason

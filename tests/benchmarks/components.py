@@ -73,6 +73,18 @@ SD_VAE = {
     "layers_per_block": 2,
 }
 FLUX_VAE = {**SD_VAE, "latent_channels": 16, "use_quant_conv": False, "use_post_quant_conv": False}
+WAN22_VAE = {
+    "base_dim": 160,
+    "decoder_base_dim": 256,
+    "z_dim": 48,
+    "latents_mean": [0.0] * 48,
+    "latents_std": [1.0] * 48,
+    "is_residual": True,
+    "in_channels": 12,
+    "out_channels": 12,
+    "patch_size": 2,
+    "scale_factor_spatial": 16,
+}
 DC_AE = {
     "encoder_block_types": ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3,
     "decoder_block_types": ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3,
@@ -100,6 +112,7 @@ AUTOENCODERS = (
     Component("FLUX2_VAE", "AutoencoderKLFlux2"),
     Component("QWEN_VAE", "AutoencoderKLQwenImage"),
     Component("WAN_VAE", "AutoencoderKLWan"),
+    Component("WAN22_VAE", "AutoencoderKLWan", WAN22_VAE),
     Component("LTX_VAE", "AutoencoderKLLTXVideo"),
     Component("DC_AE", "AutoencoderDC", DC_AE),
 )

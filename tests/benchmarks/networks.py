@@ -42,6 +42,7 @@ from tests.benchmarks.published import (
     SD35_LARGE,
     SD35_MEDIUM,
     SDXL,
+    WAN_5B,
     WAN_1300M,
 )
 
@@ -248,8 +249,10 @@ def _cosmos(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) ->
 
 
 def _wan(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -> Inputs:
+    channels = arguments.get("in_channels", 16)
+    latent = edge // (16 if channels == 48 else 8)
     return {
-        "hidden_states": _random(batch, 16, 1, edge // 8, edge // 8),
+        "hidden_states": _random(batch, channels, 1, latent, latent),
         "timestep": torch.ones(batch),
         "encoder_hidden_states": _random(batch, tokens, 4096),
     }
@@ -356,6 +359,7 @@ NETWORKS = tuple(
         ("cosmos", "14b", "CosmosTransformer3DModel", COSMOS_14B, _cosmos),
         ("wan", "t2v-480p-1.3b-2.1", "WanTransformer3DModel", WAN_1300M, _wan),
         ("wan", "t2v-480p-14b-2.1", "WanTransformer3DModel", {}, _wan),
+        ("wan", "ti2v-5b-2.2", "WanTransformer3DModel", WAN_5B, _wan),
         ("ltxvideo", "0.9.5", "LTXVideoTransformer3DModel", {}, _ltxvideo),
         ("deepfloyd", "i-medium-400m", "UNet2DConditionModel", IF_M, _pixel_unet),
         ("deepfloyd", "i-large-900m", "UNet2DConditionModel", IF_L, _pixel_unet),

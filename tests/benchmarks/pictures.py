@@ -30,6 +30,7 @@ from service.database import Database
 from service.mirror.files import write_folder_problems
 from service.preflight.pictures import Folder, look_at
 from service.preflight.preflight import PATIENCE_SECONDS
+from service.scans.maker import PictureMaker
 from tests.benchmarks.service import say
 
 NUM_PICTURES = 100_000
@@ -87,7 +88,16 @@ def look(database: Database, folder: Path, *, until: float) -> Folder:
     dataset = check_dataset({"id": "a", "instance_data_dir": str(folder), "resolution": 64})
     geometry = geometry_of(dataset, config, FAMILIES["sd1x"])
     captions = caption_rules_of(dataset, config)
-    return look_at(database, dataset, geometry, captions=captions, seed=1, until=until, open_folders=())
+    return look_at(
+        database,
+        dataset,
+        geometry,
+        captions=captions,
+        seed=1,
+        until=until,
+        open_folders=(),
+        maker=PictureMaker(environment={}),
+    )
 
 
 @contextmanager

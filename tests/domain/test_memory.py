@@ -27,18 +27,28 @@ from domain.families.registry import FAMILIES
 OF_EACH_MEASUREMENT = pytest.mark.parametrize("measured", MEASURED, ids=lambda each: f"{each.family}-{each.edge}")
 LARGEST_ERROR = 0.04
 LARGEST_ERROR_UNSEEN = 0.06
-FLUX = FAMILIES["flux"]
+FLUX, WAN = FAMILIES["flux"], FAMILIES["wan"]
 FLUX_DEV = FLUX.flavour("dev")
 FLUX_WEIGHTS = denoiser_of("flux", "dev")
 
 
-def estimate(family: str = "flux", *, edge: int = 1024, num_devices: int = 1, **values: Any) -> MemoryEstimate:
+def estimate(
+    family: str = "flux",
+    *,
+    edge: int = 1024,
+    num_frames: int = 1,
+    drawn_frames: int = 1,
+    num_devices: int = 1,
+    **values: Any,
+) -> MemoryEstimate:
     known = FAMILIES[family]
     return estimate_memory(
         MemoryPlan.of({"train_batch_size": 1, "lora_dropout": 0, **values}),
         family=known,
         flavour=known.flavour(None),
         pixels=edge**2,
+        num_frames=num_frames,
+        drawn_frames=drawn_frames,
         num_devices=num_devices,
         calibration=Calibration(),
     )
@@ -199,11 +209,45 @@ def test_option_needs_less_memory_to_train(less: Mapping[str, Any]) -> None:
     assert spared.phase("training").bytes < plain.phase("training").bytes
 
 
+def test_the_other_of_two_denoisers_draws_and_waits_in_main_memory_meanwhile() -> None:
+    one, two = (
+        estimate_memory(
+            MemoryPlan.of({"base_model_precision": "int8-quanto"}), family=WAN, flavour=WAN.flavour(key), pixels=480**2
+        )
+        for key in ("t2v-480p-14b-2.1", "animegen-t2v-low")
+    )
+    other = parts(two, "validation")["other denoiser"]
+    assert other == 2 * 14_288_491_584
+    assert two.phase("validation").bytes - one.phase("validation").bytes == other
+    assert two.phase("training") == one.phase("training")
+    assert two.host_bytes > one.host_bytes
+
+
 def test_activations_grow_with_batch_and_resolution_alone() -> None:
     once = parts(estimate("sdxl", lora_dropout=0))["activations"]
     assert parts(estimate("sdxl", train_batch_size=4))["activations"] == pytest.approx(4 * once, rel=0.02)
     assert parts(estimate("sdxl", edge=2048))["activations"] == pytest.approx(4 * once, rel=0.04)
     assert parts(estimate("sdxl", gradient_accumulation_steps=8))["activations"] == once
+
+
+@pytest.mark.parametrize(("family", "num_frames"), [("wan", 81), ("ltxvideo", 161)])
+def test_activations_of_clips_grow_with_frames_of_latents(family: str, num_frames: int) -> None:
+    picture, clip = estimate(family), estimate(family, num_frames=num_frames)
+    assert parts(clip)["activations"] == pytest.approx(21 * parts(picture)["activations"], rel=0.05)
+    assert parts(clip, "validation") == parts(picture, "validation")
+
+
+def test_autoencoder_of_wan_works_on_a_few_frames_at_a_time_and_that_of_ltxvideo_on_all() -> None:
+    name = "pictures and latents"
+    for family, most in (("wan", 1.1), ("ltxvideo", 5.1)):
+        short, long = (parts(estimate(family, num_frames=frames), "latent_caching")[name] for frames in (17, 81))
+        assert 1.03 < long / short < most
+
+
+def test_drawing_a_video_needs_more_than_drawing_a_picture_and_changes_nothing_else() -> None:
+    picture, video = estimate("wan", edge=1280), estimate("wan", edge=1280, drawn_frames=81)
+    assert parts(picture) == parts(video)
+    assert video.phase("validation").bytes > picture.phase("validation").bytes
 
 
 def test_swapped_blocks_wait_in_ram() -> None:
@@ -341,6 +385,15 @@ def test_cache_holds_latents_and_text_embeds() -> None:
             MemoryPlan.of({}), family=sd1x, flavour=sd1x.flavour(None), pixels=512**2, **kept
         )
         assert cached == expected
+
+
+def test_cache_holds_every_frame_of_latents() -> None:
+    plan = MemoryPlan.of({})
+    for flavour, latents in ((None, 16 * 21 * 60 * 104), (WAN.flavour("ti2v-5b-2.2"), 48 * 21 * 30 * 52)):
+        cached = cache_bytes_per_image(
+            plan, family=WAN, flavour=flavour, pixels=480 * 832, num_frames=81, keeps_text=False
+        )
+        assert cached == 4 * latents
 
 
 def test_disk_of_what_is_not_known_is_not_known() -> None:

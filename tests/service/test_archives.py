@@ -63,7 +63,9 @@ def unpack(
     place = os.open(folder, os.O_RDONLY)
     try:
         with saved(file, folder.parent / f"{folder.name}.zip") as archive:
-            unpacking = Unpacking(UPLOAD_ID, place, max_bytes=max_bytes, may_place=lambda _: True, tell=tell)
+            unpacking = Unpacking(
+                UPLOAD_ID, place, max_bytes=max_bytes, may_place=lambda _: True, tell=tell, check_video=lambda _: None
+            )
             report = unpacking.run(archive)
     finally:
         os.close(place)
@@ -331,7 +333,7 @@ def with_endless_directory() -> io.BytesIO:
         (lambda: packed({"a.txt": b"x" * 2_000_000}), "holds nothing that is taken"),
         (lambda: packed({"a.csv": b"x" * 2_000_000}), "at most 1000000 are unpacked"),
         (lambda: packed({}), "holds nothing that is taken"),
-        (lambda: packed({"a.exe": b"x"}), "'a.exe' is neither a picture nor captions"),
+        (lambda: packed({"a.exe": b"x"}), "'a.exe' is neither a picture nor a video nor captions"),
         (lambda: packed({"a.png": b"x"}), "'a.png' holds no picture"),
         (lambda: io.BytesIO(b"PK\x05\x06"), "is no complete ZIP archive"),
         (lambda: io.BytesIO(b"Rar!\x1a\x07\x00 and more"), "is no complete ZIP archive"),

@@ -16,6 +16,7 @@ from domain.config.checks import check_dataset
 from service.database import Database
 from service.preflight import known_sizes  # noqa: F401  its table belongs to the metadata
 from service.preflight.pictures import Folder, look_at
+from service.scans.maker import PictureMaker
 
 NUM_LOOKING = 6
 
@@ -24,7 +25,16 @@ def look(database: Database, folder: Path, *, seconds: float = 60) -> Folder:
     dataset = check_dataset({"id": "pictures", "instance_data_dir": str(folder)})
     captions = CaptionRules(strategy="textfile")
     until = time.monotonic() + seconds
-    return look_at(database, dataset, Geometry(resolution=64), captions=captions, seed=1, until=until, open_folders=())
+    return look_at(
+        database,
+        dataset,
+        Geometry(resolution=64),
+        captions=captions,
+        seed=1,
+        until=until,
+        open_folders=(),
+        maker=PictureMaker(environment={}),
+    )
 
 
 def save(folder: Path, names: Sequence[str], *, edge: int = 64) -> None:
@@ -87,9 +97,10 @@ def test_pictures_of_one_size_come_to_different_places_when_those_are_drawn(data
         seed=1,
         until=time.monotonic() + 60,
         open_folders=(),
+        maker=PictureMaker(environment={}),
     )
     expected = Counter(
-        placed.target
+        placed.shape
         for number in range(40)
         if isinstance(
             placed := place(drawn, Size(512, 512), seed=picture_seed(1, dataset="pictures", name=f"{number}.png")),

@@ -21,6 +21,7 @@ from service.access.administration import create_user
 from service.database import Database
 from service.read_models.audit import EVERYTHING, list_entries
 from service.read_models.projection import project
+from service.scans.maker import PictureMaker
 from service.settings import Settings, read_settings
 from service.store import open_application
 from service.uploads.finishing import Finishing
@@ -223,7 +224,7 @@ def test_uploads_are_kept_and_told_of_on_both_databases(
     database: Database, application: SimpleTuner, tmp_path: Path
 ) -> None:
     settings = read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path), "SIMPLETUNER_MAX_UPLOAD_GB": "1000000000"})
-    reception = Reception(settings, database, application)
+    reception = Reception(settings, database, application, videos=PictureMaker(environment={}))
     user_id = create_user(
         application, CONSOLE, email="a@example.org", username="anna", password=PASSWORD, levels=["researcher"]
     )
@@ -539,7 +540,12 @@ def begun_beside(settings: Settings) -> UploadRow:
     """An upload of a picture whose last byte has come."""
     database = Database(settings.database_url)
     database.create_tables()
-    reception = Reception(settings, database, open_application(database, project=project, audit_key=AUDIT_KEY))
+    reception = Reception(
+        settings,
+        database,
+        open_application(database, project=project, audit_key=AUDIT_KEY),
+        videos=PictureMaker(environment={}),
+    )
     offer = Offer(path="cats", filename="cat.png", size_bytes=len(picture(2)), extract=False)
     row = reception.find(reception.begin(Actor(user_id=SEES_ALL.user_id, via="key x"), SEES_ALL, offer))
     database.close()
@@ -552,7 +558,7 @@ def begun_beside(settings: Settings) -> UploadRow:
 def finish_beside(settings: Settings, begun: UploadRow) -> Report:
     """As a service does that has just started."""
     database = Database(settings.database_url)
-    finishing = Finishing(settings, database, PartFiles(settings.uploads))
+    finishing = Finishing(settings, database, PartFiles(settings.uploads), PictureMaker(environment={}))
     with database.reading() as session:
         row = find_upload(session, begun.id)
     assert row is not None

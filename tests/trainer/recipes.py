@@ -18,7 +18,8 @@ from torch.nn.functional import mse_loss, pixel_unshuffle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added.
+    """A batch of pictures, (batch, 3, 64, 64) from -1 to 1, with their captions and the noise that is added. Of videos, pixels
+    are (batch, 3, frames, 64, 64), and frame_rate is how many make a second.
 
     sizes: of the pictures before they were cut to centred squares, (width, height). noise: for latents of the given shape.
     drawn: for each picture, what the generator of its seed gives. num_tokens: how many of a caption are read.
@@ -30,6 +31,11 @@ class Fixed:
     noise: Callable[[Sequence[int]], Tensor]
     drawn: Sequence[torch.Generator]
     num_tokens: int
+    frame_rate: int = 25
+
+    @property
+    def videos(self) -> Tensor:
+        return self.pixels if self.pixels.ndim == 5 else self.pixels.unsqueeze(2)
 
     def timesteps(self, num_timesteps: int) -> Tensor:
         return torch.cat([torch.randint(num_timesteps, (1,), generator=each) for each in self.drawn])
@@ -39,12 +45,47 @@ class Fixed:
         sigmas = torch.sigmoid(torch.stack([torch.randn((), generator=each) for each in self.drawn]))
         return shift * sigmas / (1 + (shift - 1) * sigmas)
 
+    def sigmas_within(self, is_within: Callable[[float], bool], *, shift: float) -> Tensor:
+        """The first of each generator that are within."""
+        found = []
+        for each in self.drawn:
+            while True:
+                sigma = torch.sigmoid(torch.randn((), generator=each))
+                sigma = shift * sigma / (1 + (shift - 1) * sigma)
+                if is_within(sigma.item()):
+                    found.append(sigma)
+                    break
+        return torch.stack(found)
+
 
 Recipe = Callable[[Any, Fixed], Tensor]
 
 
+def stable_diffusion(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_text_to_image.py with --snr_gamma 5."""
+    latents = _scaled_latents(pipe, fixed)
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    prediction = pipe.unet(
+        scheduler.add_noise(latents, noise, timesteps),
+        timesteps,
+        _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions).last_hidden_state,
+    ).sample
+    return _weighted(scheduler, prediction, _diffusion_target(scheduler, latents, noise, timesteps), timesteps)
+
+
 def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
     """train_text_to_image_lora_sdxl.py."""
+    _, prediction, target, _ = _sdxl(pipe, fixed)
+    return mse_loss(prediction, target)
+
+
+def sdxl_of_v(pipe: Any, fixed: Fixed) -> Tensor:
+    """The same with --snr_gamma 5, of weights whose scheduler says that they predict v."""
+    return _weighted(*_sdxl(pipe, fixed))
+
+
+def _sdxl(pipe: Any, fixed: Fixed) -> tuple[Any, Tensor, Tensor, Tensor]:
     latents = _scaled_latents(pipe, fixed)
     first = _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions)
     second = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions)
@@ -56,7 +97,23 @@ def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
         torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1),
         added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": _time_ids(fixed)},
     ).sample
-    return mse_loss(prediction, noise)
+    return scheduler, prediction, _diffusion_target(scheduler, latents, noise, timesteps), timesteps
+
+
+def _diffusion_target(scheduler: Any, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    if scheduler.config.prediction_type == "epsilon":
+        return noise
+    velocity: Tensor = scheduler.get_velocity(latents, noise, timesteps)
+    return velocity
+
+
+def _weighted(scheduler: Any, prediction: Tensor, target: Tensor, timesteps: Tensor) -> Tensor:
+    """Min-SNR with gamma 5."""
+    snr = scheduler.alphas_cumprod[timesteps] / (1 - scheduler.alphas_cumprod[timesteps])
+    divisor = snr if scheduler.config.prediction_type == "epsilon" else snr + 1
+    each = mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))
+    loss: Tensor = (each * snr.clamp(max=5) / divisor).mean()
+    return loss
 
 
 def kolors(pipe: Any, fixed: Fixed) -> Tensor:
@@ -186,10 +243,11 @@ def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 
 def flux2(pipe: Any, fixed: Fixed) -> Tensor:
-    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size."""
-    # 16 tokens and 2 steps: the line through 10 and 200 steps, each of which is a line of the tokens.
+    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size in the 50
+    steps that are usual, however many pictures of the run have."""
+    # 16 tokens: the line through 10 and 200 steps, each of which is a line of the tokens.
     at_10, at_200 = 8.73809524e-05 * 16 + 1.89833333, 0.00016927 * 16 + 0.45666666
-    shift = math.exp(at_10 + (2 - 10) * (at_200 - at_10) / 190)
+    shift = math.exp(at_10 + (50 - 10) * (at_200 - at_10) / 190)
     told = [
         [
             {"role": "system", "content": [{"type": "text", "text": pipe.system_message}]},
@@ -225,7 +283,8 @@ def _flux2(pipe: Any, fixed: Fixed, embeds: Tensor, *, sigmas: Tensor, guidance:
 
 
 def chroma(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
+    """As the publisher's own trainer (lodestone-rock/flow): of the padding, the transformer sees the first token alone, and
+    the rest not at all. Where diffusers' pipeline means the same, it adds the mask to attention as numbers."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
@@ -236,7 +295,7 @@ def chroma(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         txt_ids=torch.zeros(fixed.num_tokens, 3),
         img_ids=torch.tensor([[0.0, row, column] for row in range(4) for column in range(4)]),
-        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1),
+        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1).bool(),
     ).sample
     return mse_loss(prediction, _packed(noise - latents))
 
@@ -399,7 +458,7 @@ def longcat_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 
 def krea2(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts, each caption alone and without padding."""
+    """train_dreambooth_lora_krea2.py, each caption alone and without padding."""
     latents = _frame_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     packed = _packed(_noised(latents, noise, sigmas))
@@ -424,12 +483,37 @@ def krea2(pipe: Any, fixed: Fixed) -> Tensor:
 
 def wan(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts: padding becomes zeros."""
-    latents = _frame_latents(pipe, fixed).unsqueeze(2)
-    noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer, sigmas=fixed.sigmas(shift=3.0))
+
+
+def wan_high(pipe: Any, fixed: Fixed) -> Tensor:
+    """Of the noise levels from which on the pipeline asks its first transformer."""
+    sigmas = fixed.sigmas_within(lambda sigma: sigma >= pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer, sigmas=sigmas)
+
+
+def wan_low(pipe: Any, fixed: Fixed) -> Tensor:
+    sigmas = fixed.sigmas_within(lambda sigma: sigma < pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer_2, sigmas=sigmas)
+
+
+def wan_ti2v(pipe: Any, fixed: Fixed) -> Tensor:
+    """Each token has a timestep, of which all are alike."""
+    sigmas = fixed.sigmas(shift=3.0)
+    latents = _video_latents(pipe, fixed)
+    num_tokens = latents[0, 0, :, ::2, ::2].numel()
+    return _wan(
+        pipe, fixed, pipe.transformer, sigmas=sigmas, timesteps=(1000 * sigmas).unsqueeze(1).expand(-1, num_tokens)
+    )
+
+
+def _wan(pipe: Any, fixed: Fixed, transformer: Any, *, sigmas: Tensor, timesteps: Tensor | None = None) -> Tensor:
+    latents = _video_latents(pipe, fixed)
+    noise = fixed.noise(latents.shape[1:])
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
-    prediction = pipe.transformer(
+    prediction = transformer(
         hidden_states=_noised(latents, noise, sigmas),
-        timestep=1000 * sigmas,
+        timestep=1000 * sigmas if timesteps is None else timesteps,
         encoder_hidden_states=embeds * mask.unsqueeze(-1),
     ).sample
     return mse_loss(prediction, noise - latents)
@@ -437,12 +521,13 @@ def wan(pipe: Any, fixed: Fixed) -> Tensor:
 
 def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
     """As the pipeline predicts, with noise levels shifted as it does at this size; T5 reads padding, the denoiser not."""
-    mode = pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode()
+    mode = pipe.vae.encode(fixed.videos).latent_dist.mode()
     mean, std = (each.view(1, -1, 1, 1, 1) for each in (pipe.vae.latents_mean, pipe.vae.latents_std))
     latents = (mode - mean) / std
     noise = fixed.noise(latents.shape[1:])
-    # 4 tokens, on the line from 0.95 at 256 to 2.05 at 4096.
-    sigmas = fixed.sigmas(shift=math.exp(0.95 + (4 - 256) / (4096 - 256) * (2.05 - 0.95)))
+    # 4 tokens for each frame, on the line from 0.95 at 256 to 2.05 at 4096.
+    num_tokens = 4 * latents.shape[2]
+    sigmas = fixed.sigmas(shift=math.exp(0.95 + (num_tokens - 256) / (4096 - 256) * (2.05 - 0.95)))
     embeds = _t5(pipe.tokenizer, pipe.text_encoder, fixed)
     _, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
     prediction = pipe.transformer(
@@ -450,10 +535,10 @@ def ltxvideo(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         timestep=1000 * sigmas,
         encoder_attention_mask=mask,
-        num_frames=1,
+        num_frames=latents.shape[2],
         height=2,
         width=2,
-        rope_interpolation_scale=(8 / 25, 32, 32),
+        rope_interpolation_scale=(8 / fixed.frame_rate, 32, 32),
     ).sample
     return mse_loss(prediction, (noise - latents).flatten(2).transpose(1, 2))
 
@@ -550,11 +635,15 @@ def _flux2_latents(pipe: Any, fixed: Fixed, *, eps: float | None = None) -> Tens
 
 
 def _frame_latents(pipe: Any, fixed: Fixed) -> Tensor:
-    """Of one frame of a video, normalised channel by channel."""
+    return _video_latents(pipe, fixed).squeeze(2)
+
+
+def _video_latents(pipe: Any, fixed: Fixed) -> Tensor:
+    """Normalised channel by channel."""
     config = pipe.vae.config
     mean, std = (torch.tensor(each).view(1, -1, 1, 1, 1) for each in (config.latents_mean, config.latents_std))
-    latents: Tensor = (pipe.vae.encode(fixed.pixels.unsqueeze(2)).latent_dist.mode() - mean) / std
-    return latents.squeeze(2)
+    latents: Tensor = (pipe.vae.encode(fixed.videos).latent_dist.mode() - mean) / std
+    return latents
 
 
 def _scaled_latents(pipe: Any, fixed: Fixed) -> Tensor:
@@ -575,7 +664,10 @@ def _packed(latents: Tensor) -> Tensor:
 
 
 RECIPES: dict[str, Recipe] = {
+    "sd1x": stable_diffusion,
+    "sd2x": stable_diffusion,
     "sdxl": sdxl,
+    "sdxl-v": sdxl_of_v,
     "flux": flux,
     "flux-schnell": flux_schnell,
     "sd3": sd3,
@@ -591,6 +683,9 @@ RECIPES: dict[str, Recipe] = {
     "cosmos": cosmos,
     "ernie": ernie,
     "wan": wan,
+    "wan-high": wan_high,
+    "wan-low": wan_low,
+    "wan-ti2v": wan_ti2v,
     "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,

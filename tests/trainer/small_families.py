@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,12 @@ from diffusers import (
     AuraFlowPipeline,
     AuraFlowTransformer2DModel,
     AutoencoderDC,
+    AutoencoderKLWan,
     ChromaPipeline,
     ChromaTransformer2DModel,
     Cosmos2TextToImagePipeline,
     CosmosTransformer3DModel,
+    DDIMScheduler,
     DPMSolverMultistepScheduler,
     ErnieImagePipeline,
     ErnieImageTransformer2DModel,
@@ -42,12 +45,14 @@ from diffusers import (
     Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    PNDMScheduler,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
     SanaPipeline,
     SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
     UniPCMultistepScheduler,
@@ -91,6 +96,7 @@ from tests.trainer.small_parts import (
     t5_tokenizer,
     umt5_encoder,
     wan_vae,
+    wan_vae_by_sixteen,
     word_tokenizer,
 )
 
@@ -121,7 +127,43 @@ def sdxl_unet(*, pooled_width: int, **options: Any) -> UNet2DConditionModel:
     )
 
 
-def sdxl() -> StableDiffusionXLPipeline:
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+TO_PURE_NOISE = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+"""Of weights that predict v, and were trained down to no signal at all."""
+
+
+def stable_diffusion(scheduler: Any) -> StableDiffusionPipeline:
+    tokenizer = clip_tokenizer()
+    return StableDiffusionPipeline(
+        unet=UNet2DConditionModel(
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            sample_size=8,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            attention_head_dim=(2, 4),
+            cross_attention_dim=32,
+            norm_num_groups=2,
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.18215),
+        text_encoder=CLIPTextModel(clip_config(tokenizer)),
+        tokenizer=tokenizer,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def sd1x() -> StableDiffusionPipeline:
+    return stable_diffusion(PNDMScheduler(skip_prk_steps=True, steps_offset=1, **BETAS))
+
+
+def sd2x() -> StableDiffusionPipeline:
+    return stable_diffusion(DDIMScheduler(**BETAS, **TO_PURE_NOISE, clip_sample=False))
+
+
+def sdxl(**scheduler: Any) -> StableDiffusionXLPipeline:
     tokenizer = clip_tokenizer()
     config = clip_config(tokenizer, projection_dim=24, hidden_act="gelu")
     return StableDiffusionXLPipeline(
@@ -131,8 +173,12 @@ def sdxl() -> StableDiffusionXLPipeline:
         text_encoder_2=CLIPTextModelWithProjection(config),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+        scheduler=EulerDiscreteScheduler(**BETAS, **scheduler),
     )
+
+
+def sdxl_of_v() -> StableDiffusionXLPipeline:
+    return sdxl(**TO_PURE_NOISE)
 
 
 def kolors() -> KolorsPipeline:
@@ -456,25 +502,40 @@ def hidream() -> HiDreamImagePipeline:
     )
 
 
-def wan() -> WanPipeline:
+def wan_transformer(*, channels: int = 4) -> WanTransformer3DModel:
+    return WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=channels,
+        out_channels=channels,
+        text_dim=32,
+        freq_dim=16,
+        ffn_dim=24,
+        num_layers=2,
+        rope_max_seq_len=32,
+    )
+
+
+def wan(*, vae: AutoencoderKLWan | None = None, channels: int = 4, **options: Any) -> WanPipeline:
     tokenizer = t5_tokenizer()
     return WanPipeline(
-        transformer=WanTransformer3DModel(
-            num_attention_heads=2,
-            attention_head_dim=12,
-            in_channels=4,
-            out_channels=4,
-            text_dim=32,
-            freq_dim=16,
-            ffn_dim=24,
-            num_layers=2,
-            rope_max_seq_len=32,
-        ),
-        vae=wan_vae(),
+        transformer=wan_transformer(channels=channels),
+        vae=vae or wan_vae(),
         text_encoder=umt5_encoder(tokenizer),
         tokenizer=tokenizer,
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        **options,
     )
+
+
+def wan_in_two() -> WanPipeline:
+    """Of two steps of drawing, each is in the part of another denoiser."""
+    return wan(transformer_2=wan_transformer(), boundary_ratio=0.875)
+
+
+def wan_ti2v() -> WanPipeline:
+    """A timestep for each token, and an autoencoder whose latents stand for 16 pixels in a row."""
+    return wan(vae=wan_vae_by_sixteen(), channels=6, expand_timesteps=True)
 
 
 def ltxvideo() -> LTXPipeline:
@@ -647,6 +708,8 @@ class SmallFamily:
     load: Callable[[Any, Path], None] = lambda pipeline, folder: pipeline.load_lora_weights(folder)
 
 
+SAFETY = ("safety_checker", "feature_extractor")
+
 DRAWING = {"validation_prompt": "a red square", "validation_negative_prompt": "a cat", "validation_guidance": 3.0}
 
 
@@ -705,9 +768,9 @@ def with_own_number_of_tokens(pipeline: Any, *, num_tokens: int, **options: Any)
     return with_guidance(pipeline, num_tokens=num_tokens, enable_prompt_rewrite=False, **options)
 
 
-def as_frame(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
-    """The only frame of a video, where pictures have their images."""
-    options |= {"num_frames": 1, "output_type": "pil"}
+def as_frames(pipeline: Any, *, num_tokens: int, **options: Any) -> Any:
+    """The frames of a video, where pictures have their images; one, unless more are asked for."""
+    options = {"num_frames": 1, "output_type": "pil"} | options
     return SimpleNamespace(images=with_guidance_and_tokens(pipeline, num_tokens=num_tokens, **options).frames[0])
 
 
@@ -730,6 +793,13 @@ def into_transformer(pipeline: Any, folder: Path) -> None:
 
 SMALL = {
     "sdxl": SmallFamily(build=sdxl, draw=with_guidance),
+    "sdxl-v": SmallFamily(build=sdxl_of_v, draw=with_guidance, options={"snr_gamma": 5.0}),
+    "sd1x": SmallFamily(
+        build=sd1x, draw=with_guidance, without=SAFETY, options={"snr_gamma": 5.0, "tokenizer_max_length": 77}
+    ),
+    "sd2x": SmallFamily(
+        build=sd2x, draw=with_guidance, without=SAFETY, options={"snr_gamma": 5.0, "tokenizer_max_length": 77}
+    ),
     "flux": SmallFamily(
         build=flux,
         draw=with_real_guidance,
@@ -763,8 +833,16 @@ SMALL = {
     "auraflow": SmallFamily(build=auraflow, draw=with_guidance_and_tokens),
     "cosmos": SmallFamily(build=cosmos, draw=with_guidance_and_tokens, load=into_transformer),
     "ernie": SmallFamily(build=ernie, draw=as_written),
-    "wan": SmallFamily(build=wan, draw=as_frame),
-    "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frame, options={"flow_schedule_auto_shift": True}),
+    "wan": SmallFamily(build=wan, draw=as_frames),
+    "wan-high": SmallFamily(build=wan_in_two, draw=as_frames, options={"model_flavour": "animegen-t2v-high"}),
+    "wan-low": SmallFamily(
+        build=wan_in_two,
+        draw=as_frames,
+        options={"model_flavour": "animegen-t2v-low"},
+        load=lambda pipeline, folder: pipeline.load_lora_weights(folder, load_into_transformer_2=True),
+    ),
+    "wan-ti2v": SmallFamily(build=wan_ti2v, draw=as_frames, options={"model_flavour": "ti2v-5b-2.2"}),
+    "ltxvideo": SmallFamily(build=ltxvideo, draw=as_frames, options={"flow_schedule_auto_shift": True}),
     "hidream": SmallFamily(build=hidream, draw=on_its_canvas),
     "longcat_image": SmallFamily(
         build=longcat_image, draw=with_own_number_of_tokens, without=("text_processor",), load=into_transformer
@@ -785,9 +863,9 @@ def save_small(name: str, folder: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pipeline = SMALL[name].build()
-        denoiser = pipeline.components.get("unet") or pipeline.transformer
+        denoisers = [pipeline.components.get(name) for name in ("unet", "transformer", "transformer_2")]
         with torch.no_grad():
-            for parameter in denoiser.parameters():
+            for parameter in chain.from_iterable(each.parameters() for each in denoisers if each is not None):
                 parameter.mul_(2)
         pipeline.save_pretrained(folder)
     return folder

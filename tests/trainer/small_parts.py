@@ -322,6 +322,25 @@ def wan_vae() -> AutoencoderKLWan:
     )
 
 
+def wan_vae_by_sixteen() -> AutoencoderKLWan:
+    """As that of Wan 2.2, which reads squares of 2 x 2 pixels as one."""
+    return AutoencoderKLWan(
+        base_dim=4,
+        decoder_base_dim=4,
+        z_dim=6,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.4, 0.0, -0.1],
+        latents_std=[0.9, 1.1, 1.2, 0.8, 1.0, 0.7],
+        is_residual=True,
+        in_channels=12,
+        out_channels=12,
+        patch_size=2,
+        scale_factor_spatial=16,
+    )
+
+
 def flux2_vae() -> AutoencoderKLFlux2:
     vae = AutoencoderKLFlux2(
         block_out_channels=(4, 4, 8, 8), latent_channels=4, norm_num_groups=2, layers_per_block=1, sample_size=64

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from domain.config.buckets import Size
+from domain.config.buckets import Shape, Size
 from domain.config.dataset import DatasetConfig
 from domain.config.mixing import span_of
 from domain.config.training import TrainingConfig
@@ -17,7 +17,9 @@ from trainer.errors import TrainingError
 
 
 def bucket(num_samples: int, *, repeats: int = 0, start: int = 0, name: str = "a") -> Bucket:
-    return Bucket(dataset=name, size=Size(64, 64), samples=tuple(range(start, start + num_samples)), repeats=repeats)
+    return Bucket(
+        dataset=name, shape=Shape(Size(64, 64), 1), samples=tuple(range(start, start + num_samples)), repeats=repeats
+    )
 
 
 def config_of(effective_batch_size: int, **options: Any) -> TrainingConfig:

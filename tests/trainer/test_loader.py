@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from domain.config.buckets import Geometry, Placement, Size, place
+from domain.config.buckets import Geometry, Placement, Shape, Size, place
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from trainer.data.cache import EncodingCache
@@ -35,6 +35,8 @@ class Numbers:
     def encode_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
         numbers = ((pixels[:, :, :2, :2] + 1) * 127.5 / GREY).round()
         return torch.cat([numbers, numbers[:, :1]], dim=1)
+
+    encode_videos = encode_pictures
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def loader_of(shown: list[Shown], cache: EncodingCache) -> Callable[..., Loader]
     def make(*, process_index: int = 0, **options: Any) -> Loader:
         config = TrainingConfig(model_family="sd1x", seed=5, **options)
         device = torch.device("cpu")
-        bucket = Bucket(dataset="a", size=Size(64, 64), samples=tuple(range(NUM_SAMPLES)), repeats=0)
+        bucket = Bucket(dataset="a", shape=Shape(Size(64, 64), 1), samples=tuple(range(NUM_SAMPLES)), repeats=0)
         return Loader(
             [replace(each, caption_dropout=config.caption_dropout_probability) for each in shown],
             EpochOrder([bucket], config, datasets=[DatasetConfig(id="a", instance_data_dir="/a")]),

@@ -1,5 +1,9 @@
 """The numbers that the domain has of networks are those of the classes in diffusers and transformers."""
 
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -8,8 +12,9 @@ from domain.families import components
 from domain.families.denoisers import DENOISERS, denoiser_of
 from domain.families.registry import FAMILIES
 from tests.benchmarks.components import AUTOENCODERS, TEXT_ENCODERS, Component, build_autoencoder, build_text_encoder
-from tests.benchmarks.facts import RANK, adapter_size, block_lists, peak, prepared
-from tests.benchmarks.networks import NETWORKS, Network, network_of
+from tests.benchmarks.facts import HALF, RANK, adapter_size, block_lists, peak, prepared
+from tests.benchmarks.networks import NETWORKS, Inputs, Network, network_of
+from tests.benchmarks.tracing import peak_of_inference, peak_of_training
 from trainer.families.registry import FAMILIES as TRAINED
 
 UNKNOWN = {"ernie"}
@@ -81,6 +86,47 @@ def test_cost_of_a_step_is_what_tracing_counts(checkpointing: bool) -> None:
     assert cost is not None
     counted = peak(network, edge=edge, tokens=tokens, lora=True, checkpointing=checkpointing)
     assert counted == pytest.approx(cost.pixel * edge**2 + cost.token * tokens + cost.once, rel=0.03)
+
+
+@pytest.mark.parametrize("key", ["wan", "ltxvideo"])
+def test_clip_costs_what_a_picture_of_as_many_tokens_costs(key: str) -> None:
+    known = next(each for each in NETWORKS if each.family == key)
+    network = replace(known, arguments={**known.arguments, "num_layers": 2})
+    peaks = []
+    for edge, num_frames in ((512, 1), (256, 4)):
+        module = prepared(network, lora=True, checkpointing=False)
+        with torch.device("meta"):
+            inputs = in_frames(network.inputs(1, edge, 128, network.arguments), num_frames)
+        peaks.append(peak_of_training(module, inputs, half=HALF))
+    assert peaks[0] == pytest.approx(peaks[1], rel=1e-3)
+
+
+def in_frames(inputs: Inputs, num_frames: int) -> Inputs:
+    """Of a video with so many frames of latents, where those of a picture are given."""
+    latents = inputs["hidden_states"]
+    if latents.ndim == 5:
+        return inputs | {"hidden_states": latents.repeat(1, 1, num_frames, 1, 1)}
+    return inputs | {"hidden_states": latents.repeat(1, num_frames, 1), "num_frames": num_frames}
+
+
+VIDEO_AUTOENCODERS = [each for each in AUTOENCODERS if getattr(components, each.key).encode_clip is not None]
+
+
+@pytest.mark.parametrize("component", VIDEO_AUTOENCODERS, ids=lambda each: each.key)
+def test_cost_of_clips_in_an_autoencoder_is_what_tracing_counts(component: Component) -> None:
+    known, edge = getattr(components, component.key), 128
+    with torch.device("meta"):
+        autoencoder: Any = build_autoencoder(component).to(HALF)
+    weights = [*autoencoder.parameters(), *autoencoder.buffers()]
+    num_frames = 17
+    num_latents = 16 // (8 if component.key == "LTX_VAE" else 4) + 1
+    with torch.device("meta"):
+        pixels = torch.empty(1, 3, num_frames, edge, edge, dtype=HALF)
+        latents = torch.empty(1, known.channels, num_latents, edge // known.factor, edge // known.factor, dtype=HALF)
+    encoding = peak_of_inference(partial(autoencoder.encode, pixels), weights)
+    decoding = peak_of_inference(partial(autoencoder.decode, latents), weights)
+    assert encoding == pytest.approx(known.encoding(num_frames) * edge**2, rel=0.03)
+    assert decoding == pytest.approx(known.decoding(num_frames) * edge**2, rel=0.03)
 
 
 def test_lora_is_counted_on_the_layers_that_the_trainer_takes() -> None:

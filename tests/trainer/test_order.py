@@ -108,7 +108,11 @@ def test_every_size_of_a_dataset_is_a_bucket(make_run: MakeRun, pictures: Path) 
         Image.new("RGB", size).save(pictures / f"a{number}.png")
     order = order_of(make_run(folder=pictures, dataset={"crop": False}, train_batch_size=1))
     buckets = buckets_of(order.samples, order.datasets)
-    assert [(str(bucket.size), len(bucket.samples)) for bucket in buckets] == [("48×88", 1), ("64×64", 4), ("88×48", 2)]
+    assert [(str(bucket.shape), len(bucket.samples)) for bucket in buckets] == [
+        ("48×88", 1),
+        ("64×64", 4),
+        ("88×48", 2),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,14 @@ class Watched:
             guidance_real=1.0,
         )
         with torch.no_grad():
-            return parts.draw(drawing).tobytes()
+            return parts.draw_frames(drawing)[0].tobytes()
 
 
 def places_of(module: nn.Module) -> list[int]:
     return [parameter.data_ptr() for parameter in module.parameters()]
 
 
-@pytest.fixture(scope="module", params=["sdxl", "sana"])
+@pytest.fixture(scope="module", params=["sdxl", "sana", "wan-low"])
 def small_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return request.param, save_small(request.param, tmp_path_factory.mktemp("small"))
 
@@ -60,7 +60,7 @@ def small_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def watched(small_model: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Watched:
     name, folder = small_model
-    config = TrainingConfig.model_validate({"model_family": name} | SMALL[name].options)
+    config = TrainingConfig.model_validate({"model_family": name.partition("-")[0]} | SMALL[name].options)
     base = BaseModel(source=str(folder), config=config, device=CPU, dtype=torch.float32)
     watched = Watched(FAMILIES[config.model_family].load(base))
     to = nn.Module.to
@@ -83,7 +83,7 @@ def test_parts_come_one_after_the_other_when_they_start_apart(watched: Watched) 
     texts = watched.on_device()
     assert texts == [name for name in family.pipeline.components if name.startswith("text_encoder")]
     assert torch.equal(parts.encode_pictures(PIXELS), latents)
-    assert watched.on_device() == ["vae"]
+    assert watched.on_device() == ["vae"]  # and no denoiser that only draws
     parts.begin()
     assert watched.on_device() == [family.denoiser_part]
     assert dict(watched.seen) == {**dict.fromkeys(texts, texts), "vae": ["vae"]}
@@ -98,9 +98,23 @@ def test_text_encoders_leave_before_the_first_step_of_a_drawing(watched: Watched
     assert watched.draws(parts) == expected
     assert watched.on_device() == [family.denoiser_part]
     during = dict(watched.seen)
-    assert during[family.denoiser_part] == sorted([family.denoiser_part, "vae"])
+    denoisers = [name for name in family.pipeline.components if name in ("unet", "transformer", "transformer_2")]
+    assert [during[name] for name in denoisers] == [sorted([*denoisers, "vae"])] * len(denoisers)
     assert {family.denoiser_part, "text_encoder", "vae"} <= set(during["text_encoder"])
     assert watched.draws(parts) == expected
+
+
+def test_autoencoder_stays_once_steps_have_begun_where_that_is_asked_for(watched: Watched) -> None:
+    family = watched.family
+    expected = watched.draws(family)
+    parts = Parts(family, [family.denoiser], device=GPU, are_apart=True, keeps_autoencoder=True)
+    parts.encode_pictures(PIXELS)
+    parts.encode_captions(["a red square"])
+    assert "vae" not in watched.on_device()
+    parts.begin()
+    assert watched.on_device() == sorted([family.denoiser_part, "vae"])
+    assert watched.draws(parts) == expected
+    assert watched.on_device() == sorted([family.denoiser_part, "vae"])
 
 
 def test_nothing_moves_where_there_is_no_other_memory(watched: Watched) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.trainer.filming import film, record_sound
 from trainer.scan.index import decode_name
 from trainer.scan.look import Fault
 
@@ -315,3 +316,35 @@ def test_two_scans_of_one_folder_do_not_meet(scanned: Scanned) -> None:
 def test_scan_and_preview_load_no_torch() -> None:
     script = "import sys, trainer.scan.__main__, trainer.scan.crew, trainer.preview; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_videos_are_measured_and_decoded_to_their_ends(scanned: Scanned) -> None:
+    folder = scanned.pictures
+    film(folder / "turned.mp4", num_frames=9, size=(96, 64), turned=90, has_sound=True)
+    (folder / "turned.txt").write_text("a film on its side")
+    film(folder / "uneven.mkv", num_frames=4, milliseconds=[0, 10, 500, 2000])
+    film(folder / "one.webm", num_frames=1)
+    record_sound(folder / "sound.mp4")
+    cut = film(folder / "cut.mp4", num_frames=60, container_options={"movflags": "faststart"})
+    cut.write_bytes(cut.read_bytes()[:-500])
+    damaged = film(folder / "damaged.mp4", num_frames=60, container_options={"movflags": "faststart"})
+    content = bytearray(damaged.read_bytes())
+    content[-400:-200] = bytes(range(200))
+    damaged.write_bytes(content)
+    (folder / "playlist.mp4").write_text("#EXTM3U\n/etc/passwd\n")
+    Image.new("RGB", (8, 8)).save(folder / "picture.png")
+    assert scanned.scan(dataset={"dataset_type": "video"}) == 0
+    columns = "width, height, format, mode, orientation, num_frames, round(seconds, 2), fault, captions"
+    noted = scanned.noted(columns)
+    assert noted["turned.mp4"] == [64, 96, "MP4", "h264", 8, 9, 0.56, None, '["a film on its side"]']
+    assert noted["uneven.mkv"][:8] == [64, 64, "MKV", "ffv1", 1, 4, 2.06, None]
+    assert noted["one.webm"][:8] == [64, 64, "MKV", "vp9", 1, 1, 0.06, None]
+    assert {name: rest[7] for name, rest in noted.items() if rest[7]} == {
+        "sound.mp4": Fault.NOT_A_PICTURE,
+        "playlist.mp4": Fault.NOT_A_PICTURE,
+        "cut.mp4": Fault.TRUNCATED,
+        "damaged.mp4": Fault.BROKEN,
+    }
+    assert "picture.png" not in noted
+    [(message,)] = scanned.query("SELECT message FROM pictures WHERE CAST(name AS TEXT) = 'sound.mp4'")
+    assert message == "it has sound and no video"

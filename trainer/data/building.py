@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from PIL import Image
-
-from domain.config.buckets import Size
+from domain.config.buckets import Placement, Shape
 from trainer.data.cache import EncodingCache
 from trainer.data.digests import UNREADABLE, Digests
 from trainer.data.encoding import Encoder, chunks, encode_mask, mask_key
 from trainer.data.encodings import Cut
 from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.reading import Seen, read
 from trainer.data.sources.source import Picture
 from trainer.data.turns import Turns
 from trainer.errors import TrainingError
@@ -21,6 +20,9 @@ from trainer.inbox import Inbox
 from trainer.journal import Journal, phase
 
 CAPTIONS_AT_ONCE = 8
+CLIPS_AHEAD = 1
+"""How many are read while one is encoded: each may be a gigabyte."""
+
 DIGESTED_AT_ONCE = 64
 MASKS_AT_ONCE = 16
 
@@ -37,13 +39,13 @@ class Builder:
         self._num_threads = min(num_threads, os.cpu_count() or 1)
 
     def digest(
-        self, pictures: Mapping[int, tuple[Picture, Size | None]], digests: Digests, *, num_done: int
+        self, pictures: Mapping[int, tuple[Picture, Placement | None]], digests: Digests, *, num_done: int
     ) -> dict[int, str]:
-        """Of this process's part of the pictures, by their places; with the size that one is to be decoded to, if it is."""
+        """Of this process's part of the pictures, by their places; with what one is to be decoded to, if it is."""
 
         def digest_of(place: int) -> str:
-            picture, size = pictures[place]
-            return digests.of(picture, decodes_to=size)
+            picture, placement = pictures[place]
+            return digests.of(picture, decodes_to=placement)
 
         found: dict[int, str] = {}
         with ThreadPoolExecutor(self._num_threads) as threads:
@@ -69,12 +71,12 @@ class Builder:
         num_done: int,
     ) -> None:
         """cuts: those that the cache lacks. One that cannot be read stays missing."""
-        pieces = _chunks_by_size(cuts, encoder.batch_size)
+        pieces = _chunks_by_shape(cuts, encoder)
         with ThreadPoolExecutor(self._num_threads) as threads:
-            for chunk, pictures in self._read_ahead(self._share("encode_images", pieces, num_done=num_done), threads):
-                readable = [(cut, picture) for cut, picture in zip(chunk, pictures, strict=True) if picture]
+            for chunk, read_ones in self._read_ahead(self._share("encode_images", pieces, num_done=num_done), threads):
+                readable = [(cut, seen) for cut, seen in zip(chunk, read_ones, strict=True) if seen]
                 if readable:
-                    encoded = encoder.encode_pictures([picture for _, picture in readable])
+                    encoded = encoder.encode([seen for _, seen in readable])
                     for (cut, _), latents in zip(readable, encoded, strict=True):
                         cache.write(encoder.latents_key(cut.digest, cut.placement), latents)
         cache.flush()
@@ -92,12 +94,13 @@ class Builder:
 
     def _read_ahead(
         self, pieces: Iterator[Sequence[Cut]], threads: ThreadPoolExecutor
-    ) -> Iterator[tuple[Sequence[Cut], list[Image.Image | None]]]:
+    ) -> Iterator[tuple[Sequence[Cut], list[Seen | None]]]:
         """Threads read the next pictures while those before are encoded."""
-        waiting: deque[tuple[Sequence[Cut], list[Future[Image.Image | None]]]] = deque()
+        waiting: deque[tuple[Sequence[Cut], list[Future[Seen | None]]]] = deque()
         for piece in pieces:
             waiting.append((piece, [threads.submit(_read, cut) for cut in piece]))
-            while sum(len(waits) for waits, _ in waiting) > len(piece) + self._num_threads:
+            num_ahead = CLIPS_AHEAD if piece[0].placement.frames else self._num_threads
+            while sum(len(waits) for waits, _ in waiting) > len(piece) + num_ahead:
                 oldest, reading = waiting.popleft()
                 yield oldest, [each.result() for each in reading]
         for oldest, reading in waiting:
@@ -122,22 +125,23 @@ class Builder:
 
 def why_unreadable(cut: Cut) -> str:
     try:
-        read_picture(cut.picture, cut.placement, digest=None if cut.digest == UNREADABLE else cut.digest)
+        read(cut.picture, cut.placement, digest=None if cut.digest == UNREADABLE else cut.digest)
     except UnreadablePicture as error:
         return str(error)
     return f"{cut.picture} could not be encoded"
 
 
-def _read(cut: Cut) -> Image.Image | None:
+def _read(cut: Cut) -> Seen | None:
     try:
-        return read_picture(cut.picture, cut.placement, digest=cut.digest)
+        return read(cut.picture, cut.placement, digest=cut.digest)
     except UnreadablePicture:
         return None
 
 
-def _chunks_by_size(cuts: Sequence[Cut], size: int) -> list[Sequence[Cut]]:
-    """Pictures of one target size in each; batches as large as they get."""
-    by_target: dict[Size, list[Cut]] = {}
+def _chunks_by_shape(cuts: Sequence[Cut], encoder: Encoder) -> list[Sequence[Cut]]:
+    """Of one shape in each, clips behind pictures; batches as large as they get."""
+    by_shape: dict[tuple[bool, Shape], list[Cut]] = {}
     for cut in cuts:
-        by_target.setdefault(cut.placement.target, []).append(cut)
-    return [chunk for target in sorted(by_target) for chunk in chunks(by_target[target], size)]
+        by_shape.setdefault((cut.placement.frames is not None, cut.placement.shape), []).append(cut)
+    sizes = {is_clip: encoder.num_at_once(is_clip=is_clip) for is_clip in (False, True)}
+    return [chunk for kind in sorted(by_shape) for chunk in chunks(by_shape[kind], sizes[kind[0]])]

@@ -14,8 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
-from domain.config.buckets import Size
-from trainer.data.pictures import UnreadablePicture, decode, digest_of_file
+from domain.config.buckets import Placement
+from trainer.data.pictures import UnreadablePicture, digest_of_file
+from trainer.data.reading import check, decoded_as
 from trainer.data.sources.source import Picture
 
 DIGESTS_FILE = "digests.json"
@@ -27,7 +28,7 @@ MAX_REMEMBERED = 2_000_000
 UNREADABLE = "unreadable"
 
 Entry = tuple[str, str, str]
-"""Version, digest, and the size that it was decoded to; empty where nobody has."""
+"""Version, digest, and as what it was decoded; empty where nobody has."""
 
 
 class Digests:
@@ -39,13 +40,13 @@ class Digests:
         self._remembered = _read(folder)
         self._fresh: dict[str, Entry] = {}
 
-    def known(self, picture: Picture, *, decodes_to: Size | None = None) -> str | None:
-        """decodes_to: the size that it must have been seen to be decoded to."""
+    def known(self, picture: Picture, *, decodes_to: Placement | None = None) -> str | None:
+        """decodes_to: what it must have been seen to be decoded to."""
         version, digest, decoded = self._remembered.get(str(picture), ("", "", ""))
-        is_enough = version == picture.version and (decodes_to is None or decoded == str(decodes_to))
+        is_enough = version == picture.version and (decodes_to is None or decoded == decoded_as(decodes_to))
         return digest if is_enough else None
 
-    def of(self, picture: Picture, *, decodes_to: Size | None = None) -> str:
+    def of(self, picture: Picture, *, decodes_to: Placement | None = None) -> str:
         """From memory or from the file's content; the same word for all that cannot be read, or decoded where that is asked."""
         known = self.known(picture, decodes_to=decodes_to)
         if known is not None:
@@ -56,13 +57,13 @@ class Digests:
                 if decodes_to is None:
                     digest = digest_of_file(file)
                 else:
-                    content = BytesIO(file.read())
+                    content = file if decodes_to.frames else BytesIO(file.read())
                     digest = digest_of_file(content)
-                    decode(picture, content, size=decodes_to)
+                    check(picture, content, decodes_to)
         except (OSError, UnreadablePicture):
             return UNREADABLE
         if is_settled:
-            self._fresh[str(picture)] = (picture.version, digest, str(decodes_to or ""))
+            self._fresh[str(picture)] = (picture.version, digest, decoded_as(decodes_to) if decodes_to else "")
         return digest
 
     def save(self) -> None:

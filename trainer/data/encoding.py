@@ -2,7 +2,8 @@
 
 An encoding depends on its key alone, whichever process makes it and whatever else is made with it. Kernels add up in
 another order for a batch of another size, and some tokenizers fill captions up to the longest of a batch. So captions are
-encoded one by one, and pictures in batches of always the same size, which is a part of their key.
+encoded one by one, and pictures in batches of always the same size, which is a part of their key; clips one by one, for
+memory's sake.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,12 @@ from torch import Tensor
 
 from domain.config.buckets import Placement
 from trainer.data.cache import key_of
+from trainer.data.reading import Seen
+from trainer.data.videos import Clip
+from trainer.errors import TrainingError
 from trainer.families.family import TextEmbeds
 
-ENCODING_FORMAT = 3
+ENCODING_FORMAT = 4
 """Raised whenever this code would encode the same input differently."""
 
 LATENTS = "latents"
@@ -37,6 +41,8 @@ class EncodingFamily(Protocol):
 
     def encode_pictures(self, pixels: Tensor) -> Tensor: ...
 
+    def encode_videos(self, pixels: Tensor) -> Tensor: ...
+
 
 class Encoder:
     """batch_size: pictures encoded at once."""
@@ -44,7 +50,10 @@ class Encoder:
     def __init__(self, family: EncodingFamily, *, batch_size: int, device: torch.device) -> None:
         self._family = family
         self._device = device
-        self.batch_size = batch_size
+        self._batch_size = batch_size
+
+    def num_at_once(self, *, is_clip: bool) -> int:
+        return 1 if is_clip else self._batch_size
 
     def text_key(self, caption: str) -> str:
         return key_of(
@@ -56,28 +65,49 @@ class Encoder:
         )
 
     def latents_key(self, digest: str, placement: Placement) -> str:
-        """digest: of the picture's content."""
+        """digest: of the file's content."""
+        frames = placement.frames
+        of_clip = {} if frames is None else {"frames": str((frames.first, frames.num, frames.rate))}
         return key_of(
             kind=LATENTS,
             format=ENCODING_FORMAT,
             device=self._device.type,
             encoder=self._family.latents_identity,
-            batch_size=self.batch_size,
+            batch_size=self.num_at_once(is_clip=placement.frames is not None),
             picture=digest,
             region=str(tuple(placement.region)),
             size=str(tuple(placement.target)),
+            **of_clip,
         )
 
     def encode_caption(self, caption: str) -> TextEmbeds:
         """On the CPU."""
-        return {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        embeds = {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        for tensor in embeds.values():
+            _refuse_no_numbers(tensor, f"the caption {caption[:80]!r}", "text encoder")
+        return embeds
 
-    def encode_pictures(self, pictures: Sequence[Image.Image]) -> list[Mapping[str, Tensor]]:
-        """No more than are encoded at once, all of one size. On the CPU."""
-        filling = [pictures[-1]] * (self.batch_size - len(pictures))
-        pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
-        latents = self._family.encode_pictures(pixels).cpu()
-        return [{LATENTS: each} for each in latents[: len(pictures)]]
+    def encode(self, seen: Sequence[Seen]) -> list[Mapping[str, Tensor]]:
+        """No more than are encoded at once, all of one shape. On the CPU."""
+        pictures = [each for each in seen if isinstance(each, Image.Image)]
+        if pictures:
+            filling = [pictures[-1]] * (self._batch_size - len(pictures))
+            pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
+            latents = self._family.encode_pictures(pixels).cpu()
+        else:
+            pixels = torch.stack([_clip_to_pixels(clip) for clip in seen if not isinstance(clip, Image.Image)])
+            latents = self._family.encode_videos(pixels).cpu()
+        _refuse_no_numbers(latents, "a picture" if pictures else "a video", "autoencoder")
+        return [{LATENTS: each} for each in latents[: len(seen)]]
+
+
+def _refuse_no_numbers(tensor: Tensor, what: str, part: str) -> None:
+    """Before they are kept and spoil every run. Raises TrainingError."""
+    if not torch.isfinite(tensor).all():
+        raise TrainingError(
+            f"the {part} of the base model makes nan or inf of {what}; its weights are damaged, or mixed_precision fp16 is too "
+            "narrow for it: set that to bf16, or take the base model anew"
+        )
 
 
 def mask_key(digest: str, placement: Placement) -> str:
@@ -105,6 +135,14 @@ def to_pixels(picture: Image.Image) -> Tensor:
     """(3, height, width) from -1 to 1."""
     values = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return values.view(picture.height, picture.width, 3).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def _clip_to_pixels(clip: Clip) -> Tensor:
+    """(3, frames, height, width) from -1 to 1; one frame after another, so that there is no second copy of it."""
+    pixels = torch.empty(3, len(clip), clip[0].height, clip[0].width)
+    for number, frame in enumerate(clip):
+        pixels[:, number] = to_pixels(frame)
+    return pixels
 
 
 def geometry_of(placement: Placement) -> Tensor:

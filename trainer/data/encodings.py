@@ -10,6 +10,7 @@ from domain.config.buckets import Placement
 from trainer.data.cache import EncodingCache, MissingEncoding
 from trainer.data.encoding import LATENTS, MASK, Encoder, chunks, encode_mask, mask_key
 from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.reading import Seen, read
 from trainer.data.sources.source import Picture
 from trainer.errors import TrainingError
 from trainer.families.family import TextEmbeds
@@ -17,7 +18,7 @@ from trainer.families.family import TextEmbeds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A part of a picture. digest: of the picture's content. is_kept: its latents are written to the cache."""
+    """A part of a picture or a video. digest: of the file's content. is_kept: its latents are written to the cache."""
 
     picture: Picture
     digest: str
@@ -44,18 +45,22 @@ class Encodings:
             self._cache.write(self._encoder.text_key(caption), embeds)
         return embeds
 
-    def find_latents(self, cut: Cut) -> Tensor | Image.Image:
-        """The picture itself where the cache has no latents of it. Raises TrainingError when it cannot be read any more."""
+    def find_latents(self, cut: Cut) -> Tensor | Image.Image | None:
+        """Where the cache has no latents, the picture itself; of a clip None: those that are ahead would fill the memory.
+
+        Raises TrainingError when a picture cannot be read any more.
+        """
         try:
             return self._cache.read(self._encoder.latents_key(cut.digest, cut.placement))[LATENTS]
         except MissingEncoding:
-            return _read(cut)
+            return _read_picture(cut) if cut.placement.frames is None else None
 
-    def make_latents(self, pictures: Sequence[tuple[Cut, Image.Image]]) -> list[Tensor]:
-        """pictures: of one size."""
+    def make_latents(self, pictures: Sequence[tuple[Cut, Image.Image | None]]) -> list[Tensor]:
+        """pictures: of one shape, as find_latents gave them. Raises TrainingError for a clip that cannot be read any more."""
         made: list[Tensor] = []
-        for chunk in chunks(pictures, self._encoder.batch_size):
-            encoded = self._encoder.encode_pictures([picture for _, picture in chunk])
+        at_once = self._encoder.num_at_once(is_clip=any(cut.placement.frames for cut, _ in pictures))
+        for chunk in chunks(pictures, at_once):
+            encoded = self._encoder.encode([picture or _read(cut) for cut, picture in chunk])
             for (cut, _), latents in zip(chunk, encoded, strict=True):
                 if cut.is_kept:
                     self._cache.write(self._encoder.latents_key(cut.digest, cut.placement), latents)
@@ -68,7 +73,7 @@ class Encodings:
         try:
             return self._cache.read(key)[MASK]
         except MissingEncoding:
-            encoded = encode_mask(_read(cut))
+            encoded = encode_mask(_read_picture(cut))
             if cut.is_kept:
                 self._cache.write(key, encoded)
             return encoded[MASK]
@@ -78,8 +83,19 @@ class Encodings:
         self._cache.close()
 
 
-def _read(cut: Cut) -> Image.Image:
+def _read(cut: Cut) -> Seen:
+    try:
+        return read(cut.picture, cut.placement, digest=cut.digest)
+    except UnreadablePicture as error:
+        raise _lost(error) from error
+
+
+def _read_picture(cut: Cut) -> Image.Image:
     try:
         return read_picture(cut.picture, cut.placement, digest=cut.digest)
     except UnreadablePicture as error:
-        raise TrainingError(f"{error}; put it back or remove it from the dataset, then resume") from error
+        raise _lost(error) from error
+
+
+def _lost(error: UnreadablePicture) -> TrainingError:
+    return TrainingError(f"{error}; put it back or remove it from the dataset, then resume")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Size
+from domain.config.buckets import Shape
 from domain.config.dataset import DatasetConfig
 from domain.config.mixing import mixture_of
 from domain.config.training import TrainingConfig
@@ -17,10 +17,10 @@ from trainer.randomness import seed_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """Samples of one dataset and of equal size, which may share a batch. samples: their places in the list of all."""
+    """Samples of one dataset and of equal shape, which may share a batch. samples: their places in the list of all."""
 
     dataset: str
-    size: Size
+    shape: Shape
     samples: tuple[int, ...]
     repeats: int
 
@@ -31,7 +31,7 @@ def plan_buckets(buckets: Sequence[Bucket], config: TrainingConfig) -> EpochPlan
         [
             BucketCount(
                 dataset=bucket.dataset,
-                bucket=str(bucket.size),
+                bucket=str(bucket.shape),
                 num_images=len(bucket.samples),
                 repeats=bucket.repeats,
             )

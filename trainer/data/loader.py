@@ -49,7 +49,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """latents: (batch, channels, height/8, width/8). geometry: (batch, 6), see trainer.data.encoding.geometry_of.
+    """latents: (batch, channels, height/8, width/8), of video families with frames before the height. geometry: (batch, 6), see trainer.data.encoding.geometry_of.
     positions: of each sample in the step's effective batch. masks: (batch, height/8, width/8), where the loss counts; None
     for everywhere. is_regularisation: of each sample, whether it should stay as the base model has it."""
 
@@ -77,14 +77,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Of one forward pass. texts: None where there is none yet. pictures: their latents, or themselves."""
+    """Of one forward pass. texts: None where there is none yet. pictures: see Encodings.find_latents."""
 
     positions: tuple[int, ...]
     captions: list[str]
     texts: list[TextEmbeds | None]
     keeps_texts: list[bool]
     cuts: list[Cut]
-    pictures: list[Tensor | Image.Image]
+    pictures: list[Tensor | Image.Image | None]
     timestep_offsets: tuple[float, ...]
     is_regularisation: tuple[bool, ...]
     masks: list[Tensor | None]

@@ -1,4 +1,4 @@
-"""Another cut of a picture in each epoch."""
+"""Another cut of a picture or video in each epoch."""
 
 from domain.config.buckets import Geometry, Placement, place
 from trainer.randomness import seed_for
@@ -7,9 +7,10 @@ MAX_DRAWS = 100
 
 
 def cut_anew(geometry: Geometry, placement: Placement, seed: int, epoch: int) -> Placement:
-    """A cut of the same size for an epoch, which counts from 0; the given one where chance brings none of that size."""
+    """A cut of the same shape for an epoch, which counts from 0; the given one where chance brings none of that shape."""
+    num_frames = placement.frames.total if placement.frames else 1
     for draw in range(MAX_DRAWS):
-        placed = place(geometry, placement.original, seed=seed_for("cut", seed, epoch, draw))
-        if isinstance(placed, Placement) and placed.target == placement.target:
+        placed = place(geometry, placement.original, seed=seed_for("cut", seed, epoch, draw), num_frames=num_frames)
+        if isinstance(placed, Placement) and placed.shape == placement.shape:
             return placed
     return placement

@@ -1,4 +1,4 @@
-"""What of a dataset is trained on: each picture with its captions, its size and its cut."""
+"""What of a dataset is trained on: each picture or video with its captions, its size and its cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from pathlib import Path
 
 from domain.config.buckets import Geometry, LeftOut, Placement, chosen_names, picture_seed, place
 from domain.config.captions import CaptionRules
-from domain.config.dataset import PICTURE_ENDINGS, DatasetConfig
+from domain.config.dataset import DatasetConfig
 from trainer.data.captions import NO_CAPTION, captions_of
-from trainer.data.pictures import UnreadablePicture, size_of
+from trainer.data.measurements import Measurements
+from trainer.data.pictures import UnreadablePicture
+from trainer.data.reading import measure
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
@@ -16,9 +18,10 @@ from trainer.errors import TrainingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One picture with the captions it may be shown with, and its size and cut. dataset: its place.
+    """One picture or video with the captions it may be shown with, and its size and cut. dataset: its place.
 
-    caption_dropout: how often it is shown without any. mask: where the loss counts, see trainer/data/masks.py.
+    caption_dropout: how often it is shown without any. mask: where the loss counts, see trainer/data/masks.py. frame_rate: of
+    a video's file.
     """
 
     picture: Picture
@@ -27,6 +30,7 @@ class Sample:
     placement: Placement
     dataset: int
     mask: Picture | None = None
+    frame_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,15 @@ def read_samples(
     geometry: Geometry,
     captions: CaptionRules,
     seed: int,
+    measurements: Measurements | None = None,
     open_folders: Sequence[Path] | None = None,
 ) -> Found:
-    """number: the dataset's place. open_folders: see source_of.
+    """number: the dataset's place. measurements: of videos that were seen before. open_folders: see source_of.
 
     Raises TrainingError when its source is missing or holds nothing to train on.
     """
     source = source_of(dataset, open_folders=open_folders)
+    measurements = measurements or Measurements(None)
     excluded = frozenset(dataset.excluded_images or ())
     samples, left_out = [], []
     num_excluded = 0
@@ -58,23 +64,30 @@ def read_samples(
         if picture.name in excluded:
             num_excluded += 1
             continue
-        placed = _place(picture, geometry, seed=picture_seed(seed, dataset=dataset.id, name=picture.name))
-        if isinstance(placed, Placement):
-            samples.append(
-                Sample(
-                    picture=picture,
-                    captions=captions_of(picture, captions) or (NO_CAPTION,),
-                    caption_dropout=captions.dropout,
-                    placement=placed,
-                    dataset=number,
-                )
+        try:
+            extent = measure(picture, geometry, measurements)
+        except UnreadablePicture as error:
+            left_out.append(str(error))
+            continue
+        drawn = picture_seed(seed, dataset=dataset.id, name=picture.name)
+        placed = place(geometry, extent.size, seed=drawn, num_frames=extent.num_frames)
+        if isinstance(placed, LeftOut):
+            left_out.append(f"{picture} {placed.message}")
+            continue
+        samples.append(
+            Sample(
+                picture=picture,
+                captions=captions_of(picture, captions) or (NO_CAPTION,),
+                caption_dropout=captions.dropout,
+                placement=placed,
+                dataset=number,
+                frame_rate=extent.frame_rate,
             )
-        else:
-            left_out.append(placed)
+        )
     if not samples:
         if num_excluded and not left_out:
             raise TrainingError(
-                f"all {num_excluded} pictures of dataset {dataset.id!r} are in excluded_images; take some out of it"
+                f"all {num_excluded} {dataset.contents} of dataset {dataset.id!r} are in excluded_images; take some out of it"
             )
         raise TrainingError(nothing_left(dataset, left_out) if left_out else _nothing_found(dataset, source))
     left_out += source.left_out()
@@ -88,19 +101,10 @@ def read_samples(
 def _nothing_found(dataset: DatasetConfig, source: Source) -> str:
     reasons = source.left_out()
     if reasons:
-        return f"dataset {dataset.id!r} has no pictures: {len(reasons)} are left out; first: {reasons[0]}"
-    endings = ", ".join(sorted(PICTURE_ENDINGS))
-    return f"{source} of dataset {dataset.id!r} has no pictures ({endings}); put some there"
+        return f"dataset {dataset.id!r} has no {dataset.contents}: {len(reasons)} are left out; first: {reasons[0]}"
+    endings = ", ".join(sorted(dataset.endings))
+    return f"{source} of dataset {dataset.id!r} has no {dataset.contents} ({endings}); put some there"
 
 
 def nothing_left(dataset: DatasetConfig, left_out: Sequence[str]) -> str:
-    return f"none of the {len(left_out)} pictures of dataset {dataset.id!r} can be used; first: {left_out[0]}"
-
-
-def _place(picture: Picture, geometry: Geometry, *, seed: int) -> Placement | str:
-    """Why it is left out, where it is."""
-    try:
-        placed = place(geometry, picture.size or size_of(picture), seed=seed)
-    except UnreadablePicture as error:
-        return str(error)
-    return f"{picture} {placed.message}" if isinstance(placed, LeftOut) else placed
+    return f"none of the {len(left_out)} {dataset.contents} of dataset {dataset.id!r} can be used; first: {left_out[0]}"

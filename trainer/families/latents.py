@@ -30,15 +30,23 @@ def encode_upcast(vae: Any, pixels: Tensor) -> Tensor:
     return latents
 
 
-@torch.no_grad()
 def encode_frame(vae: Any, pixels: Tensor) -> Tensor:
-    """One frame of a video autoencoder, normalised channel by channel as its configuration says, in fp32.
+    """One frame of a video autoencoder, normalised as encode_frames does it, in fp32.
 
     pixels: (batch, 3, height, width) from -1 to 1. Returns (batch, channels, height/8, width/8).
     """
-    latents: Tensor = vae.encode(pixels.to(vae.device, vae.dtype).unsqueeze(2)).latent_dist.mode().squeeze(2).float()
+    return encode_frames(vae, pixels.unsqueeze(2)).squeeze(2)
+
+
+@torch.no_grad()
+def encode_frames(vae: Any, pixels: Tensor) -> Tensor:
+    """Videos by the autoencoder of Wan, normalised channel by channel as its configuration says, in fp32.
+
+    pixels: (batch, 3, frames, height, width) from -1 to 1. Returns (batch, channels, latent frames, height/8, width/8).
+    """
+    latents: Tensor = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
     mean, std = (
-        torch.tensor(each, device=latents.device).view(1, -1, 1, 1)
+        torch.tensor(each, device=latents.device).view(1, -1, 1, 1, 1)
         for each in (vae.config.latents_mean, vae.config.latents_std)
     )
     return (latents - mean) / std

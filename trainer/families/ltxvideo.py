@@ -1,7 +1,6 @@
-"""LTX-Video: a flow-matching video transformer that reads captions with T5, trained on pictures as videos of one frame."""
+"""LTX-Video: a flow-matching video transformer that reads captions with T5."""
 
 from collections.abc import Sequence
-from inspect import signature
 from typing import Self
 
 import torch
@@ -9,35 +8,44 @@ from diffusers import LTXPipeline
 from PIL import Image
 from torch import Tensor
 
-from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
+from domain.config.checks import frame_rate, num_tokens
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
+from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
+from trainer.families.video import VideoFamily
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+ALSO_CALLED = ("LTXConditionPipeline",)
+"""Of 0.9.5, which can begin with pictures, too."""
 
-FRAME_RATE: int = signature(LTXPipeline.__call__).parameters["frame_rate"].default
-"""Frames per second that the pipeline takes unless it is called otherwise; positions in time are in seconds."""
 
-
-class LTXVideo(ModelFamily):
+class LTXVideo(VideoFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=((r"^proj_in$", r"patchify_proj"), (r"^time_embed", r"adaln_single")),
+    )
 
     def __init__(self, pipeline: LTXPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
         self._num_tokens = num_tokens(base.config)
+        self._frame_rate = frame_rate(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer_spatial_patch_size
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        return cls(load_pipeline(LTXPipeline, base, parts=PARTS), base)
+        return cls(load_pipeline(LTXPipeline, base, parts=PARTS, also_called=ALSO_CALLED), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
@@ -51,16 +59,17 @@ class LTXVideo(ModelFamily):
         return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
 
     @torch.no_grad()
-    def encode_pictures(self, pixels: Tensor) -> Tensor:
-        """(batch, channels, 1, height/32, width/32), in fp32."""
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, (frames - 1)/8 + 1, height/32, width/32), in fp32."""
         vae = self._pipeline.vae
-        latents = vae.encode(pixels.to(self._device, vae.dtype).unsqueeze(2)).latent_dist.mode().float()
+        latents = vae.encode(pixels.to(self._device, vae.dtype)).latent_dist.mode().float()
         normalised: Tensor = LTXPipeline._normalize_latents(
             latents, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
         )
         return normalised
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        """Positions in time are in seconds."""
         pipeline = self._pipeline
         patches = (pipeline.transformer_spatial_patch_size, pipeline.transformer_temporal_patch_size)
         spatial = pipeline.vae_spatial_compression_ratio
@@ -73,16 +82,17 @@ class LTXVideo(ModelFamily):
             num_frames=frames,
             height=height,
             width=width,
-            rope_interpolation_scale=(pipeline.vae_temporal_compression_ratio / FRAME_RATE, spatial, spatial),
+            rope_interpolation_scale=(pipeline.vae_temporal_compression_ratio / self._frame_rate, spatial, spatial),
             return_dict=False,
         )[0]
         unpacked: Tensor = LTXPipeline._unpack_latents(prediction, frames, height, width, *patches)
         return unpacked
 
-    def draw(self, drawing: Drawing) -> Image.Image:
-        return draw_frame(
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        return draw_frames_with(
             self._pipeline,
             drawing,
+            frame_rate=self._frame_rate,
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )

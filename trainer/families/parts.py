@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from trainer.families.family import Drawing, ModelFamily, TextEmbeds, has_own_memory
 
-Kind = Literal["text", "pictures"]
-KINDS: tuple[Kind, ...] = ("text", "pictures")
+Kind = Literal["text", "pictures", "drawing"]
+KINDS: tuple[Kind, ...] = ("text", "pictures", "drawing")
+"""Text encoders; the autoencoder; other denoisers, which only drawings ask for."""
 
 
 class Parts:
@@ -22,20 +23,32 @@ class Parts:
     """
 
     def __init__(
-        self, family: ModelFamily, trained: Sequence[nn.Module], *, device: torch.device, are_apart: bool
+        self,
+        family: ModelFamily,
+        trained: Sequence[nn.Module],
+        *,
+        device: torch.device,
+        are_apart: bool,
+        keeps_autoencoder: bool = False,
     ) -> None:
-        """trained: the networks that every step needs. are_apart: everything is in main memory yet, see BaseModel.is_apart."""
+        """trained: the networks that every step needs. are_apart: everything is in main memory yet, see BaseModel.is_apart.
+        keeps_autoencoder: it stays on the device once steps have begun."""
         self._family = family
         self._trained = trained
         self._device = device
-        self._groups: dict[Kind, list[nn.Module]] = {"text": [], "pictures": []}
+        self._groups: dict[Kind, list[nn.Module]] = {kind: [] for kind in KINDS}
         if has_own_memory(device):
             text_encoders = family.text_encoders()
             for name, part in family.pipeline.components.items():
                 if isinstance(part, nn.Module) and all(part is not each for each in trained):
-                    self._groups["text" if name in text_encoders else "pictures"].append(part)
+                    is_denoiser = isinstance(part, type(family.denoiser))
+                    self._groups["text" if name in text_encoders else "drawing" if is_denoiser else "pictures"].append(
+                        part
+                    )
         self._awake: set[Kind] = set() if are_apart else set(KINDS)
         self._are_apart = are_apart
+        self._keeps_autoencoder = keeps_autoencoder
+        self._staying: set[Kind] = set()
         self._kept: dict[nn.Module, dict[str, Tensor]] = {}
         self.text_identity = family.text_identity
         self.latents_identity = family.latents_identity
@@ -48,15 +61,21 @@ class Parts:
         self._need("pictures")
         return self._family.encode_pictures(pixels)
 
-    def draw(self, drawing: Drawing) -> Image.Image:
-        """The text encoders go when the denoiser is asked for the first time: prompts are encoded by then."""
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        self._need("pictures")
+        return self._family.encode_videos(pixels)
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        """The text encoders go when a denoiser is asked for the first time: prompts are encoded by then."""
         for kind in KINDS:
             self._wake(kind)
-        leaving = self._family.denoiser.register_forward_pre_hook(lambda *_: self._send_away("text"))
+        denoisers = (self._family.denoiser, *self._groups["drawing"])
+        leaving = [each.register_forward_pre_hook(lambda *_: self._send_away("text")) for each in denoisers]
         try:
-            return self._family.draw(drawing)
+            return self._family.draw_frames(drawing)
         finally:
-            leaving.remove()
+            for hook in leaving:
+                hook.remove()
             self.rest()
 
     def begin(self) -> None:
@@ -66,10 +85,14 @@ class Parts:
             for module in self._trained:
                 module.to(self._device)
         self._are_apart = False
+        if self._keeps_autoencoder:
+            self._wake("pictures")
+            self._staying.add("pictures")
 
     def rest(self) -> None:
         for kind in KINDS:
-            self._send_away(kind)
+            if kind not in self._staying:
+                self._send_away(kind)
 
     def _need(self, kind: Kind) -> None:
         if self._are_apart and kind not in self._awake:

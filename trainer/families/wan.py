@@ -1,6 +1,10 @@
-"""Wan 2.1: a flow-matching video transformer that reads captions with UMT5, trained on pictures as videos of one frame."""
+"""Wan: flow-matching video transformers that read captions with UMT5.
 
-from collections.abc import Sequence
+The large ones of Wan 2.2 are two, each for a part of the noise levels: one is trained, and both draw.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
@@ -8,39 +12,84 @@ from diffusers import WanPipeline
 from PIL import Image
 from torch import Tensor
 
-from domain.config.checks import num_tokens
+from domain.config.checks import flavour_of, num_tokens
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_frame
-from trainer.families.pipelines import draw_frame, load_pipeline, text_identity
-from trainer.objective import FlowSchedule
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
+from trainer.families.latents import encode_frames
+from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
+from trainer.families.video import VideoFamily
+from trainer.objective import EVERYTHING, FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
-class Wan(ModelFamily):
+HIGH_NOISE, LOW_NOISE = "transformer", "transformer_2"
+"""What the pipeline calls them, of weights that have both."""
+
+
+class Wan(VideoFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r"blocks\..+", r"condition_embedder\.(time|text)_.+", r"patch_embedding", r"proj_out"),
+        renamed=(
+            (r"attn1\.", r"self_attn."),
+            (r"attn2\.", r"cross_attn."),
+            (r"to_([qkv])$", r"\1"),
+            (r"add_([kv])_proj$", r"\1_img"),
+            (r"to_out\.0$", r"o"),
+            (r"ffn\.net\.0\.proj$", r"ffn.0"),
+            (r"ffn\.net\.2$", r"ffn.2"),
+            (r"^condition_embedder\.(time|text)_embedder\.linear_1$", r"\1_embedding.0"),
+            (r"^condition_embedder\.(time|text)_embedder\.linear_2$", r"\1_embedding.2"),
+            (r"^condition_embedder\.time_proj$", r"time_projection.1"),
+            (r"^proj_out$", r"head.head"),
+        ),
+    )
 
     def __init__(self, pipeline: WanPipeline, base: BaseModel) -> None:
+        role = flavour_of(base.config).denoiser_folder
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
         self._num_tokens = num_tokens(base.config)
-        self.denoiser = pipeline.transformer
+        self.denoiser = pipeline.components[role or HIGH_NOISE]
         self.schedule = FlowSchedule(
-            pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size[-1]
+            pipeline.scheduler.config,
+            config=base.config,
+            patch=pipeline.components[role or HIGH_NOISE].config.patch_size[-1],
+            span=_span(role, pipeline.config.boundary_ratio),
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
+        role = flavour_of(base.config).denoiser_folder
         pipeline = load_pipeline(WanPipeline, base, parts=PARTS)
-        if pipeline.transformer_2 is not None or pipeline.config.expand_timesteps:
+        if role is None and pipeline.config.boundary_ratio is not None:
             raise TrainingError(
-                f"the base model {base.source} is a Wan 2.2, which this version cannot train yet; choose one of Wan 2.1"
+                f"the base model {base.source} has one network for high and one for low noise, which are trained one at a "
+                "time; set model_flavour to animegen-t2v-high or animegen-t2v-low"
+            )
+        if role is not None and pipeline.config.boundary_ratio is None:
+            raise TrainingError(
+                f"model_flavour is {base.config.model_flavour}, but the base model {base.source} has one network for all noise "
+                "levels; set it to t2v-480p-14b-2.1, or to what the base model is"
             )
         return cls(pipeline, base)
+
+    @property
+    def lora_part(self) -> str:
+        """Files of both networks are alike: whoever loads one says for which it is."""
+        return HIGH_NOISE
+
+    @property
+    def lora_loading(self) -> Mapping[str, bool]:
+        return {"load_into_transformer_2": True} if self.denoiser_part == LOW_NOISE else {}
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
@@ -53,11 +102,13 @@ class Wan(ModelFamily):
         )
         return [{"prompt_embeds": each} for each in embeds]
 
-    def encode_pictures(self, pixels: Tensor) -> Tensor:
-        """(batch, channels, 1, height/8, width/8)."""
-        return encode_frame(self._pipeline.vae, pixels).unsqueeze(2)
+    def encode_videos(self, pixels: Tensor) -> Tensor:
+        """(batch, channels, (frames - 1)/4 + 1, height/8, width/8)."""
+        return encode_frames(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        """Where the pipeline gives each token a timestep (expand_timesteps), all are alike without a first frame: one for
+        each video says the same in a fraction of the memory."""
         prediction: Tensor = self.denoiser(
             hidden_states=noisy.to(self._dtype),
             timestep=timesteps * self._pipeline.scheduler.config.num_train_timesteps,
@@ -66,10 +117,17 @@ class Wan(ModelFamily):
         )[0]
         return prediction
 
-    def draw(self, drawing: Drawing) -> Image.Image:
-        return draw_frame(
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        return draw_frames_with(
             self._pipeline,
             drawing,
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
         )
+
+
+def _span(role: str | None, boundary_ratio: float | None) -> tuple[float, float]:
+    """As the pipeline asks one network or the other."""
+    if role is None or boundary_ratio is None:
+        return EVERYTHING
+    return (boundary_ratio, math.inf) if role == HIGH_NOISE else (-math.inf, boundary_ratio)

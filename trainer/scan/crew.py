@@ -96,7 +96,7 @@ class Crew:
         again.extendleft(reversed(worker.pending))
         self._workers[self._workers.index(worker)] = self._hire()
         if has_timed_out:
-            seconds = self._order.limits.seconds
+            seconds = self._order.seconds_for_one
             yield Findings(task=task, fault=Fault.TIMED_OUT, message=f"reading it took longer than {seconds:g} seconds")
         elif task.name in self._suspects:
             yield Findings(task=task, fault=Fault.CRASHED, message="reading it twice ended the process that did")
@@ -135,9 +135,9 @@ def _work(connection: Connection, order: Order) -> None:
         connection.send(READY)
         while True:
             task: Task = connection.recv()
-            signal.setitimer(signal.ITIMER_REAL, order.limits.seconds)
+            signal.setitimer(signal.ITIMER_REAL, order.seconds_for_one)
             picture = Picture(source=source, name=task.name, version=task.version)
-            found = look(picture, rules, task, allowed=order.allowed)
+            found = look(picture, rules, task, allowed=order.allowed, is_video=order.dataset.holds_videos)
             signal.setitimer(signal.ITIMER_REAL, 0)
             connection.send(found)
 

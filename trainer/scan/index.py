@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from trainer.scan.look import Findings, Task
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE scan (
     row INTEGER PRIMARY KEY CHECK (row = 1), order_id TEXT NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE pictures (
     name BLOB PRIMARY KEY, key TEXT NOT NULL, version TEXT NOT NULL, beside TEXT,
     measured_version TEXT, read_version TEXT, caption_version TEXT,
     width INTEGER, height INTEGER, format TEXT, mode TEXT, orientation INTEGER, has_alpha INTEGER, num_frames INTEGER,
-    num_bytes INTEGER, digest BLOB, fault TEXT, message TEXT, captions TEXT
+    seconds REAL, num_bytes INTEGER, digest BLOB, fault TEXT, message TEXT, captions TEXT
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX pictures_key ON pictures (key);
 CREATE INDEX pictures_digest ON pictures (digest);
@@ -128,7 +128,7 @@ class Index:
                 "UPDATE pictures SET measured_version = :version, "
                 "read_version = CASE WHEN :settled THEN :version ELSE read_version END, width = :width, "
                 "height = :height, format = :format, mode = :mode, orientation = :orientation, "
-                "has_alpha = :has_alpha, num_frames = :num_frames, num_bytes = :num_bytes, digest = :digest, "
+                "has_alpha = :has_alpha, num_frames = :num_frames, seconds = :seconds, num_bytes = :num_bytes, digest = :digest, "
                 "fault = :fault, message = :message WHERE name = :name",
                 {
                     "name": encode_name(task.name),
@@ -141,6 +141,7 @@ class Index:
                     "orientation": found.orientation,
                     "has_alpha": found.has_alpha,
                     "num_frames": found.num_frames,
+                    "seconds": found.seconds,
                     "num_bytes": found.num_bytes,
                     "digest": found.digest,
                     "fault": found.fault,

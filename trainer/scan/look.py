@@ -1,4 +1,4 @@
-"""One picture, looked at: what it is, whether it can be decoded to its last pixel, and its captions.
+"""One picture or video, looked at: what it is, whether it can be decoded to its last pixel, and its captions.
 
 Everything here may be killed at any moment by what it reads; it runs in the processes of trainer.scan.crew.
 """
@@ -45,6 +45,16 @@ class Fault(StrEnum):
     CRASHED = "crashed"
 
 
+VIDEO_FAULTS = {
+    "no_video": Fault.NOT_A_PICTURE,
+    "truncated": Fault.TRUNCATED,
+    "damaged": Fault.BROKEN,
+    "too_large": Fault.TOO_LARGE,
+}
+ORIENTATIONS = {0: 1, 90: 8, 180: 3, 270: 6}
+"""What EXIF calls it when frames are to be turned so far against the clock."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """is_thorough: decode it and read it to its end. wants_captions: they may be others than those that are known."""
@@ -58,7 +68,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """width, height: upright. digest: of the file, None unless it was read to its end. captions: None when nobody asked
+    """width, height: upright. seconds: of a video. digest: of the file, None unless it was read to its end. captions: None when nobody asked
     or they cannot be read."""
 
     task: Task
@@ -69,6 +79,7 @@ class Findings:
     orientation: int | None = None
     has_alpha: bool = False
     num_frames: int = 1
+    seconds: float | None = None
     num_bytes: int | None = None
     digest: bytes | None = None
     fault: Fault | None = None
@@ -76,7 +87,9 @@ class Findings:
     captions: tuple[str, ...] | None = None
 
 
-def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: Sequence[Path]) -> Findings:
+def look(
+    picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: Sequence[Path], is_video: bool = False
+) -> Findings:
     """rules: None where the dataset's own cannot be."""
     found = Findings(task=task)
     path = picture.source.file_of(picture.name)
@@ -84,7 +97,7 @@ def look(picture: Picture, rules: CaptionRules | None, task: Task, *, allowed: S
         if path is not None and leads_outside(path, allowed):
             found = replace(found, fault=Fault.OUTSIDE, message=LEADS_OUTSIDE)
         else:
-            found = _look_at_picture(picture, found)
+            found = _look_at_video(picture, found) if is_video else _look_at_picture(picture, found)
     if task.wants_captions and (path is None or not any(leads_outside(each, allowed) for each in _beside(path))):
         found = replace(found, captions=_captions(picture, rules))
     return found
@@ -107,6 +120,34 @@ def _look_at_picture(picture: Picture, found: Findings) -> Findings:
         return replace(found, fault=Fault.TOO_LARGE, message="decoding it needs more memory than one picture may take")
     except DECODING_ERRORS as error:
         return replace(found, fault=_fault_of(error, is_open=found.num_bytes is not None), message=_said(error))
+    return found
+
+
+def _look_at_video(video: Picture, found: Findings) -> Findings:
+    from trainer.data.videos import BrokenVideo, count_frames, measure  # noqa: PLC0415  FFmpeg, for scans of videos alone
+
+    try:
+        with video.open() as opened:
+            found, file = _take_in(opened, found)
+            measured = measure(file)
+            found = replace(
+                found,
+                width=measured.size.width,
+                height=measured.size.height,
+                format=measured.kind,
+                mode=measured.codec,
+                orientation=ORIENTATIONS[measured.turned],
+                num_frames=measured.num_frames,
+                seconds=measured.seconds,
+            )
+            if found.task.is_thorough:
+                count_frames(file, measured.size)
+    except MemoryError:
+        return replace(found, fault=Fault.TOO_LARGE, message="decoding it needs more memory than one video may take")
+    except BrokenVideo as error:
+        return replace(found, fault=VIDEO_FAULTS[error.kind], message=f"it {error}"[:MAX_MESSAGE])
+    except OSError as error:
+        return replace(found, fault=Fault.UNREADABLE, message=_said(error))
     return found
 
 

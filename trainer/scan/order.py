@@ -16,11 +16,12 @@ from trainer.errors import TrainingError
 ORDER_FILE = "order.json"
 INDEX_FILE = "index.sqlite3"
 LOCK_FILE = "scan.lock"
+VIDEO_PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """For one picture: what takes longer, or more memory, is broken to us."""
+    """For one picture: what takes longer, or more memory, is broken to us. A video has more frames, and more time."""
 
     seconds: float = 60.0
     memory_bytes: int = 4 << 30
@@ -40,6 +41,10 @@ class Order:
     allowed: tuple[Path, ...] = ()
     headers_first: bool = True
     limits: Limits = Limits()
+
+    @property
+    def seconds_for_one(self) -> float:
+        return self.limits.seconds * (VIDEO_PATIENCE if self.dataset.holds_videos else 1)
 
     @property
     def source(self) -> Mapping[str, Any]:

@@ -90,8 +90,8 @@ class SourceOptions(Part):
     dataset_type: DatasetType = option(
         "image",
         label="Kind",
-        usable=["image", "eval", "conditioning", *sorted(EMBED_TYPES)],
-        help="What the dataset holds; eval: pictures that are not trained on, only measured; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings: nothing is read or written there, for all runs share one cache.",
+        usable=["image", "video", "eval", "conditioning", *sorted(EMBED_TYPES)],
+        help="What the dataset holds; video: clips, for families that make videos; eval: pictures that are not trained on, only measured; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings: nothing is read or written there, for all runs share one cache.",
     )
     instance_data_dir: str = option(
         "",
@@ -224,8 +224,7 @@ class SourceOptions(Part):
         "video",
         label="Video column",
         advanced=True,
-        later=True,
-        requires={"type": "huggingface"},
+        requires={"type": "huggingface", "dataset_type": "video"},
         help="Which column has videos.",
     )
     caption_column: str | tuple[str, ...] | None = option(

@@ -3,6 +3,8 @@
 from typing import Any, Literal
 
 from domain.config.options import Group, Part, option
+from domain.config.parts.caches import ONE_CACHE
+from domain.config.parts.dataset_video import VideoSettings
 
 
 class UseOptions(Part):
@@ -92,14 +94,26 @@ class UseOptions(Part):
         later=True,
         help="Where things are in the pictures, for models that are told.",
     )
-    video: dict[str, Any] | None = option(
-        None, label="Video", advanced=True, later=True, help="Settings for videos; this version trains on pictures."
+    video: VideoSettings | None = option(
+        None,
+        label="Clips",
+        kind="json",
+        requires={"dataset_type": "video"},
+        help="How much of each video is a clip, as a JSON object, in frames of the file, or of the environment's framerate "
+        "where it has one. num_frames: of a clip, rounded down to what the model reads; without it, five seconds of the model's frame rate. Where in a "
+        "longer video it begins is drawn from the seed. min_frames: shorter videos are left out; without it, num_frames. max_frames: "
+        "longer ones are left out. bucket_strategy: with aspect_ratio, videos shorter than num_frames give clips of min_frames; with "
+        "resolution_frames, as long as they are, in steps of frame_interval.",
     )
     audio: dict[str, Any] | None = option(
-        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains on pictures."
+        None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains without them."
     )
     is_i2v: bool | None = option(
-        None, label="Image to video", advanced=True, later=True, help="For videos; this version trains on pictures."
+        None,
+        label="Image to video",
+        advanced=True,
+        later=True,
+        help="For models that begin with a picture; this version trains without it.",
     )
 
 
@@ -111,6 +125,7 @@ class DatasetCacheOptions(Part):
         label="The usual one",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where no dataset of embeds is named, this one counts.",
     )
     cache_dir: str | None = option(
@@ -127,6 +142,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where encoded pictures are kept; here all runs share one cache.",
     )
     cache_dir_conditioning_image_embeds: str | None = option(
@@ -135,6 +151,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where encoded conditioning pictures are kept; here all runs share one cache.",
     )
     text_embeds: str | None = option(
@@ -142,6 +159,7 @@ class DatasetCacheOptions(Part):
         label="Text embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     image_embeds: str | None = option(
@@ -149,6 +167,7 @@ class DatasetCacheOptions(Part):
         label="Image embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     conditioning_image_embeds: str | None = option(
@@ -156,19 +175,32 @@ class DatasetCacheOptions(Part):
         label="Embeds of conditions",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     vae_batch_size: int | None = option(
         None, label="VAE batch size", advanced=True, later=True, ge=1, help="Pictures encoded at once."
     )
     write_batch_size: int | None = option(
-        None, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to the cache at once."
+        None,
+        label="Written at once",
+        advanced=True,
+        later=True,
+        moot="encodings are written in files of a fixed size",
+        ge=1,
+        help="Encodings written to the cache at once.",
     )
     read_batch_size: int | None = option(
         None, label="Read at once", advanced=True, later=True, ge=1, help="Files read at once."
     )
     text_encoder_batch_size: int | None = option(
-        None, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+        None,
+        label="Captions at once",
+        advanced=True,
+        later=True,
+        moot="captions are encoded one by one, so that none depends on those beside it",
+        ge=1,
+        help="Captions encoded at once.",
     )
     image_processing_batch_size: int | None = option(
         None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."
@@ -195,7 +227,12 @@ class DatasetCacheOptions(Part):
         False, label="Keep no embeds", advanced=True, help="Encode captions each time they are needed."
     )
     hash_filenames: bool = option(
-        True, label="Hashed names", advanced=True, later=True, help="Name cached files by a hash of the picture's name."
+        True,
+        label="Hashed names",
+        advanced=True,
+        later=True,
+        moot=ONE_CACHE,
+        help="Name cached files by a hash of the picture's name.",
     )
     skip_file_discovery: str = option(
         "", label="Skip scans", advanced=True, later=True, help="Which scans to leave out when nothing has changed."

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, partial
@@ -131,8 +131,10 @@ class Bucket:
 class BucketFolder(Source):
     """The pictures in a bucket. What is asked of each of them is fetched for many at once, ahead of the asking."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, counts: Callable[[str], bool] = is_picture) -> None:
+        """counts: as in LocalFolder."""
         self._bucket = bucket
+        self._counts = counts
         self._metadata: Metadata | None = None
         self._ahead = Ahead(self._head_of)
 
@@ -175,7 +177,7 @@ class BucketFolder(Source):
         return sorted(
             name
             for name in self._bucket.objects
-            if is_picture(posixpath.basename(name)) and not any(part.startswith(".") for part in name.split("/"))
+            if self._counts(posixpath.basename(name)) and not any(part.startswith(".") for part in name.split("/"))
         )
 
     def _names_beside(self, name: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
-from domain.config.dataset import PICTURE_ENDINGS
+from domain.config.dataset import PICTURE_ENDINGS, VIDEO_ENDINGS
 
 AT_ONCE = 16
 MAX_BYTES = 256 << 20
@@ -84,7 +84,7 @@ class Downloads:
     def name_of(address: str) -> str:
         ending = PurePosixPath(urlsplit(address).path).suffix.lower()
         return sha256(address.encode("utf-8", "surrogatepass")).hexdigest() + (
-            ending if ending in PICTURE_ENDINGS else ""
+            ending if ending in (*PICTURE_ENDINGS, *VIDEO_ENDINGS) else ""
         )
 
     def fetch(self, addresses: Sequence[str]) -> Mapping[str, str]:

@@ -39,18 +39,21 @@ class HubDataset(Source):
         split: str,
         revision: str | None,
         config_name: str | None,
-        image_column: str,
+        column: str,
+        column_option: str,
         caption_columns: Sequence[str],
         settings: HubSettings,
         cache_dir: str | None,
         dataset: str,
     ) -> None:
-        """place: a name on the Hub, or the path of a folder that was saved to disk or has .parquet files."""
+        """place: a name on the Hub, or the path of a folder that was saved to disk or has .parquet files. column: of pictures or
+        videos; column_option: that names it."""
         self._place = place
         self._split = split
         self._revision = revision
         self._config_name = config_name
-        self._image_column = image_column
+        self._column = column
+        self._column_option = column_option
         self._caption_columns = tuple(caption_columns)
         self._settings = settings
         self._cache_dir = cache_dir
@@ -72,7 +75,7 @@ class HubDataset(Source):
             self._left_out.append(f"{num_filtered} rows of {self._place}, by filter_func")
 
     def open(self, name: str) -> BinaryIO:
-        value = self._rows[int(name)][self._image_column]
+        value = self._rows[int(name)][self._column]
         content = value.get("bytes") if isinstance(value, dict) else value
         if isinstance(content, bytes):
             return BytesIO(content)
@@ -124,20 +127,24 @@ class HubDataset(Source):
                 raise self._unreadable(f"it has no split {self._split!r}, but {', '.join(rows)}; correct split")
             rows = rows[self._split]
         self._check_columns(rows)
-        kind = rows.features[self._image_column]
+        kind = rows.features[self._column]
         if isinstance(kind, datasets.Value):
             if kind.dtype in ("binary", "large_binary"):
                 return rows
             raise self._without_pictures()
         try:
-            return rows.cast_column(self._image_column, datasets.Image(decode=False))
+            return rows.cast_column(self._column, self._feature())
         except (TypeError, ValueError) as error:
             raise self._without_pictures() from error
+
+    def _feature(self) -> Any:
+        """Whose values are files as they are."""
+        return datasets.Video(decode=False) if self._column_option == "video_column" else datasets.Image(decode=False)
 
     @cached_property
     def _facts(self) -> Any:
         """All but the pictures, which would be read with every row; None when there is nothing else."""
-        others = [name for name in self._rows.column_names if name != self._image_column]
+        others = [name for name in self._rows.column_names if name != self._column]
         return self._rows.select_columns(others) if others else None
 
     def _all_facts(self) -> Iterator[Row]:
@@ -183,7 +190,7 @@ class HubDataset(Source):
 
     def _check_columns(self, rows: Any) -> None:
         settings = self._settings
-        named = [self._image_column, *self._caption_columns, settings.fallback_caption_column]
+        named = [self._column, *self._caption_columns, settings.fallback_caption_column]
         for column in [*named, settings.width_column, settings.height_column]:
             if column and column.partition(".")[0] not in rows.column_names:
                 there = ", ".join(rows.column_names)
@@ -202,7 +209,8 @@ class HubDataset(Source):
         return self._unreadable(f"{reason:.500}; correct dataset_name, dataset_config, split or revision")
 
     def _without_pictures(self) -> TrainingError:
-        return self._unreadable(f"its column {self._image_column!r} has no pictures; correct image_column")
+        kind = "videos" if self._column_option == "video_column" else "pictures"
+        return self._unreadable(f"its column {self._column!r} has no {kind}; correct {self._column_option}")
 
     def _unreadable(self, reason: str) -> TrainingError:
         return TrainingError(f"dataset {self._dataset!r}: {self._place} cannot be used: {reason}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from domain.config.buckets import Size
-from domain.config.dataset import PICTURE_ENDINGS
+from domain.config.dataset import PICTURE_ENDINGS, VIDEO_ENDINGS
 from domain.config.parts.dataset_source import PictureTable
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture, Source, captions_in, listed, whole_number
@@ -98,8 +98,8 @@ class ListedFolder(Source):
     def _key_of(self, name: str) -> str:
         """The table may write the ending although it need not."""
         stem, ending = posixpath.splitext(name)
-        is_picture = ending.lower() in PICTURE_ENDINGS
-        return same_name(stem if is_picture and not self._table.identifier_includes_extension else name)
+        is_ending = ending.lower() in (*PICTURE_ENDINGS, *VIDEO_ENDINGS)
+        return same_name(stem if is_ending and not self._table.identifier_includes_extension else name)
 
 
 def _captions_in(row: Row, columns: Sequence[str], table: PictureTable) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -16,9 +16,17 @@ from trainer.errors import TrainingError
 class LocalFolder(Source):
     """The pictures in a folder and those below it; hidden files and folders do not count, links to folders neither."""
 
-    def __init__(self, folder: Path, *, dataset: str, link_folders: Sequence[Path] | None = None) -> None:
-        """link_folders: see trainer.data.sources.links."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dataset: str,
+        link_folders: Sequence[Path] | None = None,
+        counts: Callable[[str], bool] = is_picture,
+    ) -> None:
+        """link_folders: see trainer.data.sources.links. counts: whether a file of that name is one of the pictures."""
         self._folder = folder
+        self._counts = counts
         self._link_folders = link_folders
         self._dataset = dataset
         self._metadata: Metadata | None = None
@@ -32,7 +40,7 @@ class LocalFolder(Source):
             raise TrainingError(
                 f"the folder {self._folder} of dataset {self._dataset!r} does not exist; correct its instance_data_dir"
             )
-        for name in sorted(name for name in self._names() if is_picture(PurePosixPath(name).name)):
+        for name in self._picture_names():
             yield self.picture(name)
 
     def picture(self, name: str) -> Picture:
@@ -73,8 +81,10 @@ class LocalFolder(Source):
         return str(self._folder / name)
 
     def _read_metadata(self) -> Metadata:
-        pictures = [name for name in self._names() if is_picture(PurePosixPath(name).name)]
-        return read_metadata(self, tables=self._table_names(), pictures=pictures)
+        return read_metadata(self, tables=self._table_names(), pictures=self._picture_names())
+
+    def _picture_names(self) -> list[str]:
+        return sorted(name for name in self._names() if self._counts(PurePosixPath(name).name))
 
     def _table_names(self) -> list[str]:
         """One that is a link could bring captions of pictures that somebody else keeps elsewhere."""

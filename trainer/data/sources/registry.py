@@ -26,18 +26,25 @@ def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = N
             from trainer.data.sources.listed import ListedFolder  # noqa: PLC0415
 
             return ListedFolder(
-                LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders),
+                LocalFolder(
+                    Path(dataset.instance_data_dir),
+                    dataset=dataset.id,
+                    link_folders=link_folders,
+                    counts=dataset.counts,
+                ),
                 dataset.parquet,
                 lists_all=dataset.is_listed_by_table,
                 dataset=dataset.id,
             )
         case "local":
-            return LocalFolder(Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders)
+            return LocalFolder(
+                Path(dataset.instance_data_dir), dataset=dataset.id, link_folders=link_folders, counts=dataset.counts
+            )
         case "aws":
             from trainer.data.sources.bucket import Bucket, BucketFolder  # noqa: PLC0415
 
             name = dataset.aws_bucket_name or ""
-            return BucketFolder(Bucket(dataset, name=name, prefix=dataset.aws_data_prefix))
+            return BucketFolder(Bucket(dataset, name=name, prefix=dataset.aws_data_prefix), counts=dataset.counts)
         case "csv":
             from trainer.data.sources.addresses import AddressList  # noqa: PLC0415
 
@@ -59,7 +66,8 @@ def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = N
                 split=dataset.split,
                 revision=dataset.revision,
                 config_name=dataset.dataset_config,
-                image_column=dataset.image_column,
+                column_option="video_column" if dataset.holds_videos else "image_column",
+                column=dataset.video_column if dataset.holds_videos else dataset.image_column,
                 caption_columns=listed(dataset.caption_column) or listed(settings.caption_column),
                 settings=settings,
                 cache_dir=settings.cache_dir or dataset.cache_dir,
@@ -70,11 +78,13 @@ def source_of(dataset: DatasetConfig, *, open_folders: Sequence[Path] | None = N
             from trainer.data.sources.shards import Shards  # noqa: PLC0415
 
             name, _, prefix = (dataset.source or "").removeprefix(BUCKET_SCHEME).partition("/")
-            return Shards(BucketShelf(Bucket(dataset, name=name, prefix=prefix)), dataset=dataset.id)
+            return Shards(
+                BucketShelf(Bucket(dataset, name=name, prefix=prefix)), dataset=dataset.id, counts=dataset.counts
+            )
         case "webshart":
             from trainer.data.sources.shards import LocalShelf, Shards  # noqa: PLC0415
 
             shelf = LocalShelf(dataset.source or "", dataset=dataset.id, link_folders=link_folders)
-            return Shards(shelf, dataset=dataset.id)
+            return Shards(shelf, dataset=dataset.id, counts=dataset.counts)
         case other:
             raise TrainingError(f"dataset {dataset.id!r}: pictures cannot come from {other} yet; copy them to a folder")

@@ -7,7 +7,7 @@ import os
 import posixpath
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,8 +95,10 @@ class Index:
 
 
 class Shards(Source):
-    def __init__(self, shelf: Shelf, *, dataset: str) -> None:
+    def __init__(self, shelf: Shelf, *, dataset: str, counts: Callable[[str], bool] = is_picture) -> None:
+        """counts: as in LocalFolder."""
         self._shelf = shelf
+        self._counts = counts
         self._dataset = dataset
         self._ahead = Ahead(self._head_of)
 
@@ -104,7 +106,7 @@ class Shards(Source):
         return str(self._shelf)
 
     def pictures(self) -> Iterator[Picture]:
-        names = sorted(name for name in self._index.members if is_picture(posixpath.basename(name)))
+        names = sorted(name for name in self._index.members if self._counts(posixpath.basename(name)))
         yield from map(self.picture, self._ahead.over(names, beside=self._beside) if self._shelf.is_far else names)
 
     def picture(self, name: str) -> Picture:
@@ -173,7 +175,7 @@ class Shards(Source):
         return index
 
     def _add(self, index: Index, member: tarfile.TarInfo, *, shard: str, shard_size: int) -> None:
-        matters = is_picture(posixpath.basename(member.name))
+        matters = self._counts(posixpath.basename(member.name))
         if member.isdir() or not (matters or member.name.lower().endswith((*TEXT_ENDINGS, JSON_ENDING))):
             return
         within = name_in("", member.name)

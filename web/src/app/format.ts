@@ -7,6 +7,7 @@ const DAY = 24 * HOUR
 
 const integer = new Intl.NumberFormat(messages.locale, { maximumFractionDigits: 0 })
 const decimal = new Intl.NumberFormat(messages.locale, { maximumSignificantDigits: 3 })
+const tenth = new Intl.NumberFormat(messages.locale, { maximumFractionDigits: 1 })
 const relative = new Intl.RelativeTimeFormat(messages.locale, { numeric: 'auto' })
 const absolute = new Intl.DateTimeFormat(messages.locale, { dateStyle: 'medium', timeStyle: 'medium' })
 const clock = new Intl.DateTimeFormat(messages.locale, { timeStyle: 'medium', hourCycle: 'h23' })
@@ -51,6 +52,11 @@ export function formatDuration(duration: number | null | undefined): string {
   if (whole < HOUR) return `${units.minutes(String(minutes))} ${units.seconds(pad(seconds))}`
   if (whole < DAY) return `${hours} ${units.minutes(pad(minutes))}`
   return `${days} ${hours}`
+}
+
+/** A short duration, to the tenth: "5.1 s". */
+export function formatSeconds(duration: number): string {
+  return units.seconds(tenth.format(duration))
 }
 
 /** Steps a second, or seconds a step when it takes longer than one. */

@@ -214,6 +214,7 @@ export const en = {
     open: (prompt: string, step: string) => `Enlarge: ${prompt}, step ${step}`,
     alt: (prompt: string, step: string) => `${prompt} at step ${step}`,
     seed: (seed: number) => `seed ${seed}`,
+    frames: (count: string) => `${count} frames`,
     notYet: 'not made',
     previousStep: 'Previous step',
     nextStep: 'Next step',

@@ -1,7 +1,7 @@
 import { UnstyledButton } from '@mantine/core'
-import { formatCount } from '../app/format'
+import { formatCount, formatSeconds } from '../app/format'
 import { messages } from '../app/messages'
-import { isPixelArt, type ImageRow } from './imageGrid'
+import { isPixelArt, isVideo, type ImageRow } from './imageGrid'
 import type { RunImage } from './view'
 import classes from './ImageCell.module.css'
 
@@ -13,7 +13,7 @@ interface ImageCellProps {
   onEnlarge: (image: RunImage) => void
 }
 
-/** One image in the size of its cell, or a place of the same shape where there is none yet. */
+/** One image in the size of its cell, the first one of a video, or a place of the same shape where there is none yet. */
 export function ImageCell({ row, image, onEnlarge }: ImageCellProps) {
   const aspectRatio = `${row.width} / ${row.height}`
   if (!image)
@@ -33,11 +33,14 @@ export function ImageCell({ row, image, onEnlarge }: ImageCellProps) {
         className={classes.image}
         style={{ aspectRatio }}
         data-pixels={isPixelArt(image) || undefined}
-        src={isPixelArt(image) ? image.url : image.thumbnailUrl}
+        src={isPixelArt(image) && !isVideo(image) ? image.url : image.thumbnailUrl}
         alt={words.alt(image.prompt, step)}
         loading="lazy"
         decoding="async"
       />
+      {image.durationSeconds !== null && (
+        <span className={classes.duration}>▶ {formatSeconds(image.durationSeconds)}</span>
+      )}
     </UnstyledButton>
   )
 }

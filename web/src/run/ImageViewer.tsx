@@ -1,10 +1,11 @@
 import { ActionIcon, Anchor, Modal, Text } from '@mantine/core'
 import type { KeyboardEvent } from 'react'
-import { formatCount } from '../app/format'
+import { formatCount, formatSeconds } from '../app/format'
 import { ChevronDown, ChevronLeft, ChevronRight, ChevronUp, External } from '../app/icons'
 import { messages } from '../app/messages'
 import type { DrawingSettings } from './drawing'
-import { isPixelArt, neighbour, formatSize, type ImageGrid } from './imageGrid'
+import { FullSize } from './FullSize'
+import { formatSize, neighbour, type ImageGrid } from './imageGrid'
 import type { RunImage } from './view'
 import classes from './ImageViewer.module.css'
 
@@ -44,13 +45,7 @@ export function ImageViewer({ grid, image, settings, onMove }: ImageViewerProps)
     >
       {image && (
         <div className={classes.viewer}>
-          <img
-            className={classes.image}
-            style={{ aspectRatio: `${image.width} / ${image.height}` }}
-            data-pixels={isPixelArt(image) || undefined}
-            src={image.url}
-            alt={words.alt(image.prompt, formatCount(image.step))}
-          />
+          <FullSize image={image} />
           {settings.hasHalves && (
             <div className={classes.halves}>
               <span>{words.lastWeights}</span>
@@ -77,7 +72,7 @@ export function ImageViewer({ grid, image, settings, onMove }: ImageViewerProps)
               )
             })}
             <Text fz="xs" c="dimmed" flex={1}>
-              {[words.seed(image.seed), formatSize(image), ...settings.facts].join(' · ')}
+              {[words.seed(image.seed), formatSize(image), ...lengthOf(image), ...settings.facts].join(' · ')}
             </Text>
             <Anchor href={image.url} target="_blank" rel="noreferrer" fz="xs" className={classes.original ?? ''}>
               {words.original} <External size={12} />
@@ -87,4 +82,8 @@ export function ImageViewer({ grid, image, settings, onMove }: ImageViewerProps)
       )}
     </Modal>
   )
+}
+
+function lengthOf({ numFrames, durationSeconds }: RunImage): string[] {
+  return durationSeconds === null ? [] : [words.frames(formatCount(numFrames)), formatSeconds(durationSeconds)]
 }

@@ -12,6 +12,8 @@ const image = (step: number, index: number): RunImage => ({
   thumbnailUrl: '',
   width: 64,
   height: 64,
+  numFrames: 1,
+  durationSeconds: null,
 })
 
 const images = [image(0, 0), image(0, 1), image(10, 0), image(10, 1), image(20, 0)]

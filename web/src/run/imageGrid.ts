@@ -55,6 +55,10 @@ export function isPixelArt(image: { width: number; height: number }): boolean {
   return Math.max(image.width, image.height) <= 128
 }
 
+export function isVideo(image: { numFrames: number }): boolean {
+  return image.numFrames > 1
+}
+
 function toRow(index: number, images: readonly RunImage[]): ImageRow {
   const newest = images.at(-1)
   return {

@@ -31,6 +31,8 @@ const image = (step: number, index: number, id = `${step}-${index}`): RunImage =
   thumbnailUrl: `/media/${id}.png`,
   width: 64,
   height: 64,
+  numFrames: 1,
+  durationSeconds: null,
 })
 
 const checkpoint = (step: number, sizeBytes = 1) => ({
