@@ -33,6 +33,9 @@ Shown = tuple[VideoFrame, VideoStream]
 MAX_PIXELS = 1 << 26
 """Of a frame: twice those of 8K."""
 
+MAX_HOURS = 24
+"""After which nobody believes the times of frames: a few bytes can say that one is shown for years, and it would be."""
+
 MAX_IN_MEMORY = 64 << 20
 HEAD_BYTES = 12
 KINDS = {"mov": "MP4", "matroska": "MKV", "avi": "AVI"}
@@ -237,10 +240,9 @@ def opened(file: BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
                 raise BrokenVideo("has no video, or ends before it says where")
             if stream.codec_context is None or stream.codec_context.name not in VIDEO_CODECS:
                 raise BrokenVideo("has a codec that is not read here; H.264, H.265, VP9 and AV1 are", "no_video")
-            if stream.width * stream.height > MAX_PIXELS:
-                raise BrokenVideo(
-                    f"has frames of {stream.width}×{stream.height} pixels, more than are read here", "too_large"
-                )
+            _refuse_too_large(Size(stream.width, stream.height))
+            # Frames may be larger than the header says, and are refused before there is memory for them.
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             stream.thread_count = 1
             yield container, stream
     except av.error.FFmpegError as error:
@@ -294,6 +296,11 @@ def _length_of(file: BinaryIO) -> tuple[int, float]:
         if num_packets < told:
             raise BrokenVideo(f"is cut short: {told} frames are told of and {num_packets} are there", "truncated")
         seconds = 0.0 if begins is None else float((ends - begins) * base)
+        if seconds > MAX_HOURS * 3600:
+            raise BrokenVideo(
+                f"says that it lasts {seconds / 3600:.0f} hours, and more than {MAX_HOURS} are not read here",
+                "too_large",
+            )
         rate = stream.average_rate
         return num_shown, seconds if seconds > 0 or not rate else float(num_shown / rate)
 
@@ -316,9 +323,17 @@ def _upright_size(frame: VideoFrame, stream: VideoStream) -> Size:
 
 
 def _square_size(frame: VideoFrame, stream: VideoStream) -> Size:
-    """With the width that pixels have which are not square, as on a DVD."""
+    """With the width that pixels have which are not square, as on a DVD. Raises BrokenVideo for one that is too large."""
     ratio = stream.sample_aspect_ratio or Fraction(1)
-    return Size(max(1, round(frame.width * ratio)), frame.height) if ratio > 0 else Size(frame.width, frame.height)
+    size = Size(max(1, round(frame.width * ratio)), frame.height) if ratio > 0 else Size(frame.width, frame.height)
+    _refuse_too_large(size)
+    return size
+
+
+def _refuse_too_large(size: Size) -> None:
+    """Raises BrokenVideo."""
+    if size.width * size.height > MAX_PIXELS:
+        raise BrokenVideo(f"has frames of {size} pixels, more than are read here", "too_large")
 
 
 def _turned(frame: VideoFrame) -> int:
