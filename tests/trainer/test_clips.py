@@ -125,7 +125,7 @@ def test_only_a_part_of_a_video_is_kept_in_memory(tmp_path: Path, monkeypatch: p
     """A frame is made a picture only where it is of the clip, and what lies behind it is not decoded."""
     path = film(tmp_path / "a.mkv", num_frames=40)
     decoded = itertools.count()
-    frames = timeline.decoded
+    frames = decoding.decoded
 
     def counted(*args: object) -> object:
         for frame in frames(*args):  # type: ignore[arg-type]
