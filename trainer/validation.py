@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from domain.config.buckets import Size
 from domain.config.checks import frame_rate
@@ -39,6 +39,7 @@ class Validation:
         run_dir: Path,
         sizes: Sequence[Size],
         num_frames: int,
+        beginnings: Sequence[Image.Image] = (),
         steps_per_epoch: int,
         journal: Journal,
         inbox: Inbox,
@@ -54,7 +55,9 @@ class Validation:
         self._journal = journal
         self._inbox = inbox
         self._drawings = (
-            [] if config.validation_disable else list(_drawings(config, sizes=sizes, num_frames=num_frames))
+            []
+            if config.validation_disable
+            else list(_drawings(config, sizes=sizes, num_frames=num_frames, beginnings=beginnings))
         )
         self._made = _read_made(run_dir)
 
@@ -116,9 +119,11 @@ class Validation:
         return keep_picture(frames[0], path, quality=config.validation_image_quality)
 
 
-def _drawings(config: TrainingConfig, *, sizes: Sequence[Size], num_frames: int) -> Iterator[Drawing]:
-    """By prompt, then by seed, then by size."""
-    for prompt in config.validation_prompts:
+def _drawings(
+    config: TrainingConfig, *, sizes: Sequence[Size], num_frames: int, beginnings: Sequence[Image.Image]
+) -> Iterator[Drawing]:
+    """By prompt, then by seed, then by size. beginnings: pictures that videos are made of, one after another, if any."""
+    for place, prompt in enumerate(config.validation_prompts):
         for offset in range(config.num_validation_images):
             for size in sizes:
                 yield Drawing(
@@ -133,6 +138,7 @@ def _drawings(config: TrainingConfig, *, sizes: Sequence[Size], num_frames: int)
                     guidance_rescale=config.validation_guidance_rescale,
                     sampler=config.validation_noise_scheduler,
                     num_frames=num_frames,
+                    beginning=ImageOps.fit(beginnings[place % len(beginnings)], size) if beginnings else None,
                 )
 
 

@@ -81,6 +81,13 @@ def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[P
             f"{able}, or take the dataset out of the environment",
             ("config", "dataset_type"),
         )
+    flavour = FAMILIES[config.model_family].flavour(config.model_flavour)
+    if not dataset.holds_videos and flavour is not None and flavour.needs_first_frame:
+        yield Problem(
+            f"dataset_type is {dataset.dataset_type}, but {flavour.name} makes videos of pictures, and learns that from videos; "
+            "set dataset_type to video, or take the dataset out of the environment",
+            ("config", "dataset_type"),
+        )
     yield from _relative_paths(dataset)
     for key in REQUIRED_KEYS.get(dataset.type, ()):
         if not getattr(dataset, key):

@@ -14,11 +14,12 @@ Objective = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 class TokenLimit:
     """How many tokens of a caption the text encoders read; what is longer is cut.
 
-    default: when nothing is said. largest: what the pipeline in diffusers takes.
+    default: when nothing is said. largest, smallest: what the pipeline in diffusers takes.
     """
 
     default: int
     largest: int
+    smallest: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Flavour:
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
-    frame_rate: see VideoFacts.
+    frame_rate: see VideoFacts. needs_first_frame: it makes a video of a picture, and is trained on videos alone: of each it
+    is told the first frame.
     """
 
     key: str
@@ -71,6 +73,7 @@ class Flavour:
     needs_reference: bool = False
     denoiser_folder: str | None = None
     frame_rate: int | None = None
+    needs_first_frame: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
