@@ -105,6 +105,9 @@ class TrainingRun(Noun):
         step: int
         path: str
         size_bytes: int
+        mean_loss: float | None = None
+        eval_loss: float | None = None
+        is_rolling: bool = False
 
         def apply(self, aggregate: "TrainingRun") -> None:
             aggregate.checkpoints.add(self.step)
@@ -291,8 +294,28 @@ class TrainingRun(Noun):
             resumed_from_step=resumed_from_step,
         )
 
-    def record_checkpoint(self, *, step: int, path: str, size_bytes: int) -> None:
-        self._record(self.CheckpointSaved, TRAINER, step=step, path=path, size_bytes=size_bytes)
+    def record_checkpoint(
+        self,
+        *,
+        step: int,
+        path: str,
+        size_bytes: int,
+        mean_loss: float | None = None,
+        eval_loss: float | None = None,
+        is_rolling: bool = False,
+    ) -> None:
+        """mean_loss: of training since the checkpoint before. eval_loss: the held-out loss, where it was measured.
+        is_rolling: the next of its kind replaces it."""
+        self._record(
+            self.CheckpointSaved,
+            TRAINER,
+            step=step,
+            path=path,
+            size_bytes=size_bytes,
+            mean_loss=mean_loss,
+            eval_loss=eval_loss,
+            is_rolling=is_rolling,
+        )
 
     def record_checkpoint_removed(self, *, step: int) -> None:
         if step in self.checkpoints:

@@ -34,7 +34,8 @@ from service.preflight import known_sizes  # noqa: F401  its table belongs to th
 from service.read_models.environment import find_default_environment, find_environment_named
 from service.read_models.projection import make_current, project
 from service.read_models.training_run import num_runs_of
-from service.routes import client_files, health, not_found, run_file, training_status
+from service.routes import client_files, health, not_found, run_file, run_pipeline, training_status
+from service.run_files import PIPELINE_ARCHIVE
 from service.scans.maker import PictureMaker
 from service.scans.route import dataset_picture
 from service.scans.supervisor import ScanSupervisor
@@ -121,6 +122,7 @@ def routes(client: Path) -> list[Route | WebSocketRoute]:
         Route(ZIP_PATH, folder_as_zip),
         Route(UPLOADS_PATH, TusEndpoint()),
         Route(UPLOADS_PATH + "/{upload_id}", TusEndpoint()),
+        Route("/media/runs/{run_id}/" + PIPELINE_ARCHIVE, run_pipeline),
         Route("/media/runs/{run_id}/{path:path}", run_file),
         Route("/media/datasets/{dataset_id}/{key}/{kind}", dataset_picture),
         Route(START_PATH, openid.start),

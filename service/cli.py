@@ -63,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
 
     options = commands.add_parser("options", help="print every option of an environment and a dataset, as Markdown")
     options.set_defaults(run=_print_options)
+
+    families = commands.add_parser(
+        "families", help="print every model family and what it can be trained with, as Markdown"
+    )
+    families.set_defaults(run=_print_families)
     return parser
 
 
@@ -134,6 +139,13 @@ def _print_options(_: argparse.Namespace) -> int:
     from service.commands.options import options_page  # noqa: PLC0415  slow import
 
     print(options_page())  # noqa: T201
+    return 0
+
+
+def _print_families(_: argparse.Namespace) -> int:
+    from service.commands.families import families_page  # noqa: PLC0415  slow import
+
+    print(families_page())  # noqa: T201
     return 0
 
 

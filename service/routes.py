@@ -9,7 +9,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from domain.access import Resource, ResourceKind
 from domain.training_run import RunState
@@ -19,6 +19,8 @@ from service.headers import policy_with_nonce
 from service.media import find_run_file
 from service.parts import Parts, read_with
 from service.read_models.training_run import RunRow, find_run, newest_runs
+from service.run_files import PIPELINE_FOLDER, run_folder
+from service.tarring import chunks_of, members_of, num_archive_bytes
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 PUBLIC_IMMUTABLE = "public, max-age=31536000, immutable"
@@ -68,6 +70,26 @@ async def training_status(request: Request) -> Response:
 
 async def run_file(request: Request) -> Response:
     """A picture, video or weights of a run, whole or a range, to those who may see the run; to others it does not exist."""
+    run, runs = await _run_of(request), request.app.state.parts.settings.runs
+    file = await asyncio.to_thread(find_run_file, runs, run.id, request.path_params["path"])
+    if file is None:
+        raise HTTPException(404)
+    return FileResponse(file, headers={"cache-control": IMMUTABLE})
+
+
+async def run_pipeline(request: Request) -> Response:
+    """The folder of a pipeline that was trained as a whole, as one .tar."""
+    run, runs = await _run_of(request), request.app.state.parts.settings.runs
+    members = await asyncio.to_thread(members_of, run_folder(runs, run.id) / PIPELINE_FOLDER)
+    if not members:
+        raise HTTPException(404)
+    headers = {"cache-control": IMMUTABLE, "content-length": str(num_archive_bytes(members))}
+    chunks = () if request.method == "HEAD" else chunks_of(members)
+    return StreamingResponse(chunks, media_type="application/x-tar", headers=headers)
+
+
+async def _run_of(request: Request) -> RunRow:
+    """The run that the address names. Raises HTTPException for who may not see it, as if there were none."""
     parts: Parts = request.app.state.parts
     viewer = await find_viewer(parts, request)
     if viewer is None:
@@ -77,11 +99,9 @@ async def run_file(request: Request) -> Response:
     except ValueError as error:
         raise HTTPException(404) from error
     run = await read_with(parts, lambda session: find_run(session, run_id))
-    path = request.path_params["path"]
-    file = await asyncio.to_thread(find_run_file, parts.settings.runs, run_id, path)
-    if run is None or file is None or not viewer.rights.may_see(Resource(ResourceKind.RUN, run.name, run.owner)):
+    if run is None or not viewer.rights.may_see(Resource(ResourceKind.RUN, run.name, run.owner)):
         raise HTTPException(404)
-    return FileResponse(file, headers={"cache-control": IMMUTABLE})
+    return run
 
 
 def _legacy_status(

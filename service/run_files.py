@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from domain.families.registry import FAMILIES
 from service.read_models.training_run import RequestRow
+from service.tarring import members_of, num_archive_bytes
 from trainer import wire
+
+PIPELINE_FOLDER = "pipeline"
+PIPELINE_ARCHIVE = "pipeline.tar"
+"""Under this name, the folder can be downloaded; there is no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,45 @@ def weights_in_checkpoint(config: Mapping[str, Any]) -> str:
         folder = family.denoiser_folder(family.flavour(config.get("model_flavour")))
         return f"{folder}/diffusion_pytorch_model.safetensors"
     return "pytorch_lora_weights.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Something that can be downloaded. path: in the run's folder. kind: last, average, or pipeline for a whole folder."""
+
+    kind: Literal["last", "average", "pipeline"]
+    path: str
+    num_bytes: int
+
+
+def checkpoint_weights(run_dir: Path, config: Mapping[str, Any], folder: str) -> list[WeightsFile]:
+    """What there is to download of a checkpoint, the last weights first."""
+    last, average = weights_in_checkpoint(config), _average_in_checkpoint(config)
+    return [*_found(run_dir, "last", f"{folder}/{last}"), *_found(run_dir, "average", f"{folder}/{average}")]
+
+
+def final_weights(run_dir: Path, config: Mapping[str, Any], path: str) -> list[WeightsFile]:
+    """The same of the final weights, whose main file is at `path`."""
+    found = [*_found(run_dir, "last", path), *_found(run_dir, "average", _average_in_checkpoint(config))]
+    members = members_of(run_dir / PIPELINE_FOLDER)
+    if members:
+        found.append(WeightsFile("pipeline", PIPELINE_ARCHIVE, num_archive_bytes(members)))
+    return found
+
+
+def _found(run_dir: Path, kind: Literal["last", "average"], path: str) -> list[WeightsFile]:
+    try:
+        return [WeightsFile(kind, path, (run_dir / path).stat().st_size)]
+    except OSError:
+        return []
+
+
+def _average_in_checkpoint(config: Mapping[str, Any]) -> str:
+    if config.get("model_type") == "full":
+        return f"{FAMILIES[config['model_family']].denoiser_folder}_ema/diffusion_pytorch_model.safetensors"
+    return (
+        "ema/ema_model.safetensors" if config.get("lora_type") == "lycoris" else "ema/pytorch_lora_weights.safetensors"
+    )
 
 
 def journal_size(run_dir: Path) -> int:

@@ -6,7 +6,6 @@ dead. It keeps nothing of its own, so a service that comes back after its death 
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -243,9 +242,15 @@ class Supervisor:
         if watch.stop_now_since:
             self._end(watch, RunState.STOPPED, "it did not stop by itself and was ended by force")
         elif watch.is_adopted:
-            self._end(watch, RunState.LOST, "the trainer ended while the service was not running" + _how(watch.run_dir))
+            self._end(
+                watch,
+                RunState.LOST,
+                "the trainer ended while the service was not running" + local.how_it_ended(watch.run_dir),
+            )
         else:
-            self._end(watch, RunState.FAILED, "the trainer died without a last word" + _how(watch.run_dir))
+            self._end(
+                watch, RunState.FAILED, "the trainer died without a last word" + local.how_it_ended(watch.run_dir)
+            )
 
     def _enforce_stop(self, watch: Watch) -> None:
         """A run that was told to stop now has some seconds to do so by itself."""
@@ -335,7 +340,14 @@ def _record(run: TrainingRun, facts: Sequence[wire.Message]) -> None:
                     resumed_from_step=fact.resumed_from_step,
                 )
             case wire.CheckpointSaved():
-                run.record_checkpoint(step=fact.step, path=fact.path, size_bytes=fact.size_bytes)
+                run.record_checkpoint(
+                    step=fact.step,
+                    path=fact.path,
+                    size_bytes=fact.size_bytes,
+                    mean_loss=fact.mean_loss,
+                    eval_loss=fact.eval_loss,
+                    is_rolling=fact.is_rolling,
+                )
             case wire.CheckpointRemoved():
                 run.record_checkpoint_removed(step=fact.step)
             case wire.ValidationImageSaved():
@@ -356,15 +368,3 @@ def _record(run: TrainingRun, facts: Sequence[wire.Message]) -> None:
                 run.record_weights(step=fact.step, path=fact.path, size_bytes=fact.size_bytes)
             case wire.Ended():
                 run.end(TRAINER, outcome=RunState(fact.outcome), reason=fact.reason)
-
-
-def _how(run_dir: Path) -> str:
-    """What the output of the processes tells of an unexplained end."""
-    output = local.last_output(run_dir)
-    signalled = re.search(r"Signal \d+ \((SIG[A-Z]+)\)", output)
-    if signalled:
-        return f": it was ended by {signalled[1]}" + (
-            ", as happens when memory runs out" if signalled[1] == "SIGKILL" else ""
-        )
-    last_line = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
-    return f"; the last it printed was: {last_line}" if last_line else ""

@@ -121,9 +121,9 @@ def _follow(run_dir: Path, offset: int) -> int:
                     return screen.show_end(run_dir, message)
             if not part.messages:
                 if not local.is_alive(run_dir) and not read_journal(run_dir, offset=offset).messages:
-                    screen.say(
-                        f"[red]The trainer died without a last word;[/] its output is in {run_dir / wire.OUTPUT_FILE}"
-                    )
+                    how = local.how_it_ended(run_dir)
+                    output = run_dir / wire.OUTPUT_FILE
+                    screen.say(f"The trainer died without a last word{how}\nAll that it printed is in {output}")
                     return 1
                 time.sleep(POLL_SECONDS)
 

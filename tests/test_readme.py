@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from domain.families.registry import FAMILIES
+from service.commands.families import families_page
 from service.commands.options import options_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +56,15 @@ def test_tree_names_every_file_and_folder(folder: str) -> None:
 
 def test_page_of_options_is_current() -> None:
     assert (ROOT / "docs/OPTIONS.md").read_text() == f"{options_page()}\n"
+
+
+def test_page_of_families_is_current() -> None:
+    assert (ROOT / "docs/FAMILIES.md").read_text() == f"{families_page()}\n"
+
+
+def test_families_of_the_readme_are_all_that_can_be_trained() -> None:
+    said = " ".join(section("What it trains").split())
+    assert [family.name for family in FAMILIES.values() if family.capabilities and family.name not in said] == []
 
 
 def test_make_commands_exist() -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -16,14 +16,24 @@ from typing import Literal
 from domain.config.secrets import fill_in_secrets
 from domain.errors import Refusal
 from trainer.checkpoints import Checkpoints
-from trainer.errors import AlreadyRunning, StopRequested, TrainingError, explain, name
+from trainer.errors import AlreadyRunning, StopRequested, TrainingError, explain, is_of_others, name
 from trainer.inbox import Inbox, RequestInbox, SilentInbox
 from trainer.journal import Journal, JournalFile, SilentJournal, log
 from trainer.launcher import LAUNCHER  # noqa: F401  noted before anything else takes its time
 from trainer.order import read_order
 from trainer.quiet import silence_libraries
 from trainer.secrets import take_secrets, withhold
-from trainer.wire import RUN_FILE, Ended, RunSpec, WireError, read_run_spec
+from trainer.wire import (
+    PREFIX,
+    RUN_FILE,
+    Ended,
+    RunSpec,
+    WireError,
+    failure_of_others,
+    forget_failures,
+    leave_failure,
+    read_run_spec,
+)
 
 Outcome = Literal["finished", "stopped"]
 
@@ -55,13 +65,18 @@ def main(arguments: list[str]) -> int:
 def _run(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, str]) -> int:
     """Run to the end, whatever it is, and tell the journal."""
     outcome: Outcome
+    if _is_main_process():
+        forget_failures(run_dir)
     try:
         outcome, _kept_until_we_leave = _train(run_dir, journal, inbox, secrets)
     except StopRequested:
         outcome = "stopped"
     except Exception as error:  # noqa: BLE001 - the entry of the process: every end is told to the journal
         return _leave(_fail(run_dir, journal, error, secrets))
-    journal.append(_ended(run_dir, journal, outcome))
+    try:
+        journal.append(_ended(run_dir, journal, outcome))
+    except OSError as error:
+        return _leave(_fail(run_dir, journal, error, secrets))
     return _leave(0)
 
 
@@ -102,11 +117,13 @@ def _with_secrets(spec: RunSpec, secrets: Mapping[str, str]) -> RunSpec:
 
 def _fail(run_dir: Path, journal: Journal, error: Exception, secrets: Mapping[str, str]) -> int:
     """One line for people on the terminal, the same in the journal; the traceback of what nobody can explain there."""
-    explained = explain(error)
+    explained = explain(error, phase=journal.open_phase)
     reason = withhold(explained or name(error), secrets)
-    is_same_everywhere = isinstance(error, (TrainingError, Refusal, WireError))
-    if _is_main_process() or not is_same_everywhere:
-        _tell(f"the run failed: {reason}")
+    if not _is_main_process():
+        return _fail_beside(run_dir, error, reason)
+    if is_of_others(error):
+        reason = failure_of_others(run_dir) or reason
+    _tell(f"the run failed: {reason}")
     try:
         if explained is None:
             log(journal, "error", withhold("".join(traceback.format_exception(error)), secrets))
@@ -114,6 +131,19 @@ def _fail(run_dir: Path, journal: Journal, error: Exception, secrets: Mapping[st
     except OSError as full:
         _tell(f"the end could not be written to the journal: {explain(full) or name(full)}")
     return 2 if isinstance(error, WireError) else 1
+
+
+def _fail_beside(run_dir: Path, error: Exception, reason: str) -> int:
+    """Of a process that has no journal."""
+    if is_of_others(error):
+        return 1
+    if not isinstance(error, (TrainingError, Refusal, WireError)):  # which the main one meets as well, mostly
+        _tell(f"the run failed: {reason}")
+    try:
+        leave_failure(run_dir, process=int(os.environ["RANK"]), reason=reason)
+    except OSError as full:
+        _tell(f"why the run failed could not be written: {explain(full) or name(full)}; it was: {reason}")
+    return 1
 
 
 def _ended(
@@ -130,7 +160,8 @@ def _refuse(reason: str) -> int:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(f"trainer: {line}\n")
+    with suppress(OSError):  # what is printed may go to a disk that is full
+        sys.stderr.write(f"{PREFIX}{line}\n")
 
 
 def _is_main_process() -> bool:

@@ -4,6 +4,7 @@
     FOLDER/shards/     files of encodings; the time of a file is when it was last used
     FOLDER/users/      one file for each process at work, locked for as long as it lives: the names of the shards it needs
     FOLDER/damaged/    shards that were not as they were written
+    FOLDER/index, digests.json, weights.json    what is remembered of shards, of pictures and of models
 
 Shards whose name has the name of a living user in it are its own. Only the standard library is imported, so that the
 service can use it without torch.
@@ -91,6 +92,8 @@ def remove_leftovers(folder: Path) -> None:
     for path in (folder / USERS).iterdir():
         if path.name not in writers:
             path.unlink(missing_ok=True)
+    for path in folder.glob(".*.tmp"):  # only who looks for encodings writes any
+        path.unlink(missing_ok=True)
     for path in (folder / SHARDS).glob(".*.tmp"):
         if not any(writer in path.name for writer in writers):
             path.unlink(missing_ok=True)

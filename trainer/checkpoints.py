@@ -12,13 +12,15 @@ where none was measured, the lowest mean loss of training since the checkpoint b
 """
 
 import json
+import math
 import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from trainer.wire import PINNED_MARK
 
@@ -41,7 +43,8 @@ class Facts:
     """What a run was like when a checkpoint was saved; None for what an earlier version did not write down.
 
     mean_loss: of the steps since the checkpoint before. eval_loss: the held-out loss, where it was measured since then.
-    is_rolling: a further one, which the next of its kind replaces.
+    is_rolling: a further one, which the next of its kind replaces. config: all options. data: a digest of what is shown,
+    see LoadedData.
     """
 
     step: int
@@ -52,16 +55,19 @@ class Facts:
     mean_loss: float | None = None
     eval_loss: float | None = None
     is_rolling: bool = False
+    config: dict[str, Any] = field(default_factory=dict)
+    data: str | None = None
 
 
 class Checkpoints:
-    """limit, rolling_limit: how many of each kind are kept, the oldest going first. Pinned ones do not count, and the
-    best stays even when it is among the oldest."""
+    """limit, rolling_limit: how many of each kind are kept, the oldest going first; a limit of 0 is none. Pinned ones do
+    not count, and the best stays even when it is among the oldest. keeps_damaged: they are set aside, not removed."""
 
-    def __init__(self, run_dir: Path, *, limit: int, rolling_limit: int = 1) -> None:
+    def __init__(self, run_dir: Path, *, limit: int, rolling_limit: int = 1, keeps_damaged: bool = True) -> None:
         self._run_dir = run_dir
         self._limit = limit
         self._rolling_limit = rolling_limit
+        self._keeps_damaged = keeps_damaged
 
     def steps(self) -> list[int]:
         """The steps of all complete checkpoints, oldest first."""
@@ -82,7 +88,7 @@ class Checkpoints:
     def best(self) -> Facts | None:
         """Of those with a held-out loss when there are any; None while nothing is known of any."""
         found = [self.facts(step) for step in self.steps()]
-        measured = [each for each in found if each.eval_loss is not None]
+        measured = [each for each in found if each.eval_loss is not None and math.isfinite(each.eval_loss)]
         if measured:
             return min(measured, key=lambda each: each.eval_loss or 0)
         return min(
@@ -96,12 +102,16 @@ class Checkpoints:
                 shutil.rmtree(path)
 
     def set_damaged_aside(self) -> list[int]:
-        """Rename the newest checkpoints that do not match their digests, down to one that does; returns their steps."""
+        """Rename, or remove, the newest checkpoints that do not match their digests, down to one that does; returns their
+        steps."""
         damaged = []
         for step in reversed(self._all_steps()):
             if _is_whole(self.folder(step)):
                 break
-            self._set_aside(step, ".damaged")
+            if self._keeps_damaged:
+                self._set_aside(step, ".damaged")
+            else:
+                self._remove(step)
             damaged.append(step)
         return damaged
 
@@ -120,14 +130,13 @@ class Checkpoints:
         try:
             write(partial)
             (partial / STATE_FILE).write_text(json.dumps(asdict(facts), indent=2))
-            size_bytes = sum(file.stat().st_size for file in _files_in(partial))
             _mark_complete(partial)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         partial.rename(path)
         sync(self._run_dir)
-        return Checkpoint(step=step, path=path, size_bytes=size_bytes)
+        return Checkpoint(step=step, path=path, size_bytes=self.size_bytes(step))
 
     def remove_beyond_limit(self) -> list[int]:
         """Remove the oldest of each kind until its limit holds; returns their steps."""
@@ -135,12 +144,11 @@ class Checkpoints:
         regular = [each.step for each in counted if not each.is_rolling]
         rolling = [each.step for each in counted if each.is_rolling]
         best = self.best()
-        oldest = sorted((*regular[: -self._limit], *rolling[: -self._rolling_limit]))
+        too_many = regular[: -self._limit] if self._limit else []
+        oldest = sorted((*too_many, *rolling[: -self._rolling_limit]))
         beyond = [step for step in oldest if best is None or step != best.step]
         for step in beyond:
-            removed = self.folder(step).with_suffix(".removed")
-            self.folder(step).rename(removed)
-            shutil.rmtree(removed)
+            self._remove(step)
         return beyond
 
     def is_pinned(self, step: int) -> bool:
@@ -148,6 +156,16 @@ class Checkpoints:
 
     def is_whole(self, step: int) -> bool:
         return _is_whole(self.folder(step))
+
+    def size_bytes(self, step: int) -> int:
+        """Of what was saved, without the marks."""
+        files = _files_in(self.folder(step))
+        return sum(file.stat().st_size for file in files if file.name not in (COMPLETION_MARK, PINNED_MARK))
+
+    def _remove(self, step: int) -> None:
+        removed = self.folder(step).with_suffix(".removed")
+        self.folder(step).rename(removed)
+        shutil.rmtree(removed)
 
     def _set_aside(self, step: int, suffix: str) -> None:
         aside = self.folder(step).with_suffix(suffix)

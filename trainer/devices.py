@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
@@ -38,7 +38,10 @@ def start_accelerator(config: TrainingConfig) -> Accelerator:
             cpu=not has_device,
             mixed_precision=config.mixed_precision if has_device else "no",
             gradient_accumulation_steps=config.gradient_accumulation_steps,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
+            kwargs_handlers=[
+                InitProcessGroupKwargs(timeout=LONGEST_WAIT),
+                DistributedDataParallelKwargs(find_unused_parameters=bool(config.find_unused_parameters)),
+            ],
         )
     if accelerator.num_processes != config.num_processes:
         raise TrainingError(
@@ -60,6 +63,19 @@ def _choose_arithmetic(config: TrainingConfig) -> None:
     torch.backends.cuda.enable_mem_efficient_sdp("efficient" in kernels)
     torch.backends.cuda.enable_math_sdp("math" in kernels)
     torch.backends.cuda.enable_cudnn_sdp("cudnn" in kernels)
+
+
+def clear_cache_if_due(step: int, config: TrainingConfig) -> None:
+    """Give memory that torch keeps for later back to the device, every so many steps."""
+    interval = config.accelerator_cache_clear_interval
+    if interval and step % interval == 0:
+        free_memory()
+
+
+def free_memory() -> None:
+    """Of the device, what nothing uses any more."""
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
 
 
 def dtype_of(accelerator: Accelerator) -> torch.dtype:

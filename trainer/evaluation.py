@@ -10,7 +10,8 @@ from domain.config.training import TrainingConfig
 from trainer.data.encoding import LATENTS, Encoder, EncodingFamily, geometry_of
 from trainer.data.held_out import HeldOut
 from trainer.data.pictures import UnreadablePicture, read_picture
-from trainer.errors import TrainingError
+from trainer.devices import free_memory
+from trainer.errors import TrainingError, explain, is_out_of_memory
 from trainer.families.family import ModelFamily, TextEmbeds
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
@@ -66,9 +67,19 @@ class Evaluation:
         return is_last or (self._interval.is_due(step) if self._has_interval else is_saved)
 
     def run(self, predictor: nn.Module) -> dict[str, float]:
-        """Mean losses by the name of their metric; none when a stop was asked for meanwhile."""
+        """Mean losses by the name of their metric; none when a stop was asked for meanwhile, or memory ran out."""
         if not self._pictures:
             return {}
+        try:
+            return self._run(predictor)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log(self._journal, "warning", f"{explain(error, phase='evaluate')}; training goes on without it")
+        free_memory()
+        return {}
+
+    def _run(self, predictor: nn.Module) -> dict[str, float]:
         losses: dict[str, list[Tensor]] = {}
         predictor.eval()
         try:

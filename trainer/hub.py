@@ -2,17 +2,30 @@
 
 from collections.abc import Iterator
 
+from httpx2 import HTTPError
 from huggingface_hub import constants, get_token
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
 
+SERVER_ERROR = 500
 STORE = "store a token as HF_TOKEN (under Secrets, or with simpletuner secret set HF_TOKEN)"
 
 
 def explain_refusal(error: BaseException, source: str) -> str | None:
     """source: owner/name. None when it was not the Hub that refused."""
-    refusal = next((each for each in _causes(error) if isinstance(each, HfHubHTTPError)), None)
+    kinds = (HTTPError, OfflineModeIsEnabled)
+    refusal = next((each for each in _causes(error) if isinstance(each, kinds)), None)
     page = f"{constants.ENDPOINT}/{source}"
     match refusal:
+        case OfflineModeIsEnabled():
+            return (
+                f"{source} is not whole on this machine, and HF_HUB_OFFLINE keeps it from being fetched: start once "
+                "without it, or set pretrained_model_name_or_path to a folder"
+            )
         case GatedRepoError() if get_token() is None:
             return (
                 f"the Hub gives {source} to nobody without a token: accept its terms at {page}, {STORE} and start again"
@@ -32,6 +45,13 @@ def explain_refusal(error: BaseException, source: str) -> str | None:
             )
         case HfHubHTTPError() if refusal.response.status_code in (401, 403):
             return f"the Hub does not accept your token for {source}: {STORE} that is valid, and start again"
+        case HfHubHTTPError() if refusal.response.status_code >= SERVER_ERROR:
+            return f"the Hub answers {refusal.response.status_code} when it is asked for {source}: try again later"
+        case HTTPError() if not isinstance(refusal, HfHubHTTPError):
+            return (
+                f"{constants.ENDPOINT} cannot be reached for {source} ({type(refusal).__name__}): mend the network or "
+                "HF_ENDPOINT, or set pretrained_model_name_or_path to a folder"
+            )
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from trainer.journal import Journal, log
 from trainer.wire import REQUESTS_FILE, SaveCheckpoint, Stop, Validate, WireError, decode_request, read_lines
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Wish(IntFlag):
@@ -50,7 +50,8 @@ class SilentInbox:
 
 
 class RequestInbox:
-    """The main process's inbox. SIGTERM and SIGINT mean: save and stop."""
+    """The main process's inbox. SIGTERM and SIGINT mean: save and stop, and so does SIGHUP, when the terminal is closed, unless
+    nohup says that it means nothing."""
 
     def __init__(self, run_dir: Path, journal: Journal) -> None:
         self._path = run_dir / REQUESTS_FILE
@@ -59,7 +60,8 @@ class RequestInbox:
         self._wishes = Wish.NOTHING
         self._is_signalled = False
         for number in STOP_SIGNALS:
-            signal.signal(number, self._on_signal)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
 
     def take(self) -> Wish:
         wishes = self._look()

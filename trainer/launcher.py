@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from trainer.wire import PREFIX
+
 LAUNCHER = os.getppid()
 """Noted when the process begins: an orphan has another parent."""
 
@@ -25,7 +27,7 @@ def ending_with_the_launcher() -> Iterator[None]:
     def watch() -> None:
         while not is_over.wait(SECONDS_BETWEEN):
             if os.getppid() != LAUNCHER:
-                sys.stderr.write("trainer: what started this process died before all processes had met\n")
+                sys.stderr.write(f"{PREFIX}what started this process died before all processes had met\n")
                 sys.stderr.flush()
                 os._exit(1)
 

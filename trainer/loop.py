@@ -13,6 +13,7 @@ from torch import Tensor
 
 from trainer.checkpoints import Facts, keep_weights
 from trainer.data.loader import Batch
+from trainer.devices import clear_cache_if_due
 from trainer.inbox import Wish
 from trainer.journal import log, phase
 from trainer.losses import bends, fitted
@@ -23,6 +24,7 @@ from trainer.optim import learning_rate_of, weights_for_inference
 from trainer.passes import Drawn, wants_graph
 from trainer.preparation import Training
 from trainer.randomness import seed_for
+from trainer.room import make_room
 from trainer.state import save_state
 from trainer.trained.metadata import describe_weights
 from trainer.wire import CheckpointRemoved, CheckpointSaved, WeightsSaved
@@ -58,6 +60,7 @@ def train(run: Training) -> Literal["finished", "stopped"]:
         step += 1
         if run.average is not None:
             run.average.update(step)
+        clear_cache_if_due(step, config)
 
         run.meter.keep(
             Reading(
@@ -109,7 +112,7 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     target = schedule.target(batch.latents, noise, timesteps)
     base_model = run.trained.left_out() if any(batch.is_regularisation) else None
     if base_model is not None:
-        with base_model, torch.no_grad():
+        with base_model, run.companions.left_out(), torch.no_grad():
             known: Tensor = run.accelerator.unwrap_model(run.predictor)(noisy, timesteps, conditions)
         is_known = as_wide_as(target, torch.tensor(batch.is_regularisation, device=device))
         target = torch.where(is_known, known.to(target.dtype), target)
@@ -135,7 +138,7 @@ def clip_gradients(run: Training) -> Tensor:
 
 
 def validate_if(run: Training, step: int, *, is_wanted: bool) -> None:
-    if is_wanted and run.accelerator.is_main_process:
+    if is_wanted and run.painters.is_member:
         with weights_for_inference(run.optimizer, run.trained.parameters):
             run.validation.run(run.painter, step=step)
     if is_wanted:
@@ -161,7 +164,8 @@ def save_checkpoint(
 
     losses: of the steps since the checkpoint before. eval_loss: where it was measured since then.
     """
-    if run.accelerator.is_main_process and step not in run.checkpoints.steps():
+    run.trained.check_finite(step=step)
+    if run.accelerator.is_main_process and step not in run.checkpoints.steps() and _has_room(run):
         facts = Facts(
             step=step,
             effective_batch_size=run.config.effective_batch_size,
@@ -171,11 +175,21 @@ def save_checkpoint(
             mean_loss=fmean(losses),
             eval_loss=eval_loss,
             is_rolling=is_rolling,
+            config=run.config.model_dump(mode="json"),
+            data=run.data,
         )
         with phase(run.journal, "save"):
             checkpoint = run.checkpoints.save(facts, lambda folder: _write_checkpoint(run, folder, step=step))
         run.journal.append(
-            CheckpointSaved(at=time.time(), step=step, path=checkpoint.path.name, size_bytes=checkpoint.size_bytes)
+            CheckpointSaved(
+                at=time.time(),
+                step=step,
+                path=checkpoint.path.name,
+                size_bytes=checkpoint.size_bytes,
+                mean_loss=facts.mean_loss,
+                eval_loss=facts.eval_loss,
+                is_rolling=facts.is_rolling,
+            )
         )
         if run.checkpoints.best() == facts:
             log(run.journal, "info", f"checkpoint-{step} is the best so far: {_score(facts)}")
@@ -212,6 +226,10 @@ def _write_checkpoint(run: Training, folder: Path, *, step: int) -> None:
     if run.average is not None:
         run.average.save(folder, about)
     save_state(folder, optimizer=run.optimizer, parameters=run.trained.parameters, accelerator=run.accelerator)
+
+
+def _has_room(run: Training) -> bool:
+    return make_room(run.config, run.order.run_dir, journal=run.journal, inbox=run.inbox)
 
 
 def _score(facts: Facts) -> str:

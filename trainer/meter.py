@@ -143,6 +143,11 @@ class Meter:
         if broken is None or (broken == "gradient" and may_overflow):
             return
         value = loss if broken == "loss" else grad_norm
+        if reading.step == 1:
+            raise TrainingError(
+                f"the {broken} is {value} at the first step: the denoiser of the base model is damaged, or overflows in this "
+                "mixed_precision; take the base model anew, or set mixed_precision to bf16"
+            )
         raise TrainingError(
             f"the {broken} became {value} at step {reading.step}; lower the learning rate (now "
             f"{reading.learning_rate:g}) or use bf16 instead of fp16, and resume from the last checkpoint"

@@ -85,6 +85,8 @@ def make_optimizer(config: TrainingConfig, parameters: Sequence[Parameter]) -> O
     # What a library says when it is made is not for the terminal of a run.
     with redirect_stdout(io.StringIO()):
         made: Optimizer = _class_of(config)(_groups(config, parameters, arguments), **arguments)
+    # Schedules look for it there, and not every library puts it there.
+    made.defaults.setdefault("lr", config.scaled_learning_rate)
     if config.optimizer == "prodigy" and config.prodigy_steps is not None:
         _stop_adapting(made, after=config.prodigy_steps)
     return made

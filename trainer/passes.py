@@ -64,9 +64,12 @@ def make_passes(
     accelerator: Accelerator,
     parameters: Sequence[nn.Parameter],
     *,
+    penalty: Callable[[], Tensor | None],
     config: TrainingConfig,
     journal: Journal,
 ) -> Passes:
+    """penalty: of the family, for the prediction that was made last; it adds to the loss of each sample."""
+
     def pass_through(drawn: Drawn) -> Tensor:
         prediction = predictor(drawn.noisy, drawn.timesteps, drawn.conditions)
         losses = losses_of(
@@ -77,6 +80,8 @@ def make_passes(
             loss_type=config.loss_type,
             masks=drawn.masks,
         )
+        further = penalty()
+        losses = losses if further is None else losses + further
         accelerator.backward(losses.mean())
         return losses.detach()
 

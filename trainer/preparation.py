@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from domain.config.checks import flavour_of
 from domain.config.training import TrainingConfig
 from trainer.checkpoints import Checkpoints
+from trainer.circle import Circle
 from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
 from trainer.data.epochs import EpochOrder
@@ -25,6 +26,7 @@ from trainer.evaluation import Evaluation, encode_held_out
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
+from trainer.families.weights import WeightDigests
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
@@ -33,9 +35,11 @@ from trainer.meter import Meter
 from trainer.optim import check_optimizer, hold_for_optimizer, make_optimizer
 from trainer.order import Order
 from trainer.passes import Passes, make_passes
+from trainer.recomputing import recompute_blocks
 from trainer.resuming import find_start, tell_of_changes
 from trainer.state import load_state
 from trainer.trained.average import Average
+from trainer.trained.companions import Companions
 from trainer.trained.full_rank import FullRank
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
@@ -49,7 +53,7 @@ from trainer.wire import Planned, Started
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """A run that is ready for its first step. average: of the trained weights, in the main process of a run that has one.
-    start_step: how many steps the checkpoint it goes on from had made."""
+    start_step: how many steps the checkpoint, or the adapter, that it goes on from had made. data: see LoadedData."""
 
     order: Order
     journal: Journal
@@ -58,7 +62,9 @@ class Training:
     family: ModelFamily
     trained: Trained
     average: Average | None
+    companions: Companions
     painter: Painter
+    painters: Circle
     predictor: nn.Module
     passes: Passes
     optimizer: AcceleratedOptimizer
@@ -74,6 +80,7 @@ class Training:
     total_steps: int
     epochs: EpochOrder
     start_step: int
+    data: str
 
     @property
     def config(self) -> TrainingConfig:
@@ -100,45 +107,67 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         order.run_dir,
         limit=config.checkpoints_total_limit,
         rolling_limit=config.checkpoints_rolling_total_limit,
+        keeps_damaged=not config.delete_invalid_checkpoints,
     )
-    start_step = find_start(order, checkpoints, accelerator, journal=journal)
+    saved_step = find_start(order, checkpoints, accelerator, journal=journal)
     with phase(journal, "load_model"):
-        base = BaseModel(source=order.base_model, config=config, device=accelerator.device, dtype=dtype_of(accelerator))
+        base = BaseModel(
+            source=order.base_model,
+            config=config,
+            device=accelerator.device,
+            dtype=dtype_of(accelerator),
+            digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
+        )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
-        parts = Parts(family, list(trained.modules), device=accelerator.device, are_apart=base.is_apart)
+        if config.init_lora is not None and saved_step == 0:
+            trained.begin_with(config.init_lora, option="init_lora")
+        companions = Companions.beside(family, config)
+        parts = Parts(
+            family,
+            list(trained.modules),
+            device=accelerator.device,
+            are_apart=base.is_apart,
+            keeps_autoencoder=config.keep_vae_loaded,
+        )
         if config.gradient_checkpointing:
-            family.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
+            recompute_blocks(family.denoiser, interval=config.gradient_checkpointing_interval or 1)
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
     pictures = list(encode_held_out(held_out, parts, device=accelerator.device, journal=journal)) if held_out else []
     parts.begin()
     total_steps = epochs.total_steps
-    if start_step > 0:
-        tell_of_changes(checkpoints.facts(start_step), config, total_steps=total_steps, journal=journal)
+    start_step = saved_step or _steps_behind_adapter(config, total_steps=total_steps, journal=journal)
+    if saved_step > 0:
+        tell_of_changes(
+            checkpoints.facts(saved_step), config, total_steps=total_steps, data=data.digest, journal=journal
+        )
     hold_for_optimizer(config, trained.parameters, dtype_of(accelerator))
     optimizer = make_optimizer(config, trained.parameters)
     give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
-    if start_step > 0:
-        trained.load(checkpoints.folder(start_step))
+    if saved_step > 0:
+        trained.load(checkpoints.folder(saved_step))
     average = None
     if config.use_ema and accelerator.is_main_process:
         average = Average(trained, config, device=accelerator.device)
-        if start_step > 0:
-            average.load(checkpoints.folder(start_step))
+        if saved_step > 0:
+            average.load(checkpoints.folder(saved_step))
+        elif config.init_lora_ema is not None:
+            average.begin_with(config.init_lora_ema, option="init_lora_ema")
     trained.modules.train()
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
-    if start_step > 0:
+    if saved_step > 0:
         load_state(
-            checkpoints.folder(start_step),
+            checkpoints.folder(saved_step),
             optimizer=prepared_optimizer,
             parameters=trained.parameters,
             accelerator=accelerator,
         )
     prepared_optimizer.train()
+    painters = Circle(accelerator, is_whole=config.validation_multigpu == "batch-parallel")
     journal.append(
         Planned(
             at=time.time(),
@@ -147,7 +176,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             num_images=data.num_images,
             effective_batch_size=config.effective_batch_size,
             num_trainable_parameters=sum(each.numel() for each in trained.parameters),
-            resumed_from_step=start_step or None,
+            resumed_from_step=saved_step or None,
         )
     )
     return Training(
@@ -158,9 +187,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family=family,
         trained=trained,
         average=average,
-        painter=Painter(parts, trained, average, config),
+        companions=companions,
+        painter=Painter(parts, trained, average, companions, config),
+        painters=painters,
         predictor=predictor,
-        passes=make_passes(predictor, accelerator, trained.parameters, config=config, journal=journal),
+        passes=make_passes(
+            predictor, accelerator, trained.parameters, penalty=family.penalty, config=config, journal=journal
+        ),
         optimizer=prepared_optimizer,
         lr_schedule=lr_schedule,
         loader=data.loader,
@@ -192,12 +225,16 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             num_frames=order.validation_frames,
             beginnings=[] if config.validation_disable else _beginnings(order),
             steps_per_epoch=epochs.steps_per_epoch,
+            start_step=start_step,
             journal=journal,
             inbox=inbox,
+            circle=painters,
+            device=accelerator.device,
         ),
         total_steps=total_steps,
         epochs=epochs,
         start_step=start_step,
+        data=data.digest,
     )
 
 
@@ -215,6 +252,18 @@ def _beginnings(order: Order) -> list[Image.Image]:
         raise TrainingError(
             f"validation begins with it, but {error}; mend it, or remove it from the dataset"
         ) from error
+
+
+def _steps_behind_adapter(config: TrainingConfig, *, total_steps: int, journal: Journal) -> int:
+    """Those that init_lora has made elsewhere. Raises TrainingError when there are no more to make."""
+    step = config.init_lora_step or 0
+    if 0 < total_steps <= step:
+        raise TrainingError(
+            f"init_lora_step is {step}, but the run has {total_steps} steps, so none is left; train for more, or correct it"
+        )
+    if step > 0:
+        log(journal, "info", f"counting goes on from step {step} of the adapter that this run begins with")
+    return step
 
 
 def _what_trains(family: ModelFamily, base: BaseModel) -> Trained:

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from torch.nn import Parameter
 
+from trainer.errors import TrainingError
 from trainer.optim import is_schedule_free, memory_of
 
 OPTIMIZER_FILE = "optimizer.pt"
@@ -34,10 +35,16 @@ def load_state(
 ) -> None:
     """Put back the optimizer's memory; its settings stay those of the config, which may have changed.
 
-    Where the weights that are trained are not those for inference, they are put back too.
+    Where the weights that are trained are not those for inference, they are put back too. Raises TrainingError when it does
+    not fit.
     """
     tensors: dict[str, Any] = torch.load(folder / OPTIMIZER_FILE, map_location="cpu", weights_only=True)
     settings = optimizer.state_dict()["param_groups"]
+    if len(settings) != len(tensors["groups"]):
+        raise TrainingError(
+            f"{folder} has learning rates for {len(tensors['groups'])} groups of weights, and there are {len(settings)} now; "
+            "resume with text_encoder_lr set, or empty, as it was"
+        )
     groups = [group | memory for group, memory in zip(settings, tensors["groups"], strict=True)]
     optimizer.load_state_dict({"state": tensors["optimizer"], "param_groups": groups})
     if tensors["weights"] is not None:

@@ -3,6 +3,7 @@
     RUN_DIR/run.json         what to do; written by the service before each start (RunSpec)
     RUN_DIR/journal.jsonl    messages, appended by the trainer, read by the service from a byte offset
     RUN_DIR/requests.jsonl   requests, appended by the service, read by the trainer between steps
+    RUN_DIR/failure-R.txt    why process R of several, which is not the main one, failed
     RUN_DIR/checkpoint-N/.pinned    keeps the trainer from removing that checkpoint; an empty file
     standard input           secrets, in a file without a name that every process reads from its beginning
 
@@ -31,6 +32,12 @@ PINNED_MARK = ".pinned"
 """An empty file in a checkpoint's folder that keeps the trainer from removing it; put there by the service, or by hand."""
 OUTPUT_FILE = "output.log"
 """What the processes of the run print."""
+PREFIX = "trainer: "
+"""Before what the trainer itself prints; libraries and torchrun print other lines."""
+
+
+FAILURE_FILE = "failure-{process}.txt"
+"""One line, left by a process that has no journal for the main one and for the service, which only see that it is gone."""
 
 
 class WireError(ValueError):
@@ -92,6 +99,25 @@ def read_run_spec(run_dir: Path) -> RunSpec:
 
 def _is_list_of_objects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+
+
+# ---- failures of other processes ---------------------------------------------------------------------------------------
+
+
+def leave_failure(run_dir: Path, *, process: int, reason: str) -> None:
+    (run_dir / FAILURE_FILE.format(process=process)).write_text(reason, errors="replace")
+
+
+def failure_of_others(run_dir: Path) -> str | None:
+    """What the first of them said that failed since forget_failures; None when none did."""
+    found = sorted(run_dir.glob(FAILURE_FILE.format(process="*")), key=lambda path: path.stat().st_mtime_ns)
+    told = [path.read_text(errors="replace") for path in found]
+    return next((reason for reason in told if reason), None)
+
+
+def forget_failures(run_dir: Path) -> None:
+    for path in run_dir.glob(FAILURE_FILE.format(process="*")):
+        path.unlink(missing_ok=True)
 
 
 # ---- secrets ----------------------------------------------------------------------------------------------------------
@@ -180,13 +206,20 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved:
-    """A complete checkpoint; path is relative to the run directory."""
+    """A complete checkpoint; path is relative to the run directory.
+
+    mean_loss: of training since the checkpoint before. eval_loss: the held-out loss, where it was measured since then.
+    is_rolling: a further one, which the next of its kind replaces.
+    """
 
     TYPE: ClassVar[str] = "checkpoint"
     at: float
     step: int
     path: str
     size_bytes: int
+    mean_loss: float | None = None
+    eval_loss: float | None = None
+    is_rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

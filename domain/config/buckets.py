@@ -123,6 +123,8 @@ class LeftOut:
 def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) -> Geometry:
     """A dataset's own options, the environment's where it has none, and what the family needs."""
     resolution_type = dataset.resolution_type or config.resolution_type
+    shrinks = dataset.maximum_image_size is not None or dataset.target_downsample_size is not None
+    threshold = _first(dataset.max_upscale_threshold, config.max_upscale_threshold)
     return Geometry(
         resolution=dataset.resolution or config.resolution,
         resolution_type=resolution_type,
@@ -133,15 +135,19 @@ def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) 
         crop_style=dataset.crop_style,
         crop_aspect=dataset.crop_aspect,
         crop_aspects=dataset.weighted_aspects,
-        minimum_image_size=dataset.minimum_image_size,
-        maximum_image_size=dataset.maximum_image_size,
-        target_downsample_size=dataset.target_downsample_size,
+        minimum_image_size=_first(dataset.minimum_image_size, config.minimum_image_size),
+        maximum_image_size=(dataset if shrinks else config).maximum_image_size,
+        target_downsample_size=(dataset if shrinks else config).target_downsample_size,
         minimum_aspect_ratio=dataset.minimum_aspect_ratio,
         maximum_aspect_ratio=dataset.maximum_aspect_ratio,
-        max_upscale_threshold=dataset.max_upscale_threshold,
-        upscale=math.inf if dataset.upscale else 1 + (dataset.max_upscale_threshold or 0),
+        max_upscale_threshold=threshold,
+        upscale=math.inf if dataset.upscale else 1 + (threshold or 0),
         clips=clip_rules_of(dataset, family, rate=config.framerate),
     )
+
+
+def _first(own: float | None, default: float | None) -> float | None:
+    return default if own is None else own
 
 
 def picture_seed(seed: int, *, dataset: str, name: str) -> int:

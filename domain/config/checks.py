@@ -112,10 +112,10 @@ def _unusable_lycoris(config: TrainingConfig) -> Iterator[Problem]:
 
 
 def _unusable_flavour(family: Family, flavour: Flavour | None) -> Iterator[Problem]:
-    if flavour is not None and flavour.needs_reference:
-        others = ", ".join(each.key for each in family.flavours if not each.needs_reference)
+    if flavour is not None and flavour.obstacle is not None:
+        others = ", ".join(each.key for each in family.flavours if each.obstacle is None)
         yield Problem(
-            f"model_flavour is {flavour.key}, which edits pictures, and this version cannot train that yet; "
+            f"model_flavour is {flavour.key}, which {flavour.obstacle}, and this version cannot train that yet; "
             f"set it to one of {others}, or keep the configuration for a later one",
             ("config", "model_flavour"),
         )
@@ -168,10 +168,9 @@ def settled(config: TrainingConfig) -> TrainingConfig:
     """The config with what family and flavour switch on by themselves, where nothing else was written."""
     family = FAMILIES[config.model_family]
     flavour = _named_flavour(config)
-    settings = (*family.settings, *(flavour.settings if flavour else ()))
     open_settings = {
         setting.key: setting.value
-        for setting in settings
+        for setting in family.settings_with(flavour)
         if setting.key in TrainingConfig.model_fields and setting.key not in config.model_fields_set
     }
     return config.model_copy(update=open_settings)

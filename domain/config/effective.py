@@ -24,7 +24,7 @@ OWN_OPTIONS = frozenset(
         *("model_family", "model_flavour", "model_type", "lora_type", "prediction_type"),
         *("pretrained_model_name_or_path", "revision", "variant", "pretrained_transformer_model_name_or_path"),
         *("pretrained_unet_model_name_or_path", "pretrained_vae_model_name_or_path", "lycoris_config"),
-        *("controlnet", "init_lora", "resume_from_checkpoint"),
+        *("controlnet", "init_lora", "init_lora_ema", "resume_from_checkpoint"),
         # where it goes, and what it is called there
         *("output_dir", "data_backend_config", "instance_prompt"),
         *("hub_model_id", "tracker_run_name", "tracker_project_name"),

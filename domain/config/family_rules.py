@@ -87,7 +87,7 @@ def _sampler(values: Mapping[str, Any], family: Family, flavour: Flavour | None)
 
 def _settings(values: Mapping[str, Any], family: Family, flavour: Flavour | None) -> Iterator[Problem]:
     """What weights were made for is only wrong when it is switched off: numbers are a matter of taste."""
-    for setting in (*family.settings, *(flavour.settings if flavour else ())):
+    for setting in family.settings_with(flavour):
         written = values.get(setting.key)
         if isinstance(setting.value, bool) and isinstance(written, bool) and written != setting.value:
             said = f"{setting.key} is {str(written).lower()}, but these weights need {str(setting.value).lower()}"
@@ -95,9 +95,9 @@ def _settings(values: Mapping[str, Any], family: Family, flavour: Flavour | None
 
 
 def _formats(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
-    is_plain_lora = values.get("model_type", "lora") == "lora" and values.get("lora_type", "standard") == "standard"
-    if is_plain_lora and values.get("lora_format") == "comfyui" and not family.has_comfyui_names:
-        said = f"lora_format is comfyui, which has no names for the layers of {family.name}; set it to diffusers"
+    is_adapter = values.get("model_type", "lora") == "lora"
+    if is_adapter and values.get("lora_format") == "comfyui" and not family.has_comfyui_names:
+        said = f"lora_format is comfyui, which does not have {family.name}; set it to diffusers"
         yield _problem("lora_format", said)
 
 

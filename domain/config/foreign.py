@@ -91,13 +91,3 @@ _NAMES: dict[str, str] = {
 
 FOREIGN_KEYS: Mapping[str, str] = {key: reason for reason, keys in _NAMES.items() for key in keys.split()}
 """For each key, why it is not used here."""
-
-FOREIGN_FAMILIES = frozenset(
-    {
-        *("ace_step", "heartmula", "minimaxmusic"),
-        *("cosmos3", "hunyuanvideo", "infinitetalk", "kandinsky5_video", "longcat_video", "ltxvideo2"),
-        *("minimaxh3", "sanavideo", "wan_s2v"),
-        *("anima", "boogu_image", "mageflow", "zlab_i1"),
-    }
-)
-"""Values of model_family of which nothing is known here: audio, video, and pictures that diffusers cannot load."""

@@ -115,7 +115,7 @@ def _from_text(option: Option, text: str) -> Any:
             return _whole(text)
         case "number":
             return _number(text)
-        case "json":
+        case "json" | "named_texts":
             return _parsed(text)
         case "choice":
             return option.traits.spellings.get(text, text)

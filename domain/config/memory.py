@@ -30,8 +30,8 @@ PYTHON_BYTES = 4 * GIB
 TILE_PIXELS = 512 * 512
 USUAL_TOKENS = 512
 """Of captions, where the family reads any length."""
-ADAPTER_BYTES = 4
-"""Adapters are trained in 32 bits."""
+TRAINED_BYTES = 4
+"""What is trained has 32 bits, whatever computes, but for optimizers that can do with fewer."""
 LYCORIS_SHARE = 0.5
 """Parameters of a LoKr or LoHa beside those of a LoRA of the same rank: between a tenth and twice, by its settings."""
 CHANNELS_OF_PLACE = 4
@@ -182,6 +182,7 @@ def estimate_memory(
     vae, image_encoder = _autoencoder_bytes(subject), _image_encoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
     text_while_training |= plan.trains_text_encoders
+    pictures_while_training |= plan.keeps_vae
     other = _other_denoiser_bytes(subject)
     seeing = ("autoencoder", "image encoder")
     everything = ("text encoders", *seeing, "denoiser", "other denoiser")
@@ -265,15 +266,15 @@ def cache_bytes_per_image(
 def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:
     if plan.is_full:
         return denoiser.parameters
+    if plan.num_trained is not None:
+        return plan.num_trained
     lora = denoiser.lora_width * plan.lora_rank
     return int(lora * LYCORIS_SHARE) if plan.lora_type == "lycoris" else lora
 
 
 def _trained_bytes(plan: MemoryPlan) -> int:
-    """Of each trained weight."""
-    if not plan.is_full:
-        return ADAPTER_BYTES
-    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else 4
+    """Of each trained weight, of an adapter as of a whole network."""
+    return plan.weight_bytes if plan.optimizer in IN_FORMAT_OF_RUN else TRAINED_BYTES
 
 
 def _state_bytes(plan: MemoryPlan) -> float:
@@ -398,12 +399,12 @@ def _encoding_bytes(subject: _Subject) -> int:
     if subject.autoencoder is None:
         return 0
     tile = min(subject.pixels, TILE_PIXELS) if subject.plan.vae_tiles else subject.pixels
-    each = subject.autoencoder.encoding(subject.num_frames) * tile * (subject.plan.weight_bytes / 2)
+    each = subject.autoencoder.encoding(subject.num_frames) * tile * (subject.plan.vae_bytes / 2)
     return int(each * subject.plan.vae_batch_size)
 
 
 def _autoencoder_bytes(subject: _Subject) -> int:
-    return subject.autoencoder.parameters * subject.plan.weight_bytes if subject.autoencoder else 0
+    return subject.autoencoder.parameters * subject.plan.vae_bytes if subject.autoencoder else 0
 
 
 def _image_encoder_bytes(subject: _Subject) -> int:
@@ -465,10 +466,16 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
         notes.append(f"optimizer {plan.optimizer} is not known: counted as one that keeps two numbers for each weight")
     if plan.keeps_scores:
         notes.append("attention_mechanism native-math keeps a matrix for each picture that is not counted here")
-    if plan.has_own_targets and not plan.is_full:
+    is_guessed = not plan.is_full and plan.num_trained is None
+    if plan.has_own_targets and is_guessed:
         notes.append("peft_lora_target_modules is set: the adapter is counted as one on the family's usual layers")
     if plan.trains_text_encoders:
-        notes.append("train_text_encoder is on: adapters and activations of the text encoders are not counted")
-    if plan.lora_type == "lycoris" and not plan.is_full:
+        what = "activations" if plan.num_trained is not None else "adapters and activations"
+        notes.append(f"train_text_encoder is on: {what} of the text encoders are not counted")
+    if plan.is_counterweighted and not plan.is_full:
+        notes.append(
+            "lora_init_type keeps a second adapter of the same size, which is not trained and not counted here"
+        )
+    if plan.lora_type == "lycoris" and is_guessed:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

@@ -15,6 +15,8 @@ BITS_OF_SCALES = 0.5
 BITS_OF_CHANNEL_SCALES = 0.02
 """For each weight in 8 bits: one scale for every row of a matrix."""
 PAGED = "paged"
+VAE_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+"""Of each weight, by vae_dtype."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +24,12 @@ class MemoryPlan:
     """batch_size: pictures in one forward pass on one device.
 
     weight_bytes: of each frozen weight that is not quantised; quantised_bits: of each that is, None for none.
-    optimizer: its name. lora_type: standard, lycoris. checkpointed: which share of the blocks is computed again.
+    optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter beside it is not trained. checkpointed: which share of the blocks is computed again.
     swapped_blocks: how many blocks wait in RAM. streamed: which share of the linear layers comes from RAM for each use.
     shards_states, shards_gradients, shards_weights: among the devices of a run. offloads_startup: no network is on the
-    device before the first step while it has nothing to do. tokens: None for the family's own limit. strange: options that were not understood.
+    device before the first step while it has nothing to do. vae_bytes: of each weight of the autoencoder; keeps_vae: it
+    is on the device while training. tokens: None for the family's own limit.
+    num_trained: parameters of the adapter, where weights that are here tell; None for what is usual. strange: options that were not understood.
     """
 
     is_full: bool
@@ -36,6 +40,7 @@ class MemoryPlan:
     accumulates: bool
     lora_type: str
     lora_rank: int
+    is_counterweighted: bool
     lora_dropout: float
     has_own_targets: bool
     trains_text_encoders: bool
@@ -54,11 +59,14 @@ class MemoryPlan:
     shards_weights: bool
     vae_batch_size: int
     vae_tiles: bool
+    vae_bytes: int
+    keeps_vae: bool
     encoder_bits: tuple[float | None, ...]
     offloads_startup: bool
     tokens: int | None
     validates: bool
     checkpoints_kept: int
+    num_trained: int | None = None
     strange: tuple[str, ...] = field(default=())
 
     @classmethod
@@ -80,6 +88,7 @@ class MemoryPlan:
             accumulates=read.count("gradient_accumulation_steps", 1) > 1,
             lora_type=read.text("lora_type", "standard"),
             lora_rank=max(1, read.count("lora_rank", 16)),
+            is_counterweighted=read.text("lora_init_type", "default") in ("olora", "pissa"),
             lora_dropout=read.number("lora_dropout", 0.1),
             has_own_targets=bool(values.get("peft_lora_target_modules")),
             trains_text_encoders=read.flag("train_text_encoder"),
@@ -96,8 +105,10 @@ class MemoryPlan:
             shards_states=stage >= 1 or shards_all,
             shards_gradients=stage >= 2 or shards_all,
             shards_weights=shards_all,
-            vae_batch_size=max(1, read.count("vae_batch_size", 4)),
+            vae_batch_size=1 if read.flag("vae_enable_slicing") else max(1, read.count("vae_batch_size", 4)),
             vae_tiles=read.flag("vae_enable_tiling"),
+            vae_bytes=VAE_BYTES.get(read.text("vae_dtype", "default"), 4 if in_full else 2),
+            keeps_vae=read.flag("keep_vae_loaded"),
             encoder_bits=tuple(read.bits(f"text_encoder_{number}_precision") for number in range(1, 5)),
             offloads_startup=read.flag("offload_during_startup"),
             tokens=read.count("tokenizer_max_length", 0) or None,

@@ -58,7 +58,7 @@ SIZES: dict[str, StateSize] = {
     "sdnq-muon": StateSize(bytes=EIGHT_BITS),
 }
 IN_FORMAT_OF_RUN = frozenset({"adamw_bf16"})
-"""Whose weights that are trained whole have the run's number format; with all others they have 32 bits."""
+"""With which what is trained has the run's number format; with all others it has 32 bits."""
 
 
 def state_size(optimizer: str) -> StateSize | None:

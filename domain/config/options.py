@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-OptionKind = Literal["text", "long_text", "integer", "number", "boolean", "choice", "path", "json"]
+OptionKind = Literal["text", "long_text", "integer", "number", "boolean", "choice", "path", "json", "named_texts"]
+"""named_texts: an object of texts, each with a short name."""
 
 PATH_KIND = "path"
 
@@ -26,6 +27,15 @@ class Group:
     key: str
     label: str
     help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A value to begin from, for who does not know how to write one; help says who it is for."""
+
+    label: str
+    help: str
+    value: Any
 
 
 class Part(BaseModel):
@@ -47,6 +57,7 @@ class Traits:
     advanced: bool = False
     requires: Mapping[str, Any] = field(default_factory=dict)
     later: bool = False
+    moot: str | None = None
     decisive: bool = False
     usable: tuple[str, ...] | None = None
     families: tuple[str, ...] = ()
@@ -60,6 +71,7 @@ class Traits:
     may_be_file: bool = False
     paths_within: tuple[str, ...] = ()
     is_script: bool = False
+    starters: tuple[Starter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +146,7 @@ def option(
     advanced: bool = False,
     requires: Mapping[str, Any] | None = None,
     later: bool = False,
+    moot: str | None = None,
     decisive: bool = False,
     usable: Collection[str] | None = None,
     families: Collection[str] = (),
@@ -147,11 +160,13 @@ def option(
     may_be_file: bool = False,
     paths_within: Collection[str] = (),
     is_script: bool = False,
+    starters: Collection[Starter] = (),
     **bounds: Any,
 ) -> Any:
     """A pydantic field with what people need to know about it; bounds are pydantic's ge, gt, le, lt, min_length.
 
     later: whoever teaches the trainer the option takes this away; a test finds out when it is forgotten.
+    moot: why one that is for later has nothing to change here, and may stay so.
     decisive: without it a run would train something else, so none can be started before the trainer acts on it.
     usable: the values of a choice that a run can start with today, None when all of them can.
     aliases: other names it had or has in files; inverted_aliases: those that mean the opposite.
@@ -164,6 +179,7 @@ def option(
         advanced=advanced,
         requires=requires or {},
         later=later,
+        moot=moot,
         decisive=decisive,
         usable=None if usable is None else tuple(usable),
         families=tuple(families),
@@ -177,6 +193,7 @@ def option(
         may_be_file=may_be_file,
         paths_within=tuple(paths_within),
         is_script=is_script,
+        starters=tuple(starters),
     )
     made: FieldInfo = Field(default, description=help, **bounds)
     made.metadata.append(traits)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from domain.config.memory import estimate_memory
 from domain.config.memory_plan import MemoryPlan
 from domain.config.options import options_by_key
+from domain.config.rules import TEXT_TRAINING_FAMILIES
 from domain.config.training import TrainingConfig
 from domain.families.denoisers import DENOISERS
 from domain.families.family import Family
@@ -21,12 +22,15 @@ RANK = 16
 GB = 10**9
 FEWER_BITS = {"base_model_precision": "int8-quanto"}
 BATCH_OF_ONE = {"train_batch_size": 1, "gradient_accumulation_steps": 4}
-SMALL_STATES = {"optimizer": "bnb-adamw8bit"}
+SMALL_STATES = {"optimizer": "adamw_bf16"}
+WITHOUT_TEXT = {"train_text_encoder": False}
+ALIKE = frozenset({"torch-adamw", "torch-adam", "optimi-adamw", "optimi-adam", "bnb-adamw", "bnb-adam"})
+"""Optimizers that the smaller one can stand in for at the same learning rate, and that need more memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """Peaks of training a LoRA of that rank, in bytes, before with none of the options and after with all of them."""
+    """Peaks of a run that trains a LoRA of that rank, in bytes, before with none of the options and after with all of them."""
 
     rank: int
     batch_size: int
@@ -70,7 +74,14 @@ def acts_on(family: Family, key: str, value: Any) -> bool:
 
 def _light(family: Family) -> dict[str, Any]:
     needed = FEWER_BITS if family.quantising.verdict == "needed" and _takes_fewer_bits(family) else {}
-    return {"vae_batch_size": 1, "gradient_checkpointing": True, **needed}
+    in_16_bits = {} if family.needs_full_precision else {"mixed_precision": "bf16"}
+    return {
+        "vae_batch_size": 1,
+        "gradient_checkpointing": True,
+        "offload_during_startup": True,
+        **in_16_bits,
+        **needed,
+    }
 
 
 def _balanced(family: Family) -> dict[str, Any]:
@@ -78,7 +89,8 @@ def _balanced(family: Family) -> dict[str, Any]:
 
 
 def _aggressive(family: Family) -> dict[str, Any]:
-    return {**_balanced(family), **SMALL_STATES, **_further(family)[1]}
+    frozen_text = WITHOUT_TEXT if family.key in TEXT_TRAINING_FAMILIES else {}
+    return {**_balanced(family), **SMALL_STATES, **frozen_text, **_further(family)[1]}
 
 
 def _further(family: Family) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -109,13 +121,16 @@ def _blocks_to_swap(family: Family) -> int:
 COSTS = {
     "gradient_checkpointing": "computes activations again in the backward pass",
     "vae_batch_size": "encodes pictures one by one",
+    "offload_during_startup": "loads one network at a time before the first step",
     "base_model_precision": "keeps the frozen base model in int8, which can cost details",
     "train_batch_size": "takes one picture at a time and adds up four for each update",
-    "optimizer": "keeps the optimizer in 8 bits",
+    "optimizer": "keeps the optimizer's memory, and what is trained, in bf16",
+    "train_text_encoder": "trains no text encoder",
     "musubi_blocks_to_swap": "fetches half of the blocks from RAM at every step, which is slow",
     "enable_group_offload": "fetches weights from RAM at every step, which is slow",
 }
-"""What an option does to a run, for people. Without gradient_accumulation_steps, which goes with the batch size."""
+"""What an option does to a run, for people. Without gradient_accumulation_steps, which goes with the batch size, and
+mixed_precision, which is bf16 by itself."""
 
 
 def _describe(options: Mapping[str, Any], beyond: Mapping[str, Any]) -> str:
@@ -135,6 +150,13 @@ def _preset(family: Family, level: Level, options: Mapping[str, Any], *, costs: 
     return MemoryPreset(level, level.capitalize(), said, changes, unused, saving, today)
 
 
+def changes_for(preset: MemoryPreset, config: TrainingConfig) -> dict[str, Any]:
+    """What it changes of a configuration: another optimizer only where the learning rate suits both."""
+    effective = config.model_dump()
+    changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
+    return changes if config.optimizer in ALIKE else {k: v for k, v in changes.items() if k != "optimizer"}
+
+
 def _saving(family: Family, options: Mapping[str, Any]) -> Saving | None:
     flavour = family.flavour(None)
     edge = (flavour and flavour.resolution) or family.default_resolution
@@ -145,10 +167,10 @@ def _saving(family: Family, options: Mapping[str, Any]) -> Saving | None:
     peaks = []
     for values in (plain, {**plain, **options}):
         plan = MemoryPlan.of(values)
-        training = estimate_memory(plan, family=family, flavour=flavour, pixels=edge**2).phase("training")
-        if training.unknown:
+        estimate = estimate_memory(plan, family=family, flavour=flavour, pixels=edge**2)
+        if estimate.estimated_bytes is None:
             return None
-        peaks.append(training.bytes)
+        peaks.append(estimate.estimated_bytes)
     return Saving(RANK, batch_size, edge, *peaks)
 
 

@@ -32,6 +32,9 @@ ENDPOINT = re.compile(
 )
 REGION = re.compile(r"[A-Za-z0-9-]+")
 TEXT_TRAINING_FAMILIES = ("sd1x", "sd2x", "sdxl")
+OF_BASE_WEIGHTS = ("olora", "pissa")
+"""Values of lora_init_type by which an adapter begins as a part of the base weights."""
+
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 REQUIRED_KEYS = {
     "aws": ("aws_bucket_name",),
@@ -312,16 +315,47 @@ RULES = (
         lambda _: "use_dora is on but lora_type is lycoris, which does not know it; switch use_dora off",
     ),
     Rule(
-        ("lora_format", "use_dora", "use_rslora"),
+        ("lora_format", "use_dora"),
+        lambda config: config.lora_format == "comfyui" and config.model_type == "lora" and config.use_dora,
         lambda config: (
-            config.lora_format == "comfyui"
+            "lora_format is comfyui but use_dora is on, whose rows ComfyUI measures without what was trained, so that its "
+            "pictures would be others; switch use_dora off, or set lora_format to diffusers"
+        ),
+    ),
+    Rule(
+        ("lora_init_type", "init_lora"),
+        lambda config: config.lora_init_type in OF_BASE_WEIGHTS and bool(config.init_lora),
+        lambda config: (
+            f"lora_init_type is {config.lora_init_type}, but init_lora says what the adapter begins as; set lora_init_type to "
+            "default, or leave init_lora empty"
+        ),
+    ),
+    Rule(
+        ("lora_init_type", "lora_type", "use_dora"),
+        lambda config: (
+            config.lora_init_type in OF_BASE_WEIGHTS
             and config.model_type == "lora"
-            and config.lora_type == "standard"
-            and (config.use_dora or config.use_rslora)
+            and (config.lora_type == "lycoris" or config.use_dora)
         ),
         lambda config: (
-            f"lora_format is comfyui but {'use_dora' if config.use_dora else 'use_rslora'} is on, which diffusers does not "
-            "find in such files again; set lora_format to diffusers"
+            f"lora_init_type is {config.lora_init_type}, which is for plain LoRA, but "
+            f"{'lora_type is lycoris' if config.lora_type == 'lycoris' else 'use_dora is on'}; set it to default"
+        ),
+    ),
+    Rule(
+        ("init_lokr_norm", "init_lora"),
+        lambda config: bool(config.init_lokr_norm) and bool(config.init_lora),
+        lambda config: (
+            f"init_lokr_norm is {config.init_lokr_norm:g}, but init_lora says what the adapter begins as; leave one of them "
+            "empty"
+        ),
+    ),
+    Rule(
+        ("init_lora_ema", "init_lora"),
+        lambda config: config.init_lora_ema is not None and not config.init_lora,
+        lambda _: (
+            "init_lora_ema is set but init_lora is empty, so there is no adapter that it is the average of; name it in "
+            "init_lora, or leave init_lora_ema empty"
         ),
     ),
     Rule(
@@ -330,6 +364,14 @@ RULES = (
         lambda _: (
             "init_lora_step is set but init_lora is empty, so there is no adapter with steps behind it; name it in "
             "init_lora, or leave init_lora_step empty"
+        ),
+    ),
+    Rule(
+        ("init_lora_step", "max_train_steps"),
+        lambda config: 0 < config.max_train_steps <= (config.init_lora_step or 0),
+        lambda config: (
+            f"init_lora_step is {config.init_lora_step} and max_train_steps is {config.max_train_steps}, so no step is left; "
+            "train for more, or correct init_lora_step"
         ),
     ),
     Rule(
@@ -434,14 +476,11 @@ RULES = (
         ),
     ),
     Rule(
-        ("train_text_encoder", "model_type", "lora_type", "lora_format"),
-        lambda config: (
-            config.train_text_encoder
-            and (config.model_type, config.lora_type, config.lora_format) != ("lora", "standard", "diffusers")
-        ),
+        ("train_text_encoder", "model_type", "lora_type"),
+        lambda config: config.train_text_encoder and (config.model_type, config.lora_type) != ("lora", "standard"),
         lambda config: (
             "train_text_encoder is on, which is for adapters that diffusers loads into text encoders; set model_type to "
-            "lora, lora_type to standard and lora_format to diffusers, or switch it off"
+            "lora and lora_type to standard, or switch it off"
         ),
     ),
     Rule(
@@ -460,6 +499,13 @@ RULES = (
         lambda config: (
             "text_encoder_lr is set, but prodigy finds one learning rate for everything; leave it empty, or choose another "
             "optimizer"
+        ),
+    ),
+    Rule(
+        ("disk_low_threshold",),
+        lambda config: bool(config.disk_low_threshold) and config.disk_low_bytes is None,
+        lambda config: (
+            f"disk_low_threshold is {config.disk_low_threshold!r:.80}, which is no amount; write it like 20GB or 500M"
         ),
     ),
     Rule(

@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import model_validator
 
+from domain.config.amounts import num_bytes
 from domain.config.parts.adapter import AdapterOptions
 from domain.config.parts.averaging import AveragingOptions
 from domain.config.parts.caches import CacheOptions
@@ -86,6 +87,11 @@ class TrainingConfig(
             return self.learning_rate
         scale = self.effective_batch_size
         return self.learning_rate * (math.sqrt(scale) if self.lr_scale_sqrt else scale)
+
+    @property
+    def disk_low_bytes(self) -> int | None:
+        """How much must be free before a checkpoint is written; None when nothing is asked for."""
+        return num_bytes(self.disk_low_threshold) if self.disk_low_threshold else None
 
     @property
     def validation_sizes(self) -> tuple[tuple[int, int], ...]:

@@ -39,7 +39,7 @@ def _found(written: Mapping[str, Any], known: Mapping[str, Option]) -> Iterator[
         elif option.traits.decisive or (isinstance(value, str) and value in option.later_choices):
             yield Unused(key, value, "this version cannot do that yet, so no run can be started with it")
         elif option.later:
-            yield Unused(key, value, "this version does not act on it yet")
+            yield Unused(key, value, option.traits.moot or "this version does not act on it yet")
         elif not option.matters_to(family):
             yield Unused(key, value, f"it matters to {', '.join(option.families)} alone")
 

@@ -1,6 +1,6 @@
 """AuraFlow: a flow-matching transformer that reads captions with Pile-T5."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 AURAFLOW = Family(
     key="auraflow",
@@ -22,5 +22,7 @@ AURAFLOW = Family(
     alignment=64,
     token_limit=TokenLimit(120, 256),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
+    settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Chroma 1: FLUX.1 schnell pruned and trained on, with T5 alone and the padding of captions masked out."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 CHROMA = Family(
     key="chroma",
@@ -20,5 +20,8 @@ CHROMA = Family(
     alignment=64,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use."),
+    modelspec="chroma",
+    has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

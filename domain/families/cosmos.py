@@ -1,6 +1,6 @@
 """Cosmos Predict 2, text to image: a video transformer that makes a single frame, with a T5 of 11 billion."""
 
-from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit, drawn_with
 
 COSMOS = Family(
     key="cosmos",
@@ -22,8 +22,9 @@ COSMOS = Family(
     quantising=Quantising(
         "loses", "Its pictures suffer; 24 GB of memory hold a LoRA without.", refused=("fp8-quanto",)
     ),
-    settings=(Setting("flow_schedule_shift", 1.0, "Its noise levels are not shifted."),),
+    settings=(Setting("flow_schedule_shift", 1.0, "Its noise levels are not shifted."), drawn_with(7.0)),
     # Its pipeline hands over noise levels from which UniPC cannot make steps.
     refused_samplers=("flow_unipc",),
+    has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -31,6 +31,17 @@ class Setting:
     reason: str
 
 
+def drawn_with(guidance: float) -> Setting:
+    return Setting("validation_guidance", guidance, "What its pipeline in diffusers takes unless it is told otherwise.")
+
+
+def drawn_in(num_steps: int) -> tuple[Setting, Setting]:
+    return (
+        Setting("validation_num_inference_steps", num_steps, "Distilled to so few steps."),
+        Setting("validation_guidance", 0.0, "Its guidance is distilled into it."),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Quantising:
     """Advice on keeping the frozen base model in fewer bits.
@@ -55,8 +66,11 @@ class Flavour:
     accepted on the Hub before the weights can be downloaded, None where no such thing is known. settings: options that
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
-    frame_rate: see VideoFacts. needs_first_frame: it makes a video of a picture, and is trained on videos alone: of each it
-    is told the first frame.
+    frame_rate: see VideoFacts.
+    needs_first_frame: it makes a video of a picture, and is trained on videos alone: of each it is told the first frame.
+    modelspec: see Family.
+    is_distilled: to draw in a few steps, which training undoes.
+    peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
     """
 
     key: str
@@ -74,6 +88,14 @@ class Flavour:
     denoiser_folder: str | None = None
     frame_rate: int | None = None
     needs_first_frame: bool = False
+    modelspec: str | None = None
+    is_distilled: bool = False
+    peculiarity: str | None = None
+
+    @property
+    def obstacle(self) -> str | None:
+        """What keeps it from being trained today, in words that follow "which"; None for all others."""
+        return "edits pictures" if self.needs_reference else self.peculiarity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +135,8 @@ class Family:
     token_limit: None where the text encoder reads captions of any length.
     needs_full_precision: it fails in 16 bits, so mixed_precision must be no.
     settings: options that every flavour switches on by itself.
-    has_comfyui_names: lora_format can be comfyui: its layers are called alike in ComfyUI and diffusers, or diffusers
-    reads ComfyUI's names for them.
+    modelspec: what other programs call its architecture in files (https://github.com/Stability-AI/ModelSpec), where they know it.
+    has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
@@ -139,6 +161,7 @@ class Family:
     quantising: Quantising
     needs_full_precision: bool = False
     settings: tuple[Setting, ...] = ()
+    modelspec: str | None = None
     has_comfyui_names: bool = False
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
@@ -151,3 +174,8 @@ class Family:
     def denoiser_folder(self, flavour: Flavour | None) -> str:
         """Where the denoiser lies in the diffusers layout; flavour: None for weights of one's own."""
         return (flavour and flavour.denoiser_folder) or ("unet" if "UNet" in self.denoiser else "transformer")
+
+    def settings_with(self, flavour: Flavour | None) -> tuple[Setting, ...]:
+        """What the family and a flavour switch on by themselves, each option once; the flavour has the last word."""
+        by_key = {setting.key: setting for setting in (*self.settings, *(flavour.settings if flavour else ()))}
+        return tuple(by_key.values())

@@ -1,6 +1,6 @@
 """FLUX.1: a flow-matching transformer with CLIP and T5; most flavours have their guidance distilled into them."""
 
-from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit, drawn_in, drawn_with
 
 NON_COMMERCIAL = "The FLUX.1 [dev] Non-Commercial License has to be accepted on the Hub."
 MASKED = Setting("flux_attention_masked_training", True, "Trained with the padding of captions masked out.")
@@ -27,7 +27,9 @@ FLUX = Family(
             "FLUX.1 schnell",
             "black-forest-labs/FLUX.1-schnell",
             weight_bytes=2,
+            is_distilled=True,
             token_limit=TokenLimit(256, 256),
+            modelspec="flux-1-schnell",
             terms="Apache-2.0, but the Hub wants a name and an address before it lets anybody download.",
             settings=(
                 Setting(
@@ -35,6 +37,7 @@ FLUX = Family(
                     True,
                     "Distilled to a few steps, so it is trained on the noise levels of those.",
                 ),
+                *drawn_in(4),
             ),
         ),
         Flavour(
@@ -62,5 +65,8 @@ FLUX = Family(
         "A LoRA takes about 30 GB of memory as it is, 18 GB with int8, 13 GB with int4, 9 GB with nf4.",
         refused=("fp8-quanto",),
     ),
+    modelspec="flux-1-dev",
+    has_comfyui_names=True,
+    settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

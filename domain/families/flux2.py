@@ -1,6 +1,6 @@
 """FLUX.2: a flow-matching transformer that reads captions with one language model."""
 
-from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, Setting, TokenLimit, drawn_with
 
 NON_COMMERCIAL = "The FLUX Non-Commercial License has to be accepted on the Hub."
 KLEIN = "Flux2KleinPipeline"
@@ -44,5 +44,7 @@ FLUX2 = Family(
     quantising=Quantising(
         "suits", "int8, fp8 and nf4 are in use; dev has 32 billion parameters, which are 64 GB in bf16."
     ),
+    has_comfyui_names=True,
+    settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

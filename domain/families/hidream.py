@@ -1,6 +1,6 @@
 """HiDream I1: a flow-matching mixture of experts with two CLIP text encoders, T5 and Llama 3.1."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_in, drawn_with
 
 LLAMA = "One of its text encoders is Llama 3.1 8B Instruct: Meta's licence has to be accepted on the Hub."
 
@@ -16,9 +16,16 @@ HIDREAM = Family(
     lora_targets=("to_k", "to_q", "to_v", "to_out"),
     swaps_blocks=True,
     flavours=(
-        Flavour("dev", "HiDream I1 dev", "HiDream-ai/HiDream-I1-Dev", terms=LLAMA),
+        Flavour("dev", "HiDream I1 dev", "HiDream-ai/HiDream-I1-Dev", terms=LLAMA, settings=drawn_in(28)),
         Flavour("full", "HiDream I1 full", "HiDream-ai/HiDream-I1-Full", terms=LLAMA),
-        Flavour("fast", "HiDream I1 fast", "HiDream-ai/HiDream-I1-Fast", terms=LLAMA),
+        Flavour(
+            "fast",
+            "HiDream I1 fast",
+            "HiDream-ai/HiDream-I1-Fast",
+            terms=LLAMA,
+            settings=drawn_in(16),
+            is_distilled=True,
+        ),
     ),
     default_flavour="full",
     default_resolution=1024,
@@ -31,5 +38,7 @@ HIDREAM = Family(
         refused=("fp8-quanto",),
         same_library=("base_model_precision", "text_encoder_4_precision"),
     ),
+    has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Kandinsky 5 Image: a flow-matching transformer on FLUX.1's VAE, with Qwen2.5-VL and CLIP for captions."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 EDIT = "Kandinsky5I2IPipeline"
 
@@ -40,5 +40,7 @@ KANDINSKY5_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(256, 1024),
     quantising=Quantising("suits", "int8 is in use."),
+    has_comfyui_names=True,
+    settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

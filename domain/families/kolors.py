@@ -1,6 +1,6 @@
 """Kolors: SDXL's UNet with ChatGLM in place of CLIP."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 KOLORS = Family(
     key="kolors",
@@ -16,5 +16,6 @@ KOLORS = Family(
     # Warnings that speak of 77 tokens come from code for CLIP; ChatGLM reads 256.
     token_limit=TokenLimit(256, 256),
     quantising=Quantising("loses", "As SDXL, whose UNet it is.", refused=("fp8-quanto",)),
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """LongCat-Image: a flow-matching transformer on FLUX.1's VAE, with Qwen2.5-VL for captions."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 LONGCAT_IMAGE = Family(
     key="longcat_image",
@@ -26,5 +26,7 @@ LONGCAT_IMAGE = Family(
     alignment=16,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use."),
+    has_comfyui_names=True,
+    settings=(drawn_with(4.5),),
     capabilities=("lora", "full"),
 )

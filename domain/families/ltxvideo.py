@@ -3,7 +3,7 @@
 A picture is a video of one frame.
 """
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts, drawn_with
 
 LTXVIDEO = Family(
     key="ltxvideo",
@@ -24,5 +24,7 @@ LTXVIDEO = Family(
     alignment=64,
     token_limit=TokenLimit(128, 512),
     quantising=Quantising("suits", "int8 and fp8 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
+    settings=(drawn_with(3.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Lumina-Image 2: a flow-matching transformer that reads captions with Gemma 2."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 LUMINA2 = Family(
     key="lumina2",
@@ -18,5 +18,8 @@ LUMINA2 = Family(
     alignment=64,
     token_limit=TokenLimit(256, 512),
     quantising=Quantising("suits", "int8 is in use, though 2 billion seldom need it."),
+    modelspec="lumina-2",
+    has_comfyui_names=True,
+    settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

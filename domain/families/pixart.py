@@ -1,6 +1,6 @@
 """PixArt Sigma: a small transformer with cross-attention to T5, trained to predict noise."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 # diffusers has no LoRA mixin for it: adapters go through peft alone.
 PIXART = Family(
@@ -33,5 +33,7 @@ PIXART = Family(
     quantising=Quantising(
         "loses", "Too small to gain from fewer bits, and its pictures suffer.", refused=("fp8-quanto",)
     ),
+    has_comfyui_names=True,
+    settings=(drawn_with(4.5),),
     capabilities=("lora", "full"),
 )

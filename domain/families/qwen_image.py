@@ -1,6 +1,6 @@
 """Qwen-Image: a large flow-matching transformer that reads captions, and pictures to edit, with Qwen2.5-VL."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 EDIT_PLUS = "QwenImageEditPlusPipeline"
 
@@ -50,5 +50,6 @@ QWEN_IMAGE = Family(
     token_limit=TokenLimit(512, 1024),
     quantising=Quantising("needed", "24 GB of memory are the least with int8 or nf4; 40 GB are better."),
     has_comfyui_names=True,
+    settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Sana: a linear-attention transformer over a VAE that shrinks pictures 32 times, with Gemma 2 for captions."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 SANA = Family(
     key="sana",
@@ -34,5 +34,6 @@ SANA = Family(
     quantising=Quantising(
         "loses", "Trains in 12 GB of memory as it is, and its pictures suffer by fewer bits.", refused=("fp8-quanto",)
     ),
+    settings=(drawn_with(4.5),),
     capabilities=("lora", "full"),
 )

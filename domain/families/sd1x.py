@@ -22,6 +22,7 @@ SD1X = Family(
     quantising=Quantising(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
+    modelspec="stable-diffusion-v1",
     has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

@@ -19,6 +19,7 @@ SD2X = Family(
             weight_bytes=4,
             objective="epsilon",
             resolution=512,
+            modelspec="stable-diffusion-v2-512",
         ),
     ),
     default_flavour="2.1",
@@ -28,6 +29,7 @@ SD2X = Family(
     quantising=Quantising(
         "loses", "So small that fewer bits save little, and its pictures suffer.", refused=("fp8-quanto",)
     ),
+    modelspec="stable-diffusion-v2-768-v",
     has_comfyui_names=True,
     capabilities=("lora", "full"),
 )

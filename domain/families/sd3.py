@@ -1,6 +1,6 @@
 """Stable Diffusion 3.5: a flow-matching transformer with two CLIP text encoders and T5."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 TERMS = "Stability AI's Community License has to be accepted on the Hub."
 
@@ -19,9 +19,15 @@ SD3 = Family(
             "stabilityai/stable-diffusion-3.5-medium",
             weight_bytes=2,
             terms=TERMS,
+            modelspec="stable-diffusion-3-5-medium",
         ),
         Flavour(
-            "large", "Stable Diffusion 3.5 large", "stabilityai/stable-diffusion-3.5-large", weight_bytes=2, terms=TERMS
+            "large",
+            "Stable Diffusion 3.5 large",
+            "stabilityai/stable-diffusion-3.5-large",
+            weight_bytes=2,
+            terms=TERMS,
+            modelspec="stable-diffusion-3-5-large",
         ),
     ),
     default_flavour="medium",
@@ -29,5 +35,7 @@ SD3 = Family(
     alignment=64,
     token_limit=TokenLimit(154, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
+    settings=(drawn_with(7.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Wan, text to video and picture to video: a flow-matching video transformer with UMT5 for captions."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, VideoFacts, drawn_with
 
 FROM_PICTURE = "WanImageToVideoPipeline"
 
@@ -73,5 +73,7 @@ WAN = Family(
     alignment=32,
     token_limit=TokenLimit(512, 512),
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use.", refused=("fp8-quanto",)),
+    has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

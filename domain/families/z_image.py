@@ -1,6 +1,6 @@
 """Z-Image: a flow-matching transformer that reads captions with Qwen3 4B."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_in, drawn_with
 
 TURBO = "Tongyi-MAI/Z-Image-Turbo"
 
@@ -16,9 +16,20 @@ Z_IMAGE = Family(
     # training, the other a denoiser without it.
     flavours=(
         Flavour("base", "Z-Image", "Tongyi-MAI/Z-Image"),
-        Flavour("turbo", "Z-Image Turbo", TURBO),
-        Flavour("turbo-ostris-v2", "Z-Image Turbo with ostris' training adapter v2", TURBO),
-        Flavour("ostris-de-turbo", "Z-Image De-Turbo by ostris", TURBO),
+        Flavour("turbo", "Z-Image Turbo", TURBO, settings=drawn_in(8), is_distilled=True),
+        Flavour(
+            "turbo-ostris-v2",
+            "Z-Image Turbo with ostris' training adapter v2",
+            TURBO,
+            settings=drawn_in(8),
+            is_distilled=True,
+        ),
+        Flavour(
+            "ostris-de-turbo",
+            "Z-Image De-Turbo by ostris",
+            TURBO,
+            peculiarity="has its denoiser in another repository than the rest",
+        ),
     ),
     default_flavour="turbo-ostris-v2",
     default_resolution=1024,
@@ -28,5 +39,6 @@ Z_IMAGE = Family(
     has_comfyui_names=True,
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -1,6 +1,6 @@
 """Z-Image Omni: Z-Image that can also begin with pictures."""
 
-from domain.families.family import Family, Flavour, Quantising, TokenLimit
+from domain.families.family import Family, Flavour, Quantising, TokenLimit, drawn_with
 
 Z_IMAGE_OMNI = Family(
     key="z_image_omni",
@@ -21,5 +21,7 @@ Z_IMAGE_OMNI = Family(
     quantising=Quantising("suits", "int8 is in use."),
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
+    has_comfyui_names=True,
+    settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

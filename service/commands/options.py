@@ -10,7 +10,8 @@ HEAD = """# Options
 
 Made by `simpletuner options > docs/OPTIONS.md` from the definitions in `domain/config`.
 
-Those marked *later* are checked, kept and exported again; this version does not act on them yet."""
+Those marked *later* are checked, kept and exported again; this version does not act on them yet. Those marked *moot* are
+kept just so, and have nothing to change here."""
 
 
 def options_page() -> str:
@@ -61,7 +62,7 @@ def _said(option: Option) -> str:
         else "",
         f"Families: {', '.join(option.families)}." if option.families else "",
     ]
-    return _cell(" ".join(filter(None, ["*Later.*" if option.later else "", option.help, *limits])))
+    return _cell(" ".join(filter(None, [_standing(option), option.help, *limits])))
 
 
 def _spoken(value: object) -> str:
@@ -72,3 +73,9 @@ def _spoken(value: object) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _standing(option: Option) -> str:
+    if option.traits.moot is not None:
+        return f"*Moot*: {option.traits.moot}."
+    return "*Later.*" if option.later else ""

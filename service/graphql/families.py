@@ -115,7 +115,7 @@ class Flavour:
             resolution=flavour.resolution or family.default_resolution,
             token_limit=TokenLimit.of(flavour.token_limit or family.token_limit),
             terms=flavour.terms,
-            settings=[FamilySetting.of(setting) for setting in (*family.settings, *flavour.settings)],
+            settings=[FamilySetting.of(setting) for setting in family.settings_with(flavour)],
             needs_reference=flavour.needs_reference,
             needs_first_frame=flavour.needs_first_frame,
             networks=Network.all_of(flavour, family),

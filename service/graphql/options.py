@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from strawberry.scalars import JSON
 
 from domain.config.dataset import DatasetConfig
-from domain.config.options import Group, Option, groups_of, offered_options, options_of
+from domain.config.options import Group, Option, Starter, groups_of, offered_options, options_of
 from domain.config.training import TrainingConfig
 from domain.config.unused import Unused
 from domain.errors import NotFound
@@ -37,13 +37,26 @@ class ConfigChoice:
         return [cls(value=value, label=value.replace("_", " ")) for value in values]
 
 
+@strawberry.type(description="A value to begin from, for who does not know how to write one.")
+class ConfigStarter:
+    label: str = strawberry.field(description="For people.")
+    help: str = strawberry.field(description="Who it is for.")
+    value: JSON = strawberry.field(description="As written in config.json.")
+
+    @classmethod
+    def of(cls, starter: Starter) -> "ConfigStarter":
+        return cls(label=starter.label, help=starter.help, value=cast(JSON, starter.value))
+
+
 @strawberry.type(description="One option of a training configuration or of a dataset.")
 class ConfigOption:
     key: str = strawberry.field(description="As written in the file.")
     label: str = strawberry.field(description="For people.")
     help: str = strawberry.field(description="What it does, in a sentence or two.")
     group: str = strawberry.field(description="Options of a group belong together in a form.")
-    type: str = strawberry.field(description="text, long_text, integer, number, boolean, choice, path or json.")
+    type: str = strawberry.field(
+        description="text, long_text, integer, number, boolean, choice, path, json, or named_texts: an object of texts."
+    )
     default: JSON | None = strawberry.field(description="Counts where nothing is written.")
     required: bool = strawberry.field(description="There is no default: it has to be written.")
     nullable: bool = strawberry.field(description="It may be null, for nothing at all.")
@@ -62,6 +75,7 @@ class ConfigOption:
     requires: JSON = strawberry.field(
         description="Values of other options without which this one does not count; a list means one of them."
     )
+    starters: list[ConfigStarter] = strawberry.field(description="Values to begin from.")
     families: list[str] = strawberry.field(description="Which families it matters to; empty: all of them.")
     model_types: list[str] = strawberry.field(description="Which values of model_type it matters to; empty: all.")
 
@@ -87,6 +101,7 @@ class ConfigOption:
             unit=option.traits.unit,
             advanced=option.advanced,
             requires=cast(JSON, dict(option.requires)),
+            starters=[ConfigStarter.of(starter) for starter in option.traits.starters],
             families=list(option.families),
             model_types=list(option.model_types),
         )

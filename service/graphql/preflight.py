@@ -104,7 +104,8 @@ class PreflightBucket:
 @strawberry.type(description="Room on the disk for checkpoints and caches.")
 class PreflightDisk:
     needed_bytes: float = strawberry.field(
-        description="Of all checkpoints that are kept, of the caches, and of weights that are downloaded to the same disk."
+        description="Of all checkpoints that are kept, of the caches, of validation images, and of weights that are downloaded "
+        "to the same disk."
     )
     free_bytes: float | None = strawberry.field(description="Null when nobody knows.")
 
@@ -148,6 +149,12 @@ class Preflight:
     is_estimate: bool = strawberry.field(
         description="Not all pictures were looked at yet, so their numbers follow from the others; ask again."
     )
+    num_trainable_parameters: float | None = strawberry.field(
+        description="Numbers that are trained in an adapter, counted from weights on this machine; null when they do not tell."
+    )
+    num_validation_images: int | None = strawberry.field(
+        description="Made in the whole run, if nobody asks for more; null while its steps are not known."
+    )
     memory: PreflightMemory | None = strawberry.field(description="Null where the size of the weights is not known.")
     disk: PreflightDisk | None = strawberry.field(description="Null where the size of the weights is not known.")
     download: PreflightDownload | None = strawberry.field(description="Null where all weights are on this machine.")
@@ -165,6 +172,8 @@ class Preflight:
             effective_batch_size=found.effective_batch_size,
             num_images=found.num_images,
             is_estimate=found.is_estimate,
+            num_trainable_parameters=None if found.num_trained is None else float(found.num_trained),
+            num_validation_images=found.num_validation_images,
             memory=PreflightMemory.of(found.memory, found.available_bytes) if found.memory else None,
             disk=PreflightDisk.of(found.disk) if found.disk else None,
             download=PreflightDownload.of(found.download) if found.download else None,

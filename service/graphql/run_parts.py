@@ -1,10 +1,14 @@
 """What a run consists of, as it is shown: phases, checkpoints, validation images, metrics and log lines."""
 
+import asyncio
 from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
 
 import strawberry
 
-from service import telemetry
+from service import run_files, telemetry
+from service.graphql.context import Info
 from service.graphql.scalars import encode_id
 from service.media import run_file_url
 from service.read_models.training_run import CheckpointRow, ImageRow, RunRow
@@ -20,23 +24,71 @@ class Phase:
     total: int | None = strawberry.field(description="Of how much; null when that is not known.")
 
 
+@strawberry.enum(
+    description="Weights as the last step left them, their running average, or a whole pipeline as a .tar."
+)
+class WeightsKind(StrEnum):
+    LAST = "last"
+    AVERAGE = "average"
+    PIPELINE = "pipeline"
+
+
+@strawberry.type(description="Trained weights to download.")
+class WeightsFile:
+    kind: WeightsKind = strawberry.field(description="Which ones.")
+    name: str = strawberry.field(description="What to call the file, the same for no other.")
+    size_bytes: float = strawberry.field(description="In bytes.")
+    url: str = strawberry.field(description="Where it is; its content never changes.")
+
+    @classmethod
+    def of(cls, run: RunRow, found: run_files.WeightsFile, *, when: str, version: int) -> "WeightsFile":
+        """when: of the run, as a part of the name."""
+        kind = WeightsKind(found.kind)
+        what = {WeightsKind.LAST: "", WeightsKind.AVERAGE: "-ema", WeightsKind.PIPELINE: "-pipeline"}[kind]
+        return cls(
+            kind=kind,
+            name=f"{run.name}{when}{what}{PurePosixPath(found.path).suffix}",
+            size_bytes=float(found.num_bytes),
+            url=run_file_url(run.id, found.path, version=version),
+        )
+
+
 @strawberry.type(description="Everything needed to resume at a step.")
 class Checkpoint:
+    run: strawberry.Private[RunRow]
+    position: strawberry.Private[int]
     step: int = strawberry.field(description="Optimizer updates up to here.")
     path: str = strawberry.field(description="Its folder in the run's directory.")
     size_bytes: float = strawberry.field(description="Size on disk in bytes.")
     at: datetime = strawberry.field(description="When it was saved.")
+    mean_loss: float | None = strawberry.field(
+        description="Of training since the checkpoint before; null for one of an earlier version."
+    )
+    eval_loss: float | None = strawberry.field(description="The held-out loss; null where none was measured for it.")
+    is_rolling: bool = strawberry.field(description="A further one, which the next of its kind replaces.")
     pinned: bool = strawberry.field(description="It is never removed to make room.")
     weights_url: str | None = strawberry.field(description="Where to download its weights.")
+
+    @strawberry.field(description="What there is to download of it.")
+    async def weights(self, info: Info) -> list[WeightsFile]:
+        folder = run_files.run_folder(info.context.parts.settings.runs, self.run.id)
+        found = await asyncio.to_thread(run_files.checkpoint_weights, folder, self.run.config, self.path)
+        when = f"-step-{self.step}"
+        return [WeightsFile.of(self.run, each, when=when, version=self.position) for each in found]
 
     @classmethod
     def of(cls, run: RunRow, row: CheckpointRow) -> "Checkpoint":
         url = run_file_url(run.id, f"{row.path}/{weights_in_checkpoint(run.config)}", version=row.position)
         return cls(
+            run=run,
+            position=row.position,
             step=row.step,
             path=row.path,
             size_bytes=float(row.size_bytes),
             at=row.at,
+            mean_loss=row.mean_loss,
+            eval_loss=row.eval_loss,
+            is_rolling=row.is_rolling,
             pinned=row.pinned,
             weights_url=url,
         )

@@ -42,7 +42,10 @@ class RunUpdate:
     )
     metrics: list[MetricDelta] = strawberry.field(description="New points.")
     validation_images: list[ValidationImage] = strawberry.field(description="New pictures.")
-    checkpoints: list[Checkpoint] = strawberry.field(description="New checkpoints.")
+    checkpoints: list[Checkpoint] = strawberry.field(
+        description="New checkpoints, and those that were pinned or unpinned."
+    )
+    removed_checkpoints: list[int] = strawberry.field(description="Steps of checkpoints that are gone.")
     log: list[LogLine] = strawberry.field(description="New lines.")
     skipped_points: int = strawberry.field(
         description="Points left out because the client reads too slowly; they can be had from metrics."
@@ -60,6 +63,7 @@ class RunUpdate:
             ],
             validation_images=[ValidationImage.of(row) for row in news.images],
             checkpoints=[Checkpoint.of(news.run, row) for row in news.checkpoints],
+            removed_checkpoints=news.removed_checkpoints,
             log=[LogLine.of(line) for line in news.lines],
             skipped_points=0,
         )

@@ -1,5 +1,6 @@
 """Runs as they are asked for and shown."""
 
+import asyncio
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -24,7 +25,7 @@ from service.graphql.node import Node
 from service.graphql.payloads import no_errors
 from service.graphql.preflight import hidden_datasets
 from service.graphql.rules import Does, Lists, Shows, environment_resource
-from service.graphql.run_parts import Checkpoint, LogLine, MetricSeries, Phase, ValidationImage
+from service.graphql.run_parts import Checkpoint, LogLine, MetricSeries, Phase, ValidationImage, WeightsFile
 from service.graphql.scalars import Cursor, decode_id, encode_id
 from service.graphql.user import User, load_person
 from service.idempotency import run_once
@@ -34,12 +35,15 @@ from service.preflight import findings, preflight
 from service.read_models.environment import changes_after, find_default_environment, find_environment
 from service.read_models.training_run import (
     RunRow,
+    best_step_of,
     checkpoints_of,
     find_run,
     images_of,
     list_runs,
     num_runs_of,
+    requests_of,
 )
+from service.run_files import final_weights, run_folder
 
 MAX_POINTS = 100_000
 MAX_LOG_LINES = 10_000
@@ -136,6 +140,32 @@ class TrainingRun(Node):
         upto = (await self._bound(info)).event
         rows = await read(info, lambda session: checkpoints_of(session, self.row.id, after=0, upto=upto))
         return [Checkpoint.of(self.row, row) for row in rows]
+
+    @strawberry.field(
+        description="Step of the checkpoint that is never removed because it is the best: by its held-out loss, or else by "
+        "its mean loss."
+    )
+    async def best_step(self, info: Info) -> int | None:
+        return await read(info, lambda session: best_step_of(session, self.row.id))
+
+    @strawberry.field(description="The final weights to download; none until they are saved.")
+    async def weights(self, info: Info) -> list[WeightsFile]:
+        path = self.row.weights_path
+        if path is None:
+            return []
+        folder = run_folder(info.context.parts.settings.runs, self.row.id)
+        found = await asyncio.to_thread(final_weights, folder, self.row.config, path)
+        version = self.row.changed_position
+        return [WeightsFile.of(self.row, each, when="", version=version) for each in found]
+
+    @strawberry.field(description="How it was told to stop; null unless it is stopping.")
+    async def stop_mode(self, info: Info) -> StopMode | None:
+        if self.row.state is not RunState.STOPPING:
+            return None
+        stops = [
+            row for row in await read(info, lambda session: requests_of(session, self.row.id)) if row.kind == "stop"
+        ]
+        return StopMode.SAVE_AND_STOP if all(row.is_saving for row in stops) else StopMode.STOP_NOW
 
     @strawberry.field(description="All its validation images, oldest first.")
     async def validation_images(self, info: Info) -> list[ValidationImage]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.config.options import options_by_key
+from domain.config.training import TrainingConfig
 from service.importers.ai_toolkit_datasets import add_datasets
 from service.importers.ai_toolkit_rules import (
     ARCHITECTURES,
@@ -17,6 +19,7 @@ from service.importers.ai_toolkit_rules import (
     quantised,
 )
 from service.importers.findings import Imported, Ledger, Section
+from service.importers.optimizers import assume_decay, map_betas, map_settings, optimizer
 from service.importers.prompts import map_prompts, split_line
 from service.importers.rules import (
     Drop,
@@ -30,7 +33,12 @@ from service.importers.rules import (
     whole,
 )
 from service.importers.source import Names, Source, legal_name
-from service.importers.vocabulary import lycoris, map_base_model
+from service.importers.vocabulary import assume_polynomial, lycoris, map_base_model
+
+SHIFTED_BY_SIZE = ("flux", "flux2", "qwen_image")
+"""Whose schedulers say so, where those of others have one shift."""
+
+WITH_THEIR_EPSILON = ("torch-adam", "torch-adamw", "prodigy", "bnb-adam8bit", "bnb-adamw8bit", "bnb-ademamix8bit")
 
 
 def recognises(tree: Any) -> bool:
@@ -216,15 +224,9 @@ def _map_train(train: Section) -> None:
     ledger = train.ledger
     if "unet_lr" in train and not is_blank(train.get("unet_lr")):
         apply_rules(train, {"unet_lr": To("learning_rate", number)})
-    kind = str(train.get("timestep_type") or "").lower()
-    if kind == "linear":
-        train.map("timestep_type", "flow_use_uniform_schedule", True)
-    elif kind == "shift":
-        train.map("timestep_type", "flow_schedule_auto_shift", True)
-    elif kind in ("sigmoid", ""):
-        train.drop("timestep_type", "a sigmoid is drawn from here unless another schedule is chosen")
-    else:
-        train.unmap("timestep_type", "timesteps are not drawn so here")
+    _map_timesteps(train)
+    if "train_unet" in train and is_off(train.get("train_unet")):
+        train.unmap("train_unet", "the text encoder alone is not trained here")
     if not is_off(train.get("noise_offset")):
         apply_rules(train, {"noise_offset": To("noise_offset", number, "on for every step, as there")})
         ledger.config |= {"offset_noise": True, "noise_offset_probability": 1.0}
@@ -237,10 +239,7 @@ def _map_train(train: Section) -> None:
         average.drop("use_ema", "switched off in the file")
         average.drop("ema_decay", "use_ema is off")
     apply_rules(average, {"use_ema": To("use_ema", flag), "ema_decay": To("ema_decay", number)})
-    apply_rules(
-        train.section("optimizer_params"),
-        {"weight_decay": To("adam_weight_decay", number), "eps": To("adam_epsilon", number)},
-    )
+    _map_optimizer(train)
     apply_rules(
         train.section("lr_scheduler_params"),
         {
@@ -250,6 +249,69 @@ def _map_train(train: Section) -> None:
         },
     )
     apply_rules(train, TRAIN)
+
+
+def _map_timesteps(train: Section) -> None:
+    """Of flow models. Only shift moves them towards noise there."""
+    ledger = train.ledger
+    family = str(ledger.config.get("model_family"))
+    if not options_by_key(TrainingConfig)["flow_schedule_shift"].matters_to(family):
+        train.drop("timestep_type", "only counts for flow models")
+        return
+    kind = str(train.get("timestep_type") or "sigmoid").lower()
+    if kind == "linear":
+        train.map("timestep_type", "flow_use_uniform_schedule", True)
+    elif kind in ("shift", "flux_shift") and family in SHIFTED_BY_SIZE:
+        train.map("timestep_type", "flow_schedule_auto_shift", True, "drawn alike, and shifted by size")
+        ledger.set("flow_use_uniform_schedule", True, key="timestep_type")
+    elif kind == "sigmoid":
+        train.drop("timestep_type", "a sigmoid is drawn from here unless another schedule is chosen")
+    else:
+        train.unmap("timestep_type", "timesteps are not drawn so here; see flow_schedule_shift")
+        return
+    if "flow_schedule_auto_shift" not in ledger.config:
+        ledger.assume("flow_schedule_shift", 1.0, "timesteps are not shifted there")
+
+
+def _map_optimizer(train: Section) -> None:
+    """Some epsilons are their own, and so is the rate of Prodigy."""
+    ledger, arguments = train.ledger, train.section("optimizer_params")
+    kind = str(train.get("optimizer") or "adamw").lower()
+    if kind == "adafactor" and is_off(arguments.get("scale_parameter")):
+        train.unmap(
+            "optimizer", "Adafactor without scale_parameter has no equal here; torch-adafactor scales its steps"
+        )
+    elif kind in ("adam8", "adamw8"):
+        train.unmap("optimizer", "this optimizer is their own; adamw_bf16 and bnb-adamw8bit need as little memory")
+    elif kind == "adagrad":
+        train.map("optimizer", "optimizer", "torch-adagrad")
+    elif "optimizer" in train:
+        apply_rules(train, {"optimizer": To("optimizer", optimizer)})
+    if "optimizer" not in ledger.config and not is_blank(train.get("optimizer")):
+        ledger.miss("optimizer")
+    ledger.assume("optimizer", "torch-adamw")
+    if ledger.config.get("optimizer") == "prodigy":
+        _map_rate_of_prodigy(train)
+    apply_rules(arguments, {"weight_decay": To("adam_weight_decay", number), "eps": To("adam_epsilon", number)})
+    if "betas" in arguments:
+        map_betas(arguments)
+    for key in ("scale_parameter", "relative_step", "warmup_init"):
+        if ledger.config.get("optimizer") == "torch-adafactor":
+            arguments.drop(key, "as torch-adafactor has it")
+    map_settings(arguments)
+    assume_decay(ledger)
+    if ledger.config.get("optimizer") in WITH_THEIR_EPSILON:
+        ledger.assume("adam_epsilon", 1e-6)
+
+
+def _map_rate_of_prodigy(train: Section) -> None:
+    """Rates below a tenth are taken for those of other optimizers there, and replaced by 1."""
+    try:
+        rate = number(train.get("lr"))
+    except ValueError:
+        return
+    if rate < 0.1:
+        train.map("lr", "learning_rate", 1.0, "there, prodigy has 1 where less than 0.1 is given")
 
 
 def _map_sample(sample: Section, trigger: str | None) -> None:
@@ -272,7 +334,6 @@ def _assume_defaults(ledger: Ledger) -> None:
     defaults: dict[str, Any] = {
         "learning_rate": 1e-6,
         "lr_scheduler": "constant",
-        "optimizer": "torch-adamw",
         "train_batch_size": 1,
         "max_train_steps": 1000,
         "num_train_epochs": 0,
@@ -282,6 +343,11 @@ def _assume_defaults(ledger: Ledger) -> None:
         "caption_dropout_probability": 0.0,
     }
     if ledger.config.get("model_type") == "lora" and "lycoris_config" not in ledger.config:
-        defaults |= {"lora_alpha": 1.0, "lora_dropout": 0.0}
+        defaults |= {"lora_rank": 4, "lora_alpha": 1.0, "lora_dropout": 0.0}
+    if ledger.config.get("lr_scheduler") == "constant_with_warmup":
+        defaults["lr_warmup_steps"] = 1000
+    if ledger.config.get("use_ema"):
+        defaults["ema_decay"] = 0.999
     for target, value in defaults.items():
         ledger.assume(target, value)
+    assume_polynomial(ledger)

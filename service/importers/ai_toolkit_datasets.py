@@ -4,8 +4,9 @@ from typing import Any
 
 from service.importers.ai_toolkit_rules import DATASET
 from service.importers.findings import Section
-from service.importers.rules import apply_rules, edge, flag, is_blank, whole
+from service.importers.rules import apply_rules, edge, flag, is_blank, number, whole
 from service.importers.source import Names, Source, folder_name
+from service.importers.vocabulary import REGULARISATION
 
 
 def add_datasets(source: Source, dataset: Section, trigger: str | None, taken: Names) -> None:
@@ -29,7 +30,7 @@ def add_datasets(source: Source, dataset: Section, trigger: str | None, taken: N
     )
     if repeats:
         entry["repeats"] = repeats
-    if _converted(dataset, "is_reg", "is_regularisation_data", flag, ""):
+    if _converted(dataset, "is_reg", "is_regularisation_data", flag, REGULARISATION):
         entry["is_regularisation_data"] = True
     sizes = dataset.get("resolution")
     sizes = sizes if isinstance(sizes, list) and sizes else [512 if is_blank(sizes) else sizes]
@@ -78,6 +79,9 @@ def _captions(dataset: Section, trigger: str | None) -> dict[str, Any]:
     else:
         made["instance_prompt"] = default
         dataset.note("default_caption", "instance_prompt", default, "there, only for pictures without a caption")
+    dropout = _converted(dataset, "caption_dropout_rate", "caption_dropout_probability", number, "")
+    if dropout is not None:
+        made["caption_dropout_probability"] = dropout
     kept = _converted(dataset, "keep_tokens", "caption_shuffle.position_start", whole, "") or 0
     if _converted(dataset, "shuffle_tokens", "caption_shuffle.enable", flag, ""):
         made["caption_shuffle"] = {"enable": True, "split_on": "comma", "position_start": kept}

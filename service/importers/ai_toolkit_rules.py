@@ -1,16 +1,23 @@
 """What becomes of the keys of ai-toolkit's jobs."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from service.importers.rules import Drop, Report, Rules, To, flag, number, one_of, text, whole
-from service.importers.vocabulary import loss, optimizer, precision, schedule
+from service.importers.vocabulary import loss, precision, schedule
 
 TRAINERS = frozenset({"sd_trainer", "diffusion_trainer", "ui_trainer", "flex_trainer"})
 ARCHITECTURES: Mapping[str, str] = {
     **{"sd1": "sd1x", "sd2": "sd2x", "sd3": "sd3", "sdxl": "sdxl", "ssd": "sdxl", "vega": "sdxl", "pixart": "pixart"},
     **{"pixart_sigma": "pixart", "auraflow": "auraflow", "flux": "flux", "flux_kontext": "flux", "lumina2": "lumina2"},
     **{"chroma": "chroma", "hidream": "hidream", "qwen_image": "qwen_image", "qwen_image_edit": "qwen_image"},
-    **{"qwen_image_edit_plus": "qwen_image", "zimage": "z_image", "z_image": "z_image", "flux2": "flux2"},
+    **{
+        "qwen_image_edit_plus": "qwen_image",
+        "zimage": "z_image",
+        "z_image": "z_image",
+        "flux2": "flux2",
+        "wan21": "wan",
+    },
     **{"flux2_klein_4b": "flux2", "flux2_klein_9b": "flux2", "krea2": "krea2", "ernie_image": "ernie"},
 }
 OLD_FLAGS: Mapping[str, str] = {
@@ -24,6 +31,15 @@ quantised = one_of(
     },
     what="the precision",
 )
+
+
+def _schedule(value: Any) -> str:
+    if str(value).strip().lower() == "linear":
+        raise ValueError("their linear schedule rises from a third of the rate, which has no equal here")
+    chosen: str = schedule(value)
+    return chosen
+
+
 ALWAYS = "always so here"
 PLACE = "where their tool keeps things; runs here keep theirs in the workspace"
 NO_AUGMENTATION = "pictures are not changed at random here"
@@ -49,10 +65,9 @@ TRAIN: Rules = {
     "text_encoder_lr": To("text_encoder_lr", number),
     "gradient_checkpointing": To("gradient_checkpointing", flag),
     "noise_scheduler": Drop("follows from model_family"),
-    "optimizer": To("optimizer", optimizer),
     "lr": To("learning_rate", number),
     "unet_lr": To("learning_rate", number),
-    "lr_scheduler": To("lr_scheduler", schedule),
+    "lr_scheduler": To("lr_scheduler", _schedule),
     "dtype": To("mixed_precision", precision),
     "disable_sampling": To("validation_disable", flag, off=(False,)),
     "skip_first_sample": Report("there is always a validation before the first step"),
@@ -65,8 +80,8 @@ TRAIN: Rules = {
     "linear_timesteps2": Report("timesteps are not weighted here"),
     "content_or_style": Report("timesteps are drawn alike here; see timestep_bias_strategy", neutral=("balanced",)),
     "content_or_style_reg": Report("timesteps are drawn alike here", neutral=("balanced",)),
-    "min_denoising_steps": Report("all timesteps are trained here"),
-    "max_denoising_steps": Report("all timesteps are trained here", neutral=(1000,)),
+    "min_denoising_steps": Report("see timestep_bias_strategy"),
+    "max_denoising_steps": Report("see timestep_bias_strategy", neutral=(999, 1000)),
     "num_train_timesteps": Report("as many as the base model has", neutral=(1000,)),
     "prompt_dropout_prob": To("caption_dropout_probability", number, off=(0,)),
     "reg_weight": Report("regularisation pictures count as much as others here", neutral=(1, 1.0)),
@@ -130,7 +145,6 @@ SAMPLE: Rules = {
     **dict.fromkeys(("format", "fps", "sample_start_step", "ext"), Drop("how their tool keeps pictures")),
 }
 DATASET: Rules = {
-    "caption_dropout_rate": To("caption_dropout_probability", number),
     "token_dropout_rate": Report("single tags are not dropped here, only whole captions"),
     "random_crop": Report("see crop_style"),
     "random_scale": Report(NO_AUGMENTATION),

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domain.config.options import options_by_key
+from domain.config.training import TrainingConfig
 from service.importers.findings import SECRET, Section
+from service.importers.optimizers import SETTINGS, assume_decay, native, optimizer
 from service.importers.rules import (
     Drop,
     Report,
@@ -21,22 +24,30 @@ from service.importers.rules import (
     whole,
 )
 from service.importers.source import Names, Source, folder_name
-from service.importers.vocabulary import map_base_model, optimizer, precision, schedule, trackers
+from service.importers.vocabulary import (
+    REGULARISATION,
+    assume_polynomial,
+    map_base_model,
+    precision,
+    schedule,
+    trackers,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """family: None when the weights tell it. defaults: those of the script that decide the result."""
+    """family: None when the weights tell it. defaults: those of the script that decide the result, with the weight decay
+    of whatever optimizer."""
 
     family: str | None
     model_type: str
     defaults: Mapping[str, Any]
+    decay: float
 
 
 _USUAL: Mapping[str, Any] = {
     "lr_scheduler": "constant",
     "lr_warmup_steps": 500,
-    "optimizer": "torch-adamw",
     "mixed_precision": "no",
     "gradient_checkpointing": False,
     "max_grad_norm": 1.0,
@@ -48,7 +59,7 @@ _LORA = {"lora_rank": 4, "lora_dropout": 0.0}
 
 def _dreambooth(family: str | None, *, rate: float = 1e-4, resolution: int = 512, is_lora: bool = True) -> Example:
     defaults = {**_DREAMBOOTH, "learning_rate": rate, "resolution": resolution, **(_LORA if is_lora else {})}
-    return Example(family, "lora" if is_lora else "full", defaults)
+    return Example(family, "lora" if is_lora else "full", defaults, decay=1e-2 if family is None else 1e-4)
 
 
 def _text_to_image(family: str | None, *, is_lora: bool, resolution: int = 512) -> Example:
@@ -59,7 +70,7 @@ def _text_to_image(family: str | None, *, is_lora: bool, resolution: int = 512) 
         "learning_rate": 1e-4,
         "resolution": resolution,
     }
-    return Example(family, "lora" if is_lora else "full", {**defaults, **(_LORA if is_lora else {})})
+    return Example(family, "lora" if is_lora else "full", {**defaults, **(_LORA if is_lora else {})}, decay=1e-2)
 
 
 SCRIPTS: Mapping[str, Example] = {
@@ -90,10 +101,12 @@ SCRIPTS: Mapping[str, Example] = {
 }
 """Of other scripts only what their flags and weights tell is known."""
 
+UNSHIFTED = ("flux", "flux2", "qwen_image")
+"""Whose schedulers shift by size when they draw pictures, and not in training there."""
+
 PLACE = "where results were kept; runs here keep theirs in the workspace"
 LOADING = "how their data was loaded; that is up to the trainer here"
 ALWAYS = "always so here"
-PRODIGY = "arguments of Prodigy; see optimizer_config"
 NO_AUGMENTATION = "pictures are not changed at random here"
 COLUMNS = "only counts for a dataset from the Hub"
 
@@ -135,7 +148,6 @@ FLAGS: Rules = {
     "lr_power": To("lr_power", number),
     "text_encoder_lr": To("text_encoder_lr", number),
     "train_text_encoder": To("train_text_encoder", flag, off=(False,)),
-    "optimizer": To("optimizer", optimizer),
     "adam_beta1": To("optimizer_beta1", number),
     "adam_beta2": To("optimizer_beta2", number),
     "adam_weight_decay": To("adam_weight_decay", number),
@@ -172,9 +184,7 @@ FLAGS: Rules = {
     "push_to_hub": To("push_to_hub", flag, off=(False,)),
     "hub_model_id": To("hub_model_id", text),
     "hub_token": Report(SECRET),
-    "weighting_scheme": Report(
-        "the loss of flow models is not weighted here; timesteps are drawn from a sigmoid", neutral=("none",)
-    ),
+    "weighting_scheme": Drop("only counts for flow models"),
     "logit_mean": Report("see flow_sigmoid_scale", neutral=(0, 0.0)),
     "logit_std": To("flow_sigmoid_scale", number),
     "mode_scale": Report("timesteps are not drawn so here", neutral=(1.29,)),
@@ -205,8 +215,6 @@ FLAGS: Rules = {
     **dict.fromkeys(
         ("foreach_ema", "offload_ema", "non_ema_revision", "output_kohya_format", "tracker_name"), Drop(LOADING)
     ),
-    **dict.fromkeys(("prodigy_beta3", "prodigy_decouple", "prodigy_use_bias_correction"), Report(PRODIGY)),
-    "prodigy_safeguard_warmup": Report(PRODIGY),
     **dict.fromkeys(("image_column", "caption_column", "dataset_config_name"), Drop(COLUMNS)),
     **dict.fromkeys(
         ("with_prior_preservation", "class_prompt", "center_crop"), Drop("says how regularisation pictures are used")
@@ -234,6 +242,7 @@ def map_flags(source: Source, root: Section, flags: Section, script: str) -> Non
         ledger.config["model_family"] = "sd1x"
         ledger.say("model_family is sd1x, since nothing tells of another; change it if that is wrong")
     _map_optimizer(flags)
+    _map_timesteps(flags, str(ledger.config["model_family"]), script)
     _map_length(flags)
     _map_data(source, flags)
     if not is_off(flags.get("noise_offset")):
@@ -244,23 +253,75 @@ def map_flags(source: Source, root: Section, flags: Section, script: str) -> Non
     if model_type == "lora" and "lora_alpha" not in ledger.config:
         rank = ledger.config.get("lora_rank", 4)
         ledger.assume("lora_alpha", rank, "not among the flags: there, alpha is the rank")
+    if example and ledger.config.get("use_ema"):
+        ledger.assume("ema_decay", 0.9999)
+    if example:
+        assume_decay(ledger, example.decay)
+        assume_polynomial(ledger)
     for target, value in example.defaults.items() if example else ():
         if target == "num_train_epochs" and ledger.config.get("max_train_steps"):
             continue
         ledger.assume(target, value)
 
 
+def _map_timesteps(flags: Section, family: str, script: str) -> None:
+    """weighting_scheme says how timesteps of flow models are drawn. Its default is none, which draws all alike, but of SD3."""
+    if not options_by_key(TrainingConfig)["flow_schedule_shift"].matters_to(family):
+        return
+    usual = "logit_normal" if family == "sd3" else "none"
+    scheme = str(flags.get("weighting_scheme") or usual).lower()
+    if scheme != "logit_normal":
+        for key in ("logit_mean", "logit_std"):
+            flags.drop(key, "only counts where weighting_scheme is logit_normal")
+    if scheme == "logit_normal":
+        flags.drop("weighting_scheme", "a sigmoid of a normal draw, which is what happens here by itself")
+    elif scheme != "none":
+        flags.unmap("weighting_scheme", "timesteps are neither drawn nor weighted so here")
+    elif "weighting_scheme" in flags:
+        flags.map("weighting_scheme", "flow_use_uniform_schedule", True)
+    elif script in SCRIPTS:
+        flags.ledger.assume("flow_use_uniform_schedule", True)
+    if script in SCRIPTS and family in UNSHIFTED:
+        flags.ledger.assume("flow_schedule_shift", 1.0, "timesteps are not shifted there")
+
+
 def _map_optimizer(flags: Section) -> None:
-    """The flag for eight bits changes what AdamW is."""
+    """The flag for eight bits changes what AdamW is, and Prodigy has settings of its own there."""
+    named = str(flags.get("optimizer") or "adamw").lower()
+    _map_prodigy(flags, is_used=named == "prodigy")
     if is_off(flags.get("use_8bit_adam")):
         flags.drop("use_8bit_adam", "switched off")
-        return
-    named = str(flags.get("optimizer") or "adamw").lower()
-    if named == "adamw":
+    elif named == "adamw":
         flags.map("use_8bit_adam", "optimizer", "bnb-adamw8bit")
         flags.drop("optimizer", "use_8bit_adam makes it the one with 8 bits")
     else:
         flags.drop("use_8bit_adam", f"only counts for AdamW, not for {named:.40}")
+    if "optimizer" in flags.open_keys():
+        apply_rule(flags, "optimizer", To("optimizer", optimizer))
+        if "optimizer" not in flags.ledger.config:
+            flags.ledger.miss("optimizer")
+    flags.ledger.assume("optimizer", "torch-adamw")
+
+
+def _map_prodigy(flags: Section, *, is_used: bool) -> None:
+    settings: dict[str, Any] = {"decouple": True, "use_bias_correction": True, "safeguard_warmup": True}
+    keys = [key for key in flags.values if key.startswith("prodigy_")]
+    if not is_used:
+        flags.drop_rest("only counts for Prodigy", keys)
+        return
+    for key in keys:
+        name = key.removeprefix("prodigy_")
+        value = native(flags.get(key))
+        if name in SETTINGS["prodigy"] and isinstance(value, bool | int | float):
+            settings[name] = value
+        elif is_blank(value):
+            flags.drop(key, "empty")
+        else:
+            flags.unmap(key, "prodigy has no such setting here")
+    written = ",".join(f"{name}={str(value).lower()}" for name, value in settings.items())
+    flags.ledger.assume("optimizer_config", written, "what their scripts tell Prodigy")
+    for key in keys:
+        flags.note(key, "optimizer_config", written)
 
 
 def _map_length(flags: Section) -> None:
@@ -276,7 +337,7 @@ def _map_length(flags: Section) -> None:
 def _map_data(source: Source, flags: Section) -> None:
     ledger = flags.ledger
     taken = Names()
-    crop: dict[str, Any] = {"crop": True, "crop_aspect": "square", "crop_style": "random"}
+    crop: dict[str, Any] = {"crop": True, "crop_aspect": "square", "crop_style": "random", "upscale": True}
     if not is_off(flags.get("center_crop")):
         crop["crop_style"] = "center"
         flags.note("center_crop", "crop_style", "center")
@@ -339,7 +400,7 @@ def _map_regularisation(source: Source, flags: Section, taken: Names, crop: Mapp
     elif isinstance(written, str) and written.strip():
         path = source.absolute(written)
         flags.note("class_data_dir", "instance_data_dir", path, "a dataset for regularisation")
-        flags.note("with_prior_preservation", "is_regularisation_data", True)
+        flags.note("with_prior_preservation", "is_regularisation_data", True, REGULARISATION)
         entry: dict[str, Any] = {
             "id": taken.take(folder_name(written)),
             "type": "local",

@@ -4,13 +4,17 @@ A TOML may put them into sections of any name; the section counts for nothing. O
 sd-scripts, which are written down where they decide the result.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
+from domain.config.options import options_by_key
+from domain.config.training import TrainingConfig
 from service.importers import kohya_dataset
 from service.importers.files import SourceFile
 from service.importers.findings import Imported, Ledger, Section
 from service.importers.kohya_dataset import add_folders, map_dataset_config
 from service.importers.kohya_network import map_arguments, map_network
+from service.importers.kohya_optimizer import map_optimizer, map_rates, map_warm_up
 from service.importers.kohya_options import Options, expanded, option_names
 from service.importers.kohya_rules import FAMILY_MODULES, FAMILY_SCRIPTS, RULES, SIGNS
 from service.importers.parsing import Document, Unreadable, decode, parse_json, parse_toml
@@ -25,7 +29,32 @@ from service.importers.rules import (
     whole,
 )
 from service.importers.source import Names, Source, legal_name
-from service.importers.vocabulary import map_base_model
+from service.importers.vocabulary import assume_polynomial, map_base_model, map_timestep_range
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDefaults:
+    """Of timestep_sampling, and of the shift where it counts."""
+
+    sampling: str
+    shift: float
+
+
+FLOW_DEFAULTS = {
+    "flux": FlowDefaults("sigma", 3.0),
+    "chroma": FlowDefaults("sigma", 3.0),
+    "sd3": FlowDefaults("sigma", 1.0),
+    "lumina2": FlowDefaults("shift", 6.0),
+}
+BY_SIZE = ("flux_shift", "qwen_shift", "qinglong_flux")
+SAMPLINGS = {
+    "uniform": "all timesteps are drawn alike: flow_use_uniform_schedule",
+    "sigmoid": "a sigmoid is drawn from, without a shift: flow_schedule_shift 1",
+    "shift": "a sigmoid is drawn from, with a shift, which is what happens here by itself",
+    "sigma": "weighting_scheme says how they are drawn",
+    **dict.fromkeys(BY_SIZE, "the shift follows from the resolution: flow_schedule_auto_shift"),
+}
+NO_FLOW = "only counts for flow models"
 
 
 def recognises(tree: Any) -> bool:
@@ -50,9 +79,12 @@ def read_options(
     ledger = options.ledger
     family = _map_model(options, script)
     map_network(options, script, given=network)
-    _map_rates(options)
+    map_optimizer(options)
+    map_rates(options)
     _map_length(options)
+    map_warm_up(options)
     _map_flow(options)
+    _map_range(options)
     _map_noise(options)
     _map_data(options, source)
     _map_samples(options, source, family)
@@ -108,34 +140,6 @@ def _family(options: Options, script: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _map_rates(options: Options) -> None:
-    """unet_lr is the rate of the denoiser, which is what is trained here; learning_rate is its default."""
-    denoiser = options.at("unet_lr")
-    if denoiser is not None and not is_off(denoiser.get("unet_lr")):
-        apply_rule(denoiser, "unet_lr", To("learning_rate", number))
-        common = options.at("learning_rate")
-        if common is not None and "learning_rate" in options.ledger.config:
-            common.drop("learning_rate", "unet_lr counts for the denoiser, which is what is trained here")
-    elif denoiser is not None:
-        denoiser.drop("unet_lr", "learning_rate counts")
-    encoder = options.at("text_encoder_lr")
-    if encoder is not None and not is_off(encoder.get("text_encoder_lr")):
-        if isinstance(encoder.get("text_encoder_lr"), list):
-            encoder.unmap("text_encoder_lr", "all text encoders have one rate here")
-        elif options.is_on("network_train_unet_only"):
-            encoder.drop("text_encoder_lr", "network_train_unet_only is on")
-        else:
-            apply_rule(encoder, "text_encoder_lr", To("text_encoder_lr", number))
-    elif encoder is not None:
-        encoder.drop("text_encoder_lr", "switched off in the file")
-    if options.ledger.config.get("model_type") == "lora" and not options.is_on("network_train_unet_only"):
-        family = options.ledger.config.get("model_family")
-        if family in ("sd1x", "sd2x", "sdxl"):
-            options.ledger.say(
-                "there, the text encoder gets an adapter as well unless network_train_unet_only is on; see train_text_encoder"
-            )
-
-
 def _map_length(options: Options) -> None:
     """Epochs override steps there."""
     epochs, steps = options.at("max_train_epochs"), options.at("max_train_steps")
@@ -150,30 +154,83 @@ def _map_length(options: Options) -> None:
 
 
 def _map_flow(options: Options) -> None:
+    """How timesteps are drawn. The flow models of each script have defaults of their own."""
+    ledger, family = options.ledger, str(options.ledger.config["model_family"])
     section = options.at("timestep_sampling")
-    if section is None:
+    usual = FLOW_DEFAULTS.get(family)
+    if usual is None:
+        if section is not None and not _matters(family, "flow_schedule_shift"):
+            section.drop("timestep_sampling", NO_FLOW)
+        elif section is not None:
+            section.unmap("timestep_sampling", "timesteps are not drawn so here")
         return
-    kind = str(section.get("timestep_sampling")).lower()
-    if kind == "uniform":
-        section.map("timestep_sampling", "flow_use_uniform_schedule", True)
-    elif kind in ("sigmoid", "shift"):
-        section.drop("timestep_sampling", "a sigmoid is drawn from here unless another schedule is chosen")
-        shift = options.at("discrete_flow_shift")
-        if kind == "sigmoid" and shift is not None:
-            shift.drop("discrete_flow_shift", "timestep_sampling is sigmoid, where it does not count")
-            options.ledger.set("flow_schedule_shift", 1.0, key="timestep_sampling")
-    elif kind in ("flux_shift", "qwen_shift", "qinglong_flux"):
-        section.map("timestep_sampling", "flow_schedule_auto_shift", True)
-        shift = options.at("discrete_flow_shift")
-        if shift is not None:
-            shift.drop("discrete_flow_shift", "the shift follows from the resolution")
-    else:
+    kind = str(options.get("timestep_sampling") or usual.sampling).lower()
+    if kind == "sigma":
+        _map_weighting(options)
+    elif kind == "uniform":
+        ledger.set("flow_use_uniform_schedule", True, key="timestep_sampling")
+    elif kind in BY_SIZE:
+        ledger.set("flow_schedule_auto_shift", True, key="timestep_sampling")
+    if section is not None and kind in ("sigma", "uniform", "sigmoid", "shift", *BY_SIZE):
+        section.drop("timestep_sampling", SAMPLINGS.get(kind, SAMPLINGS["sigma"]))
+    elif section is not None:
         section.unmap("timestep_sampling", "timesteps are not drawn so here")
+        return
+    for key in ("weighting_scheme", "logit_mean", "logit_std", "mode_scale"):
+        place = options.at(key)
+        if place is not None and kind != "sigma":
+            place.drop(key, f"only counts where timestep_sampling is sigma, not {kind}")
+    scale = options.at("sigmoid_scale")
+    if scale is not None and kind in ("sigma", "uniform"):
+        scale.drop("sigmoid_scale", f"does not count where timestep_sampling is {kind}")
+    shift = options.at("discrete_flow_shift")
+    if kind in ("uniform", "sigmoid"):
+        ledger.set("flow_schedule_shift", 1.0, key="timestep_sampling")
+    if shift is not None and kind in ("uniform", "sigmoid", *BY_SIZE):
+        shift.drop("discrete_flow_shift", f"does not count where timestep_sampling is {kind}")
+    elif kind in ("sigma", "shift") and not any(
+        options.is_on(key) for key in ("discrete_flow_shift", "training_shift")
+    ):
+        ledger.assume("flow_schedule_shift", usual.shift)
+
+
+def _map_weighting(options: Options) -> None:
+    """Of SD3's paper: it says how timesteps are drawn, and for some how much they count."""
+    section = options.at("weighting_scheme")
+    scheme = str(options.get("weighting_scheme") or "uniform").lower()
+    if scheme == "logit_normal":
+        if section is not None:
+            section.drop("weighting_scheme", "a sigmoid of a normal draw, which is what happens here by itself")
+        return
+    for key in ("logit_mean", "logit_std"):
+        place = options.at(key)
+        if place is not None:
+            place.drop(key, "only counts where weighting_scheme is logit_normal")
+    if scheme in ("uniform", "none"):
+        options.ledger.set("flow_use_uniform_schedule", True, key="weighting_scheme")
+        if section is not None:
+            section.note("weighting_scheme", "flow_use_uniform_schedule", True)
+    elif section is not None:
+        section.unmap("weighting_scheme", "timesteps are neither drawn nor weighted so here")
+
+
+def _map_range(options: Options) -> None:
+    """Timesteps of one end can be left out."""
+    if not _matters(str(options.ledger.config["model_family"]), "timestep_bias_strategy"):
+        return
+    map_timestep_range(options.at("min_timestep"), "min_timestep", options.at("max_timestep"), "max_timestep")
+
+
+def _matters(family: str, key: str) -> bool:
+    return options_by_key(TrainingConfig)[key].matters_to(family)
 
 
 def _map_noise(options: Options) -> None:
     section = options.at("noise_offset")
     if section is None:
+        return
+    if not _matters(str(options.ledger.config["model_family"]), "offset_noise"):
+        section.drop("noise_offset", "does not count for flow models")
         return
     if is_off(section.get("noise_offset")) or str(options.get("noise_offset_type")).lower() == "multires":
         section.drop("noise_offset", "switched off in the file")
@@ -280,7 +337,6 @@ def assume_defaults(ledger: Ledger) -> None:
         "learning_rate": 2e-6,
         "lr_scheduler": "constant",
         "lr_warmup_steps": 0,
-        "optimizer": "torch-adamw",
         "train_batch_size": 1,
         "mixed_precision": "no",
         "gradient_checkpointing": False,
@@ -291,6 +347,7 @@ def assume_defaults(ledger: Ledger) -> None:
         defaults |= {"lora_rank": 4, "lora_alpha": 1, "lora_dropout": 0.0}
     for target, value in defaults.items():
         ledger.assume(target, value)
+    assume_polynomial(ledger)
     if not ledger.config.get("max_train_steps") and not ledger.config.get("num_train_epochs"):
         ledger.config.pop("max_train_steps", None)
         ledger.config.pop("num_train_epochs", None)

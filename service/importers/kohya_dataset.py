@@ -31,6 +31,7 @@ from service.importers.rules import (
     whole,
 )
 from service.importers.source import Names, Source, folder_name, legal_name
+from service.importers.vocabulary import REGULARISATION
 
 REPEATED = re.compile(r"(\d+)_(.+)")
 EXTRA_PASSES = "repeats are extra passes here, so it is one less"
@@ -52,7 +53,7 @@ REST: Rules = {
     "caption_dropout_every_n_epochs": Report("captions are dropped by chance here, not by epoch"),
     "token_warmup_min": Report("captions are not lengthened over time here", neutral=(1,)),
     "token_warmup_step": Report("captions are not lengthened over time here"),
-    "bucket_no_upscale": Report("small pictures are always enlarged to their bucket here; see minimum_image_size"),
+    "bucket_no_upscale": Report("pictures too small for the resolution are left out here, or enlarged; see upscale"),
     "min_bucket_reso": Report(BUCKETS, neutral=(256,)),
     "max_bucket_reso": Report(BUCKETS, neutral=(1024, 2048)),
     "alpha_mask": Report("transparency is no mask here; masks are pictures of a conditioning dataset"),
@@ -167,7 +168,7 @@ def add_entry(
     _map_captions(chain, entry, source.place(path))
     if repeats:
         entry["repeats"] = repeats
-    if is_regularisation or chain.take("is_reg", "is_regularisation_data", flag):
+    if is_regularisation or chain.take("is_reg", "is_regularisation_data", flag, note=REGULARISATION):
         entry["is_regularisation_data"] = True
     batch_size = chain.take("batch_size", "train_batch_size", whole)
     if batch_size is not None and ledger.set("train_batch_size", batch_size, key="batch_size") is not None:
@@ -193,6 +194,8 @@ def _map_size(chain: Chain, entry: dict[str, Any]) -> None:
     if resolution is not None:
         entry["resolution"] = resolution
         chain.ledger.config.setdefault("resolution", resolution)
+    if not chain.is_on("bucket_no_upscale"):
+        entry["upscale"] = True
     smallest = chain.take(
         "skip_image_resolution", "minimum_image_size", edge, note="pictures of exactly this size are kept here"
     )
@@ -231,14 +234,8 @@ def _map_captions(chain: Chain, entry: dict[str, Any], folder: Path | None) -> N
     kept = chain.take("keep_tokens", "caption_shuffle.position_start", whole) or 0
     if chain.take("shuffle_caption", "caption_shuffle.enable", flag):
         entry["caption_shuffle"] = {"enable": True, "split_on": "comma", "position_start": kept}
-    supplier = chain.supplier("caption_dropout_rate")
-    if supplier is not None:
-        try:
-            rate = number(supplier.get("caption_dropout_rate") or 0)
-        except ValueError as error:
-            supplier.unmap("caption_dropout_rate", str(error))
-        else:
-            supplier.map("caption_dropout_rate", "caption_dropout_probability", rate)
+    if (rate := chain.take("caption_dropout_rate", "caption_dropout_probability", number)) is not None:
+        entry["caption_dropout_probability"] = rate
 
 
 def add_folders(

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.importers import kohya
 from service.importers.findings import Imported, Ledger, Section
-from service.importers.kohya_network import LYCORIS_FURTHER, LYCORIS_SETTINGS
+from service.importers.kohya_network import LYCORIS_SETTINGS
 from service.importers.kohya_options import Options, expanded
 from service.importers.rules import Drop, Report, Rules, To, apply_rule, apply_rules, flag, is_off, number
 from service.importers.shell import read_script, split_flags
@@ -68,7 +68,6 @@ RULES: Rules = {
         ("loraplus_lr_ratio", "loraplus_unet_lr_ratio"), Report("both halves of an adapter have one rate here")
     ),
     "loraplus_text_encoder_lr_ratio": Report("both halves of an adapter have one rate here"),
-    "LyCORIS_preset": Drop("the layers that LyCORIS adapts by itself"),
     "stop_text_encoder_training": Report("the text encoder is trained to the end here, or not at all"),
     "stop_text_encoder_training_pct": Report("the text encoder is trained to the end here, or not at all"),
     "weighted_captions": Report("weights in captions have no meaning here"),
@@ -131,14 +130,14 @@ def _network(root: Section, algorithm: str | None) -> Section:
     """The fields about LyCORIS, as arguments of a network; empty for other networks."""
     if algorithm is None:
         return Section(root.ledger, "", {})
-    keys = [key for key in (*LYCORIS_SETTINGS, *LYCORIS_FURTHER) if not is_off(root.get(_field(key)))]
+    keys = [key for key in (*LYCORIS_SETTINGS, "preset") if not is_off(root.get(_field(key)))]
     return Section(
         root.ledger, root.path, {key: root.get(_field(key)) for key in keys}, {key: _field(key) for key in keys}
     ).adding({"algo": algorithm})
 
 
 def _field(key: str) -> str:
-    return "constrain" if key == "constraint" else key
+    return {"constraint": "constrain", "preset": "LyCORIS_preset"}.get(key, key)
 
 
 def _map_form(root: Section, *, is_adapter: bool, algorithm: str | None) -> None:
@@ -149,20 +148,16 @@ def _map_form(root: Section, *, is_adapter: bool, algorithm: str | None) -> None
             root.drop(key, "switched off in the file")
         elif not is_adapter or (algorithm is None and str(root.get("LoRA_type")).lower() != "kohya locon"):
             root.drop(key, "only counts for networks with convolutions")
-        else:
+        elif algorithm is None:
             root.unmap(key, "convolutions have the rank of the other layers here")
-    for key in (*LYCORIS_SETTINGS, *LYCORIS_FURTHER, "constraint", "use_cp", "train_norm", "rank_dropout_scale"):
-        if key in root and (is_off(root.get(_field(key))) or algorithm is None):
+    for key in (*LYCORIS_SETTINGS, "preset", "use_cp", "rank_dropout_scale"):
+        if key in CONVOLUTION:
+            continue
+        if is_off(root.get(_field(key))) or algorithm is None:
             root.drop(_field(key), ONLY_LYCORIS if algorithm is None else "switched off in the file")
-    if algorithm is None and "constrain" in root:
-        root.drop("constrain", ONLY_LYCORIS)
-    if not is_off(root.get("dora_wd")):
-        if algorithm is None:
-            root.drop("dora_wd", ONLY_LYCORIS)
-        else:
-            root.map("dora_wd", "use_dora", True)
-    else:
-        root.drop("dora_wd", "switched off in the file")
+    if is_off(root.get("unet_lr")) and is_off(root.get("text_encoder_lr")):
+        for key in ("unet_lr", "text_encoder_lr"):
+            root.drop(key, "left alone, so learning_rate counts")
     if not is_adapter:
         for key in ("network_dim", "network_alpha", "network_dropout", "network_weights", "lora_network_weights"):
             root.drop(key, "only counts for a network")

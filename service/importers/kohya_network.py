@@ -3,18 +3,44 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.config.lycoris import lycoris_problems
 from service.importers.findings import Section
 from service.importers.kohya_options import ARGUMENT_LISTS, Options
-from service.importers.kohya_rules import ARGUMENTS
-from service.importers.rules import To, apply_rule, flag, is_blank, number, whole
+from service.importers.optimizers import native
+from service.importers.rules import is_blank
 from service.importers.vocabulary import lycoris
 
 NETWORK_PARTS = "parts of the network have one rank and rate here"
 NO_ARGUMENTS = "schedules have no further arguments here"
 
-LYCORIS_ALGORITHMS = {"lora", "locon", "loha", "lokr", "full", "ia3", "dylora", "diag-oft", "boft"}
-LYCORIS_SETTINGS = ("factor", "dropout", "rank_dropout", "module_dropout", "use_tucker", "use_scalar", "decompose_both")
-LYCORIS_FURTHER = ("block_size", "constraint", "rescaled", "full_matrix", "bypass_mode")
+LYCORIS_SETTINGS = (
+    *("factor", "dropout", "rank_dropout", "module_dropout", "use_tucker", "use_scalar", "decompose_both"),
+    *("block_size", "constraint", "rescaled", "full_matrix", "bypass_mode", "conv_dim", "conv_alpha", "dora_wd"),
+    *("train_norm", "wd_on_output", "unbalanced_factorization"),
+)
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "full": {
+        "unet_target_module": ["Transformer2DModel", "ResnetBlock2D", "Downsample2D", "Upsample2D"],
+        "unet_target_name": ["conv_in", "conv_out", "time_embedding.linear_1", "time_embedding.linear_2"],
+    },
+    "full-lin": {
+        "enable_conv": False,
+        "unet_target_module": ["Transformer2DModel", "ResnetBlock2D"],
+        "unet_target_name": ["time_embedding.linear_1", "time_embedding.linear_2"],
+    },
+    "attn-mlp": {"enable_conv": False, "unet_target_module": ["Transformer2DModel"]},
+    "attn-only": {"enable_conv": False, "unet_target_module": ["Attention"]},
+    "unet-convblock-only": {
+        "unet_target_module": ["ResnetBlock2D", "Downsample2D", "Upsample2D"],
+        "unet_target_name": ["conv_in", "conv_out"],
+    },
+}
+"""Which layers of a UNet LyCORIS adapts by these names, as diffusers calls their classes."""
+
+SAME_PRESETS = {"unet-only": "full", "unet-transformer-only": "attn-mlp"}
+"""Their difference is in text encoders, which LyCORIS does not adapt here."""
+
+UNETS = ("sd1x", "sd2x", "sdxl")
 
 
 def map_network(options: Options, script: str, *, given: Section | None = None) -> None:
@@ -41,80 +67,61 @@ def map_network(options: Options, script: str, *, given: Section | None = None) 
 
 
 def _map_lycoris(options: Options, section: Section, given: Section, algorithm: str) -> None:
-    if algorithm not in LYCORIS_ALGORITHMS:
-        section.unmap("network_module", f"the algorithm {algorithm!r:.40} has no equal here")
-        return
     algorithm = "lora" if algorithm == "locon" else algorithm
+    for problem in lycoris_problems({"algo": algorithm}):
+        section.unmap("network_module", problem)
+        return
     settings: dict[str, Any] = {}
-    for key in (*LYCORIS_SETTINGS, *LYCORIS_FURTHER):
+    for key in LYCORIS_SETTINGS:
         if key in given and not is_blank(given.get(key)):
-            settings[key] = native(given.get(key))
-            given.note(key, f"lycoris_config.{key}", settings[key])
+            _add_setting(settings, given, key, key)
     for key, target in (
         ("network_dim", "linear_dim"),
         ("network_alpha", "linear_alpha"),
         ("network_dropout", "dropout"),
     ):
         place = options.at(key)
-        if place is None or is_blank(place.get(key)):
-            continue
-        try:
-            settings[target] = number(place.get(key))
-            place.note(key, f"lycoris_config.{target}", settings[target])
-        except ValueError as error:
-            place.unmap(key, str(error))
+        if place is not None and not is_blank(place.get(key)):
+            _add_setting(settings, place, key, target)
     settings.setdefault("linear_dim", 4)
     settings.setdefault("linear_alpha", 1)
     given.note("algo", "lycoris_config.algo", algorithm)
-    if "preset" in given:
-        given.unmap("preset", "which layers are adapted is said by apply_preset in lycoris_config")
+    preset = _preset(options, given)
+    if preset:
+        settings["apply_preset"] = preset
     section.map("network_module", "lycoris_config", lycoris(algorithm, **settings))
     options.ledger.config["lora_type"] = "lycoris"
 
 
-def native(value: Any) -> Any:
-    """A number or truth value that is written as a text."""
-    if isinstance(value, str):
-        for convert in (whole, number):
-            try:
-                return convert(value)
-            except ValueError:
-                continue
-        if value.lower() in ("true", "false"):
-            return flag(value)
-    return value
+def _add_setting(settings: dict[str, Any], place: Section, key: str, target: str) -> None:
+    """Unless LyCORIS would not read it back, or it is what there is without it."""
+    value = native(place.get(key))
+    problem = next(lycoris_problems({target: value}), None)
+    if problem is not None and not value:
+        place.drop(key, "switched off in the file")
+    elif problem is not None:
+        place.unmap(key, problem)
+    else:
+        settings[target] = value
+        place.note(key, f"lycoris_config.{target}", value)
+
+
+def _preset(options: Options, given: Section) -> Mapping[str, Any]:
+    """Theirs is full where nothing is said. The layers of other models than UNets have other names there."""
+    written = "full" if is_blank(given.get("preset")) else str(given.get("preset"))
+    name = SAME_PRESETS.get(written, written)
+    if options.ledger.config.get("model_family") not in UNETS:
+        given.unmap("preset", "the layers of this model have other names here; see apply_preset in lycoris_config")
+        return {}
+    if name not in PRESETS:
+        given.unmap("preset", "there is no such preset here; see apply_preset in lycoris_config")
+        return {}
+    given.note("preset", "lycoris_config.apply_preset", PRESETS[name])
+    return PRESETS[name]
 
 
 def map_arguments(section: Section) -> None:
     for key in ARGUMENT_LISTS:
-        if not isinstance(section.get(key), Mapping):
-            continue
         arguments = section.section(key)
-        if key == "optimizer_args":
-            for name, (target, convert) in ARGUMENTS.items():
-                if name in arguments:
-                    apply_rule(arguments, name, To(target, convert))
-            if "betas" in arguments:
-                _map_betas(arguments)
-            rest = [name for name in arguments.open_keys() if arguments.get(name) is not None]
-            settings = {name: native(arguments.get(name)) for name in rest}
-            if settings:
-                written = ",".join(f"{name}={value}" for name, value in settings.items())
-                for name in rest:
-                    arguments.map(
-                        name, "optimizer_config", written, "arguments are handed to the optimizer as they are"
-                    )
-        else:
-            for name in arguments.open_keys():
-                arguments.unmap(name, NETWORK_PARTS if key == "network_args" else NO_ARGUMENTS)
-
-
-def _map_betas(arguments: Section) -> None:
-    parts = [part.strip("()[] ") for part in str(arguments.get("betas")).split(",")]
-    try:
-        first, second = (number(part) for part in parts if part)
-    except ValueError:
-        arguments.unmap("betas", "two numbers are expected, with a comma between them")
-        return
-    arguments.map("betas", "optimizer_beta1", first, f"and optimizer_beta2 = {second}")
-    arguments.ledger.set("optimizer_beta2", second, key=arguments.path_of("betas"))
+        for name in arguments.open_keys():
+            arguments.unmap(name, NETWORK_PARTS if key == "network_args" else NO_ARGUMENTS)

@@ -6,7 +6,7 @@ from typing import Any
 from service.importers import kohya_dataset
 from service.importers.findings import SECRET
 from service.importers.rules import Drop, Report, Rules, To, flag, number, text, whole
-from service.importers.vocabulary import loss, optimizer, precision, sampler, schedule, trackers
+from service.importers.vocabulary import loss, precision, sampler, schedule, trackers
 
 OUTPUT = "where results were kept; runs here keep theirs in the workspace"
 LOGS = "their log files; runs here keep their own"
@@ -47,7 +47,7 @@ RULES: Rules = {
     "network_alpha": To("lora_alpha", number),
     "network_dropout": To("lora_dropout", number),
     "network_weights": To("init_lora", text),
-    "network_train_unet_only": Drop("only the denoiser is trained here anyway"),
+    "network_train_unet_only": Drop("says whether text encoders are trained"),
     "network_train_text_encoder_only": Report("the text encoder alone is not trained here"),
     "dim_from_weights": Report("the rank has to be given here"),
     "scale_weight_norms": Report("norms of the adapter are not limited here"),
@@ -72,7 +72,6 @@ RULES: Rules = {
     "lr_scheduler_args": Report("schedules have no further arguments here"),
     "lr_decay_steps": Report("the schedule ends with the run here"),
     "lr_scheduler_min_lr_ratio": Report("see lr_end"),
-    "optimizer_type": To("optimizer", optimizer),
     "max_grad_norm": To("max_grad_norm", number),
     "snr_gamma": To("snr_gamma", number, off=(0,)),
     "min_snr_gamma": To("snr_gamma", number, off=(0,)),
@@ -82,6 +81,7 @@ RULES: Rules = {
     "loss_type": To("loss_type", loss),
     "huber_schedule": To("huber_schedule", text),
     "huber_c": To("huber_c", number),
+    "huber_scale": Report("the bend of the loss has no further scale here", neutral=(1, 1.0)),
     "multires_noise_iterations": Report("noise of several resolutions is not offered here"),
     "multires_noise_discount": Drop("only counts with noise of several resolutions"),
     "adaptive_noise_scale": Report("offset noise has a fixed strength here"),
@@ -90,16 +90,20 @@ RULES: Rules = {
     "debiased_estimation_loss": Report("the loss is not weighted so here"),
     "scale_v_pred_loss_like_noise_pred": Report("the loss is not weighted so here"),
     "v_pred_like_loss": Report("the loss is not weighted so here"),
-    "prior_loss_weight": Report("regularisation pictures count as much as others here", neutral=(1, 1.0)),
-    "min_timestep": Report("all timesteps are trained here"),
-    "max_timestep": Report("all timesteps are trained here", neutral=(1000,)),
-    "masked_loss": Drop("follows from a conditioning dataset with masks"),
+    "prior_loss_weight": Report(
+        "regularisation pictures count as much as others here; see probability", neutral=(1, 1.0)
+    ),
+    "min_timestep": Report("all timesteps of flow models are trained here"),
+    "max_timestep": Report("all timesteps of flow models are trained here", neutral=(1000,)),
+    "masked_loss": Drop(
+        "follows from a conditioning dataset with masks; here the loss is the mean over what they show"
+    ),
     "guidance_scale": To("flux_guidance_value", number),
     "sigmoid_scale": To("flow_sigmoid_scale", number),
     "discrete_flow_shift": To("flow_schedule_shift", number),
     "training_shift": To("flow_schedule_shift", number),
     "model_prediction_type": Report("the loss of flow models is not weighted here", neutral=("raw",)),
-    "weighting_scheme": Report("the loss of flow models is not weighted here", neutral=("none", "uniform")),
+    "weighting_scheme": Drop("only counts for flow models"),
     "logit_mean": Report("see flow_sigmoid_scale", neutral=(0, 0.0)),
     "logit_std": To("flow_sigmoid_scale", number),
     "mode_scale": Report("timesteps are not drawn so here", neutral=(1.29,)),
@@ -162,10 +166,6 @@ RULES: Rules = {
     **kohya_dataset.REST,
 }
 
-ARGUMENTS: Mapping[str, tuple[str, Any]] = {
-    "weight_decay": ("adam_weight_decay", number),
-    "eps": ("adam_epsilon", number),
-}
 SIGNS = frozenset(
     {
         *("network_module", "network_dim", "network_alpha", "optimizer_type", "max_train_epochs", "train_data_dir"),

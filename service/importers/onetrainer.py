@@ -7,6 +7,8 @@ file holds every field of the form, also of models and methods that are not used
 from collections.abc import Mapping
 from typing import Any
 
+from domain.config.options import options_by_key
+from domain.config.training import TrainingConfig
 from service.importers.findings import Imported, Ledger, Section
 from service.importers.onetrainer_concepts import map_concepts, map_samples
 from service.importers.onetrainer_parts import denoiser_of, map_parts
@@ -17,10 +19,27 @@ from service.importers.onetrainer_rules import (
     SCHEDULES,
     onetrainer_optimizer,
 )
+from service.importers.optimizers import SETTINGS, assume_decay, map_settings
 from service.importers.parsing import Unreadable, parse_json
 from service.importers.rules import To, apply_rule, apply_rules, edge, is_blank, is_off, number, whole
 from service.importers.source import Source, legal_name
-from service.importers.vocabulary import lycoris, map_base_model
+from service.importers.vocabulary import lycoris, map_base_model, map_timestep_range
+
+OTHERS = frozenset(
+    {
+        *("weight_decay_by_lr", "split_groups", "split_groups_mean", "factored", "factored_fp32", "use_stableadamw"),
+        *(
+            "d_limiter",
+            "use_schedulefree",
+            "rms_rescaling",
+            "orthogonal_gradient",
+            "state_precision",
+            "centered_wd_mode",
+        ),
+        *("scale_parameter", "relative_step", "warmup_init", "eps2", "no_prox", "adam_w_mode", "dampening", "r"),
+    }
+)
+"""Settings of some optimizers that stand in the files of all."""
 
 SIGNS = frozenset(
     {
@@ -125,7 +144,7 @@ def _map_lycoris(root: Section, algorithm: str) -> None:
             "lokr_decompose_both": "decompose_both",
             "lokr_use_tucker": "use_tucker",
             "lokr_full_matrix": "full_matrix",
-            "lokr_weight_decompose": "weight_decompose",
+            "lokr_weight_decompose": "dora_wd",
         }
     for key, target in names.items():
         if key in root and not is_blank(root.get(key)):
@@ -237,19 +256,30 @@ def _map_noise(root: Section, family: str | None) -> None:
         apply_rule(root, "force_epsilon_prediction", To("prediction_type", lambda _: "epsilon"))
     if is_off(root.get("offset_noise_weight")):
         root.drop("offset_noise_weight", "switched off in the file")
+    elif not options_by_key(TrainingConfig)["offset_noise"].matters_to(family):
+        root.unmap("offset_noise_weight", "noise of flow models has no offset here")
     else:
         apply_rule(root, "offset_noise_weight", To("noise_offset", number, "on for every step, as there"))
         root.ledger.config |= {"offset_noise": True, "noise_offset_probability": 1.0}
-    kind = str(root.get("timestep_distribution") or "").upper()
-    is_flow = family not in (None, "sd1x", "sd2x", "sdxl", "pixart", "kolors", "stable_cascade")
-    if kind == "UNIFORM" and is_flow:
+    is_flow = options_by_key(TrainingConfig)["flow_schedule_shift"].matters_to(family) and family is not None
+    kind = str(root.get("timestep_distribution") or "UNIFORM").upper()
+    if kind == "UNIFORM" and is_flow and "timestep_distribution" not in root:
+        root.ledger.assume("flow_use_uniform_schedule", True)
+    elif kind == "UNIFORM" and is_flow:
         root.map("timestep_distribution", "flow_use_uniform_schedule", True)
     elif kind == "UNIFORM":
         root.drop("timestep_distribution", "always so here")
     elif kind == "LOGIT_NORMAL" and is_flow:
         root.drop("timestep_distribution", "a sigmoid of a normal draw, which is what happens here by itself")
-    elif kind:
+    else:
         root.unmap("timestep_distribution", "timesteps are not drawn so here")
+    if is_flow:
+        if is_off(root.get("dynamic_timestep_shifting")) and is_blank(root.get("timestep_shift")):
+            root.ledger.assume("flow_schedule_shift", 1.0)
+    else:
+        root.drop("timestep_shift", "only counts for flow models")
+        root.drop("dynamic_timestep_shifting", "only counts for flow models")
+        map_timestep_range(root, "min_noising_strength", root, "max_noising_strength", scale=1000)
     for key in ("noising_weight", "noising_bias"):
         if is_off(root.get(key)):
             root.drop(key, "switched off in the file")
@@ -264,22 +294,29 @@ def _map_optimizer(root: Section) -> None:
         place, key = settings, "optimizer"
     else:
         place, key = root, "optimizer"
-    if key in place and not is_blank(place.get(key)):
+    if str(place.get(key) or "").upper() == "ADAFACTOR" and is_off(settings.get("scale_parameter")):
+        place.unmap(key, "Adafactor without scale_parameter has no equal here; torch-adafactor scales its steps")
+        root.ledger.miss("optimizer")
+    elif key in place and not is_blank(place.get(key)):
         try:
             place.map(key, "optimizer", onetrainer_optimizer(place.get(key)))
         except ValueError as error:
             place.unmap(key, str(error))
             root.ledger.miss("optimizer")
+    root.ledger.assume("optimizer", "torch-adamw")
     apply_rules(settings, OPTIMIZER_RULES)
+    known = SETTINGS.get(str(root.ledger.config.get("optimizer")), frozenset())
     for name in settings.open_keys():
-        if is_off(settings.get(name)):
+        if is_blank(settings.get(name)) or (name not in known and is_off(settings.get(name))):
             settings.drop(name, "switched off in the file")
-        else:
-            settings.unmap(name, "optimizers have no such setting here; see optimizer_config")
+        elif name in OTHERS and name not in known:
+            settings.drop(name, "only counts for an optimizer that has it")
+    map_settings(settings)
     older = {f"optimizer_{name}": rule for name, rule in OPTIMIZER_RULES.items()} | {
         name: OPTIMIZER_RULES[name] for name in ("weight_decay",)
     }
     apply_rules(root, older)
+    assume_decay(root.ledger)
 
 
 def _map_resolution(root: Section) -> None:
@@ -341,7 +378,6 @@ def _assume_defaults(ledger: Ledger, method: str) -> None:
         "learning_rate": 3e-6,
         "lr_scheduler": "constant_with_warmup",
         "lr_warmup_steps": 200,
-        "optimizer": "torch-adamw",
         "train_batch_size": 1,
         "num_train_epochs": 100,
         "max_train_steps": 0,
@@ -351,6 +387,8 @@ def _assume_defaults(ledger: Ledger, method: str) -> None:
         "max_grad_norm": 1.0,
         "caption_dropout_probability": 0.0,
     }
+    if ledger.config.get("use_ema"):
+        defaults |= {"ema_decay": 0.999, "ema_update_interval": 5}
     if method == "LORA" and "lycoris_config" not in ledger.config:
         defaults |= {"lora_rank": 16, "lora_alpha": 1.0, "lora_dropout": 0.0}
     for target, value in defaults.items():

@@ -58,7 +58,13 @@ def map_concepts(source: Source, concepts: Sequence[Section]) -> None:
 def _read_concept(source: Source, concept: Section, written: str, taken: Names) -> dict[str, Any]:
     name = legal_name(concept.get("name"), folder_name(written))
     path = source.absolute(written)
-    entry: dict[str, Any] = {"id": taken.take(name), "type": "local", "instance_data_dir": path, "crop": False}
+    entry: dict[str, Any] = {
+        "id": taken.take(name),
+        "type": "local",
+        "instance_data_dir": path,
+        "crop": False,
+        "upscale": True,
+    }
     concept.note("path", "instance_data_dir", path)
     concept.note("name", "id", entry["id"])
     if not is_off(concept.get("validation_concept")) or concept.get("type") == "VALIDATION":

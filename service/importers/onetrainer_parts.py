@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from domain.config.rules import TEXT_TRAINING_FAMILIES
 from service.importers.findings import Section
 from service.importers.onetrainer_rules import DATA_TYPES, PARTS, UNUSED_PARTS
 from service.importers.rules import (
@@ -74,16 +75,28 @@ def _map_flat_part(root: Section, key: str) -> None:
         root.unmap(key, "text encoders are used as the base model was made")
 
 
+def trains_text_encoders(root: Section) -> bool:
+    config = root.ledger.config
+    is_plain = config.get("model_type") == "lora" and "lora_type" not in config and is_off(root.get("lora_decompose"))
+    return is_plain and config.get("model_family") in TEXT_TRAINING_FAMILIES
+
+
 def _map_encoder(root: Section, own: Section, part: str, train: Any) -> None:
-    """Theirs are trained unless it is said otherwise, here only when it is said."""
-    if train and part == "text_encoder" and ("train" in own or f"train_{part}" in root):
-        place, key = (own, "train") if "train" in own else (root, f"train_{part}")
-        place.map(key, "train_text_encoder", True)
-        if not is_blank(own.get("learning_rate")):
+    """Theirs are trained unless it is said otherwise, here only when it is said, and all of a model or none."""
+    place, key = (own, "train") if "train" in own else (root, f"train_{part}")
+    can_train = trains_text_encoders(root)
+    if part == "text_encoder" and can_train and key not in place:
+        root.ledger.assume("train_text_encoder", True, "text encoders are trained there unless it is said otherwise")
+    elif train and can_train:
+        place.map(key, "train_text_encoder", True, "all text encoders")
+        chosen = root.section("optimizer").get("optimizer") or root.get("optimizer")
+        if str(chosen).upper() == "PRODIGY":
+            own.drop("learning_rate", "prodigy finds one rate for everything")
+        elif part == "text_encoder" and not is_blank(own.get("learning_rate")):
             apply_rule(own, "learning_rate", To("text_encoder_lr", number))
     elif train:
-        own.unmap("train", "see train_text_encoder")
-        root.unmap(f"train_{part}", "see train_text_encoder")
+        own.unmap("train", "text encoders are not trained here with this model and method")
+        root.unmap(f"train_{part}", "text encoders are not trained here with this model and method")
     else:
         own.drop("train", "text encoders are not trained here unless train_text_encoder says so")
         root.drop(f"train_{part}", "text encoders are not trained here unless train_text_encoder says so")

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from service.importers.optimizers import optimizer
 from service.importers.rules import Drop, Report, Rules, To, flag, number, text, whole
-from service.importers.vocabulary import optimizer, precision
+from service.importers.vocabulary import precision
 
 FAMILIES: Mapping[str, str] = {
     **{"STABLE_DIFFUSION_15": "sd1x", "STABLE_DIFFUSION_15_INPAINTING": "sd1x"},
@@ -21,7 +22,6 @@ SCHEDULES: Mapping[str, str] = {
     "CONSTANT": "constant",
     "LINEAR": "linear",
     "COSINE": "cosine",
-    "COSINE_WITH_RESTARTS": "cosine_with_restarts",
     "COSINE_WITH_HARD_RESTARTS": "cosine_with_restarts",
 }
 DATA_TYPES: Mapping[str, str] = {"FLOAT_32": "fp32", "FLOAT_16": "fp16", "BFLOAT_16": "bf16", "TFLOAT_32": "fp32"}
@@ -37,6 +37,8 @@ NO_EMBEDDING = "embeddings of single words are not trained here"
 MEMORY = "how memory was saved; see ramtorch and enable_group_offload"
 NO_MASK = "only counts with masks"
 BACKUPS = "how backups were kept; see checkpoints_total_limit"
+
+COMPUTED = "how it is computed, which follows from the optimizer here"
 
 RULES: Rules = {
     "batch_size": To("train_batch_size", whole),
@@ -65,8 +67,8 @@ RULES: Rules = {
     "perturbation_noise_weight": To("input_perturbation", number, off=(0,)),
     "rescale_noise_scheduler_to_zero_terminal_snr": To("rescale_betas_zero_snr", flag, off=(False,)),
     "generalized_offset_noise": Report("offset noise has one form here"),
-    "min_noising_strength": Report("all timesteps are trained here"),
-    "max_noising_strength": Report("all timesteps are trained here", neutral=(1, 1.0)),
+    "min_noising_strength": Report("all timesteps of flow models are trained here"),
+    "max_noising_strength": Report("all timesteps of flow models are trained here", neutral=(1, 1.0)),
     "timestep_shift": To("flow_schedule_shift", number),
     "dynamic_timestep_shifting": To("flow_schedule_auto_shift", flag, off=(False,)),
     "cep_gamma": Report("captions are not perturbed here"),
@@ -134,6 +136,7 @@ RULES: Rules = {
         ("vae_weight_dtype", "vae_model_name", "prior_model_name"), Drop("follows from the base model here")
     ),
 }
+OF_BITSANDBYTES = ("ADAGRAD", "ADEMAMIX")
 OPTIMIZER_RULES: Rules = {
     "weight_decay": To("adam_weight_decay", number),
     "eps": To("adam_epsilon", number),
@@ -141,28 +144,18 @@ OPTIMIZER_RULES: Rules = {
     "beta2": To("optimizer_beta2", number),
     "__version": Drop("the version of the format"),
     "stochastic_rounding": Drop("always so here where weights have 16 bits"),
-    **dict.fromkeys(
-        ("weight_decay_by_lr", "split_groups", "split_groups_mean", "factored", "factored_fp32", "use_stableadamw"),
-        Drop("only counts for an optimizer that has it"),
-    ),
-    **dict.fromkeys(
-        (
-            "d_limiter",
-            "use_schedulefree",
-            "rms_rescaling",
-            "orthogonal_gradient",
-            "state_precision",
-            "centered_wd_mode",
-        ),
-        Drop("only counts for an optimizer that has it"),
-    ),
+    "fused": Drop("on a GPU that is always so here where it can be"),
+    **dict.fromkeys(("fused_back_pass", "foreach", "capturable", "differentiable", "maximize"), Drop(COMPUTED)),
+    **dict.fromkeys(("is_paged", "optim_bits", "block_wise", "percentile_clipping", "fsdp_in_use"), Drop(COMPUTED)),
+    **dict.fromkeys(("bias_correction", "use_triton", "log_every", "adam_debias"), Drop(COMPUTED)),
 }
 
 
 def onetrainer_optimizer(value: Any) -> str:
     """Names as ADAMW_8BIT. Raises ValueError for one without an equal."""
     name = str(value).upper()
-    if name in ("ADAGRAD", "RMSPROP", "LION", "ADEMAMIX"):
-        # theirs are those of bitsandbytes or of packages of their own
-        return {"ADAGRAD": "bnb-adagrad", "LION": "bnb-lion", "ADEMAMIX": "bnb-ademamix"}.get(name) or optimizer(value)
+    if name in OF_BITSANDBYTES:
+        return f"bnb-{name.lower()}"
+    if name == "RMSPROP":
+        raise ValueError("the optimizer RMSPROP is that of bitsandbytes there; torch-rmsprop is the nearest")
     return optimizer(re.sub(r"_", "", name))

@@ -1,6 +1,6 @@
-"""Words of other tools for what has a name here: optimizers, schedules, precisions, and the weights that are trained.
+"""Words of other tools for what has a name here: schedules, precisions, timesteps, and the weights that are trained.
 
-Only equals are translated: the same algorithm from the same library, or from torch where theirs is torch's.
+Only equals are translated. optimizers.py has those of optimizers.
 """
 
 import re
@@ -9,48 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.families.registry import FAMILIES
-from service.importers.findings import Section
-from service.importers.rules import Convert, one_of
+from service.importers.findings import Ledger, Section
+from service.importers.rules import Convert, is_blank, number, one_of
 
-_OPTIMIZERS = {
-    "adam": "torch-adam",
-    "adamw": "torch-adamw",
-    "sgd": "torch-sgd",
-    "radam": "torch-radam",
-    "nadam": "torch-nadam",
-    "adafactor": "torch-adafactor",
-    "adam8bit": "bnb-adam8bit",
-    "adamw8bit": "bnb-adamw8bit",
-    "pagedadamw": "bnb-adamw-paged",
-    "pagedadamw32bit": "bnb-adamw-paged",
-    "pagedadamw8bit": "bnb-adamw8bit-paged",
-    "adagrad8bit": "bnb-adagrad8bit",
-    "ademamix": "bnb-ademamix",
-    "ademamix8bit": "bnb-ademamix8bit",
-    "pagedademamix8bit": "bnb-ademamix8bit-paged",
-    "lion": "optimi-lion",
-    "lion8bit": "bnb-lion8bit",
-    "pagedlion8bit": "bnb-lion8bit-paged",
-    "prodigy": "prodigy",
-    "adamwschedulefree": "adamw_schedulefree",
-    "schedulefreeadamw": "adamw_schedulefree",
-    "soap": "soap",
-    "muon": "muon",
-}
-
-
-def optimizer(value: Any) -> str:
-    """Raises ValueError for one without an equal."""
-    named = re.sub(r"[\s_\-]", "", str(value)).lower().rpartition(".")[2]
-    if named not in _OPTIMIZERS:
-        raise ValueError(
-            f"the optimizer {value!r:.60} has no equal here; choose one, and a learning rate that suits it"
-        )
-    return _OPTIMIZERS[named]
-
-
+REGULARISATION = "there they are trained on as they are; here an adapter learns what the base model says of them"
 _SCHEDULES = ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial")
 schedule: Convert = one_of({name: name for name in _SCHEDULES}, what="the schedule")
+
+
+def assume_polynomial(ledger: Ledger) -> None:
+    """What diffusers takes of a polynomial schedule, and with it everybody who uses its schedules."""
+    if ledger.config.get("lr_scheduler") == "polynomial":
+        ledger.assume("lr_power", 1.0)
+        ledger.assume("lr_end", 1e-7)
+
 
 precision: Convert = one_of(
     {
@@ -73,6 +45,46 @@ trackers: Convert = one_of(
     {"tensorboard": "tensorboard", "wandb": "wandb", "comet_ml": "comet_ml", "swanlab": "swanlab", "all": "all"},
     what="the tracker",
 )
+
+
+def map_timestep_range(first: Section | None, low: str, last: Section | None, high: str, *, scale: int = 1) -> None:
+    """Timesteps below low, or from high on, are never drawn: a range whose weight is nothing. There is one range.
+
+    scale: what they are multiplied by to be timesteps of 1000.
+    """
+    begins = _timestep(first, low, 0, scale)
+    ends = _timestep(last, high, 1000, scale)
+    if first is not None and begins is not None and ends is not None and 0 < begins < ends < 1000:
+        first.unmap(low, "timesteps can be left out at one end only; see timestep_bias_strategy")
+        begins = 0
+    for section, key, whole_range, part in ((first, low, begins, (0, begins)), (last, high, ends, (ends, 1000))):
+        if section is None or key not in section or whole_range is None or None in part:
+            continue
+        if part[0] == part[1]:
+            section.drop(key, "all timesteps, as here")
+            continue
+        section.map(key, "timestep_bias_strategy", "range", f"timesteps {part[0]} to {part[1]} are not trained on")
+        section.ledger.config |= {
+            "timestep_bias_multiplier": 0.0,
+            "timestep_bias_begin": part[0],
+            "timestep_bias_end": part[1],
+        }
+
+
+def _timestep(section: Section | None, key: str, default: int, scale: int) -> int | None:
+    """None, with a finding, for what is no timestep."""
+    if section is None or is_blank(section.get(key)):
+        return default
+    try:
+        found = round(number(section.get(key)) * scale)
+    except ValueError as error:
+        section.unmap(key, str(error))
+        return None
+    if not 0 <= found <= 1000:
+        section.unmap(key, f"it is {section.get(key)!r:.40} but should be within the schedule")
+        return None
+    return found
+
 
 REPOSITORIES = {
     each.repository.casefold(): (family.key, each.key) for family in FAMILIES.values() for each in family.flavours

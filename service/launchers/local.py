@@ -8,6 +8,7 @@ after its own death knows as much as one that never left, and a process id that 
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from trainer.wire import OUTPUT_FILE, TRAINER_LOCK_FILE, encode_secrets
+from trainer.wire import OUTPUT_FILE, PREFIX, TRAINER_LOCK_FILE, encode_secrets, failure_of_others
 
 LAUNCHER_LOCK_FILE = "launcher.lock"
 LAUNCHER_FILE = "launcher.json"
@@ -104,6 +105,24 @@ def last_output(run_dir: Path) -> str:
             return file.read().rpartition(START_MARK)[2].decode(errors="replace")
     except FileNotFoundError:
         return ""
+
+
+def how_it_ended(run_dir: Path) -> str:
+    """What the processes left, or their output tells, of an end without a last word; to be put behind that."""
+    failure = failure_of_others(run_dir)
+    if failure:
+        return f": {failure}"
+    output = last_output(run_dir)
+    told = re.findall(rf"^{PREFIX}(.+)$", output, flags=re.MULTILINE)
+    if told:
+        return f": {told[-1]}"
+    signalled = re.search(r"Signal \d+ \((SIG[A-Z]+)\)", output)
+    if signalled:
+        return f": it was ended by {signalled[1]}" + (
+            ", as happens when memory runs out" if signalled[1] == "SIGKILL" else ""
+        )
+    last_line = next((line.strip() for line in reversed(output.splitlines()) if line.strip(" =")), "")
+    return f"; the last it printed was: {last_line}" if last_line else ""
 
 
 @contextmanager

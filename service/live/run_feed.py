@@ -7,7 +7,15 @@ from sqlalchemy.orm import Session
 
 from service import telemetry
 from service.cursors import RunCursor
-from service.read_models.training_run import CheckpointRow, ImageRow, RunRow, checkpoints_of, find_run, images_of
+from service.read_models.training_run import (
+    CheckpointRow,
+    ImageRow,
+    RunRow,
+    checkpoints_of,
+    find_run,
+    images_of,
+    removed_steps_of,
+)
 
 MAX_CHUNKS = 2000
 MAX_LINES = 1000
@@ -28,6 +36,7 @@ class RunNews:
     points: list[telemetry.Points] = field(default_factory=list)
     images: list[ImageRow] = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
+    removed_checkpoints: list[int] = field(default_factory=list)
     lines: list[telemetry.LogLine] = field(default_factory=list)
 
     @property
@@ -53,6 +62,7 @@ def read_run_news(session: Session, run_id: UUID, cursor: RunCursor) -> RunNews 
         points=points,
         images=images_of(session, run_id, after=cursor.event, upto=run.changed_position),
         checkpoints=checkpoints_of(session, run_id, after=cursor.event, upto=run.changed_position),
+        removed_checkpoints=removed_steps_of(session, run_id, after=cursor.event, upto=run.changed_position),
         lines=lines,
     )
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 MEBIBYTE = 2**20
@@ -17,6 +18,11 @@ def gpu_bytes() -> list[int]:
         return [int(line) * MEBIBYTE for line in answer.stdout.split()]
     except (OSError, ValueError, subprocess.SubprocessError):
         return []
+
+
+def is_installed(package: str) -> bool:
+    """Here, where trainers are started from; without importing it."""
+    return find_spec(package) is not None
 
 
 def ram_bytes() -> int | None:

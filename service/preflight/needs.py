@@ -1,15 +1,17 @@
 """What a run needs of the machine: memory in each phase, and room on the disk."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.config.cache_use import CacheUse
 from domain.config.checks import validation_frames
 from domain.config.memory import MemoryEstimate, cache_bytes_per_image, checkpoint_bytes, estimate_memory
 from domain.config.memory_plan import MemoryPlan
-from domain.config.presets import memory_presets
+from domain.config.presets import changes_for, memory_presets
 from domain.config.training import TrainingConfig
+from domain.config.validation_times import bytes_of_pictures
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 from service.preflight import machine
@@ -20,23 +22,30 @@ from service.read_models.environment import EnvironmentRow
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """num_checkpoints: how many lie there at once. download_bytes: of weights that come to the same disk, an estimate.
-    free_bytes: None when that is not known."""
+    """num_kept: how many checkpoints are left at the end. num_beside: how many more lie there at once. download_bytes: of
+    weights that come to the same disk, an estimate. free_bytes: None when that is not known. picture_bytes: of all
+    validation images, an estimate."""
 
     checkpoint_bytes: int
     cache_bytes: int
-    num_checkpoints: int
+    num_kept: int
+    num_beside: int
     free_bytes: int | None
     download_bytes: int = 0
+    picture_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        return self.checkpoint_bytes * self.num_checkpoints + self.cache_bytes + self.download_bytes
+        return self.checkpoint_bytes * (self.num_kept + self.num_beside) + self._beside_checkpoints
 
     @property
     def num_fitting_checkpoints(self) -> int:
-        left = (self.free_bytes or 0) - self.cache_bytes - self.download_bytes
+        left = (self.free_bytes or 0) - self._beside_checkpoints
         return max(0, left) // max(1, self.checkpoint_bytes)
+
+    @property
+    def _beside_checkpoints(self) -> int:
+        return self.cache_bytes + self.download_bytes + self.picture_bytes
 
 
 def memory_of(
@@ -47,12 +56,13 @@ def memory_of(
     pixels: int,
     num_frames: int,
     uses: Sequence[CacheUse],
+    trained: int | None,
 ) -> MemoryEstimate | None:
-    """pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
+    """trained: parameters, where they are counted. pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
-        MemoryPlan.of(config.model_dump()),
+        replace(MemoryPlan.of(config.model_dump()), num_trained=trained),
         family=family,
         flavour=flavour,
         pixels=pixels,
@@ -74,9 +84,12 @@ def disk_of(
     pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
+    trained: int | None,
+    total_steps: int | None,
+    num_validations: int,
 ) -> Disk | None:
-    """pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
-    plan = MemoryPlan.of(config.model_dump())
+    """num_validations: in the whole run. pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
+    plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
     cached = [
         (
@@ -100,10 +113,17 @@ def disk_of(
     return Disk(
         checkpoint_bytes=checkpoint,
         cache_bytes=sum((each or 0) * num_images for each, num_images in cached),
-        num_checkpoints=config.checkpoints_total_limit + rolling + 2,
+        num_kept=config.checkpoints_total_limit or _num_saved(config, total_steps),
+        num_beside=rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
         download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,
+        picture_bytes=num_validations * bytes_of_pictures(config, pixels=pixels),
     )
+
+
+def _num_saved(config: TrainingConfig, total_steps: int | None) -> int:
+    """In a whole run, of whose length nothing may be known yet."""
+    return max(1, math.ceil((total_steps or 0) / config.checkpoint_step_interval))
 
 
 def problems_of_needs(
@@ -118,6 +138,7 @@ def problems_of_needs(
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
+    trained: int | None = None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
@@ -130,6 +151,7 @@ def problems_of_needs(
             num_frames=num_frames,
             uses=uses,
             available_bytes=available_bytes,
+            trained=trained,
         )
         yield Finding(
             severity=Severity.WARNING,
@@ -146,7 +168,7 @@ def problems_of_needs(
             message=f"checkpoints{', caches and the download of weights' if disk.download_bytes else ' and caches'} need about "
             f"{disk.needed_bytes / GB:.1f} GB, and {disk.free_bytes / GB:.1f} GB are free; make room, or keep fewer checkpoints",
             path=("config", "checkpoints_total_limit"),
-            suggestions=tuple(_fewer_checkpoints(environment, config, disk)),
+            suggestions=tuple(_fewer_checkpoints(environment, disk)),
         )
 
 
@@ -160,11 +182,11 @@ def _presets_that_fit(
     num_frames: int,
     uses: Sequence[CacheUse],
     available_bytes: int,
+    trained: int | None,
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
-    effective = config.model_dump()
     for preset in memory_presets(family):
-        changes = {key: value for key, value in preset.changes.items() if effective[key] != value}
+        changes = changes_for(preset, config)
         memory = memory_of(
             config.model_copy(update=changes),
             family=family,
@@ -172,6 +194,7 @@ def _presets_that_fit(
             pixels=pixels,
             num_frames=num_frames,
             uses=uses,
+            trained=trained,
         )
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
@@ -183,9 +206,9 @@ def _presets_that_fit(
             )
 
 
-def _fewer_checkpoints(environment: EnvironmentRow, config: TrainingConfig, disk: Disk) -> Iterator[Suggestion]:
+def _fewer_checkpoints(environment: EnvironmentRow, disk: Disk) -> Iterator[Suggestion]:
     """As many as there is room for; nothing where not even one can be kept."""
-    limit = disk.num_fitting_checkpoints - (disk.num_checkpoints - config.checkpoints_total_limit)
+    limit = disk.num_fitting_checkpoints - disk.num_beside
     if limit >= 1:
         yield Suggestion(
             label="Keep one checkpoint" if limit == 1 else f"Keep {limit} checkpoints",

@@ -5,14 +5,14 @@ The same look decides whether a start is refused: what is an error here keeps a 
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from domain.config.batches import BucketCount, EpochPlan, plan_epoch
-from domain.config.buckets import Shape, geometry_of
+from domain.config.buckets import Shape, Size, geometry_of
 from domain.config.cache_use import cache_use
 from domain.config.captions import caption_rules_of, filters_of
 from domain.config.checks import check_dataset, check_startable, check_training, flavour_of, unusable_choices
@@ -24,12 +24,15 @@ from domain.config.roles import masks_of, role_problems
 from domain.config.rules import start_problems
 from domain.config.training import TrainingConfig
 from domain.config.unused import unused_options
+from domain.config.validation_times import num_pictures, num_validations
 from domain.config.variables import resolve_variables
 from domain.errors import InvalidInput
 from domain.families.family import Family, Flavour
 from domain.families.registry import FAMILIES
 from service.parts import Parts
 from service.preflight import machine
+from service.preflight.adapter import with_settings
+from service.preflight.advice import advice_on
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.masks import Masks
 from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
@@ -42,13 +45,15 @@ from service.preflight.remarks import (
     problems_of_mixture,
     problems_of_plan,
     remarks_on,
-    remarks_on_devices,
+    remarks_on_optimizer,
 )
+from service.preflight.shapes import num_trained
 from service.preflight.weights import (
     Download,
     find_download,
+    find_weights,
     has_token_of_machine,
-    problems_of_adapter,
+    problems_of_adapters,
     problems_of_weights,
 )
 from service.read_models.dataset import DatasetRow, find_datasets
@@ -63,7 +68,7 @@ PATIENCE_SECONDS = 8.0
 class Preflight:
     """plan, memory, disk: None where the configuration cannot be judged, or nobody knows. is_estimate: the sizes of some
     pictures are not known yet. available_bytes: of one device; None when that is not known. download: None where all weights
-    are here."""
+    are here. num_trained: parameters of the adapter; None where weights that are here do not tell."""
 
     findings: tuple[Finding, ...]
     plan: EpochPlan | None = None
@@ -77,6 +82,8 @@ class Preflight:
     disk: Disk | None = None
     download: Download | None = None
     is_estimate: bool = False
+    num_trained: int | None = None
+    num_validation_images: int | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -94,6 +101,39 @@ class Preflight:
         return None if last is None else last + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What is looked at. written: the configuration before it was checked. datasets: those that pictures can be looked for
+    in. readable: all that can be understood."""
+
+    parts: Parts
+    environment: EnvironmentRow
+    config: TrainingConfig
+    written: Mapping[str, Any]
+    datasets: Sequence[tuple[DatasetRow, DatasetConfig]]
+    readable: Sequence[DatasetConfig]
+    family: Family
+    flavour: Flavour | None
+    available_bytes: int | None
+    download: Download | None
+    num_trained: int | None
+
+    @property
+    def trained_on(self) -> list[tuple[DatasetRow, DatasetConfig]]:
+        return [(row, dataset) for row, dataset in self.datasets if not dataset.is_held_out]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Of datasets that are trained on. wanted: of each, where nothing is known of its pictures."""
+
+    counts: list[BucketCount] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    wanted: list[Shape] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
 def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], user_id: UUID | None) -> Preflight:
     """devices: the GPUs that were chosen; none: any."""
     with parts.database.reading() as session:
@@ -104,6 +144,7 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
     try:
         config = check_training(resolve_variables(written, parts.settings.config_variables))
         check_startable(config)
+        config = with_settings(config, open_folders=parts.settings.allowed_paths)
     except InvalidInput as refusal:
         return Preflight(findings=tuple(refused(refusal, code="INVALID_CONFIG")))
     family = FAMILIES[config.model_family]
@@ -125,61 +166,97 @@ def look(parts: Parts, environment: EnvironmentRow, *, devices: Sequence[int], u
             environment=parts.settings.environment,
             has_token=has_token,
         ),
-        *problems_of_adapter(config.init_lora),
+        *problems_of_adapters(config),
         *_problems_of_devices(environment, config, devices, num_gpus=len(gpus)),
-        *remarks_on_devices(config, num_gpus=len(gpus)),
+        *remarks_on_optimizer(environment, config, num_gpus=len(gpus), installed=machine.is_installed),
     ]
     datasets, more = _checked(environment, config, rows, parts)
     findings += [*more, *problems_of_evaluation(config, [dataset.id for _, dataset in datasets if dataset.is_held_out])]
     if all(dataset.is_held_out for _, dataset in datasets):
         return Preflight(findings=tuple(findings), download=download)
     chosen = [gpus[device] for device in devices if 0 <= device < len(gpus)] or gpus
-    return _look_at_pictures(
-        parts,
-        environment,
-        config,
-        written,
-        findings,
+    subject = _Subject(
+        parts=parts,
+        environment=environment,
+        config=config,
+        written=written,
         datasets=datasets,
         readable=list(_readable(rows, parts)),
         family=family,
         flavour=flavour,
-        available=min(chosen, default=machine.ram_bytes()),
+        available_bytes=min(chosen, default=machine.ram_bytes()),
         download=download,
+        num_trained=_num_trained(config, family=family, flavour=flavour, parts=parts),
+    )
+    return _look_at_pictures(subject, findings)
+
+
+def _look_at_pictures(subject: _Subject, findings: list[Finding]) -> Preflight:
+    """findings: what was found without pictures."""
+    config, environment = subject.config, subject.environment
+    seen = _see_pictures(subject)
+    plan = plan_epoch(
+        seen.counts,
+        effective_batch_size=config.effective_batch_size,
+        oversubscribes=config.allow_dataset_oversubscription,
+        prunes=config.allow_bucket_pruning,
+    )
+    unseen = len(subject.trained_on) - len(seen.folders)
+    is_estimate = unseen > 0 or any(folder.num_unknown for folder in seen.folders)
+    mixture = mixture_of(plan, [dataset for _, dataset in subject.datasets], config)
+    total_steps = config.max_train_steps or (mixture.first_step(config.num_train_epochs) if not unseen else 0) or None
+    findings = [*findings, *seen.findings]
+    if not plan.undersized and not unseen:
+        findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
+    rows = [row for row, _ in subject.trained_on]
+    findings += problems_of_plan(plan, environment, rows, config=config, is_estimate=is_estimate)
+    validations = num_validations(
+        config, total_steps=total_steps or 0, steps_per_epoch=max(1, mixture.num_steps(0)) if seen.folders else 1
+    )
+    memory, disk, more = _needs_of(subject, seen, plan, total_steps=total_steps, num_validations=validations)
+    findings += more
+    findings += remarks_on(environment, config, unused=unused_options(subject.written), total_steps=total_steps)
+    findings += advice_on(
+        environment,
+        config,
+        subject.trained_on,
+        family=subject.family,
+        flavour=subject.flavour,
+        total_steps=total_steps,
+    )
+    return Preflight(
+        findings=tuple(findings),
+        plan=plan if seen.folders else None,
+        mixture=mixture if seen.folders else None,
+        shapes=tuple(seen.shapes),
+        num_images=sum(bucket.count.num_images for bucket in plan.buckets),
+        total_steps=total_steps,
+        effective_batch_size=config.effective_batch_size,
+        memory=memory,
+        available_bytes=subject.available_bytes,
+        disk=disk,
+        download=subject.download,
+        is_estimate=is_estimate,
+        num_trained=subject.num_trained,
+        num_validation_images=validations * num_pictures(config) if total_steps else None,
     )
 
 
-def _look_at_pictures(
-    parts: Parts,
-    environment: EnvironmentRow,
-    config: TrainingConfig,
-    written: dict[str, Any],
-    findings: list[Finding],
-    *,
-    datasets: Sequence[tuple[DatasetRow, DatasetConfig]],
-    readable: Sequence[DatasetConfig],
-    family: Family,
-    flavour: Flavour | None,
-    available: int | None,
-    download: Download | None,
-) -> Preflight:
+def _see_pictures(subject: _Subject) -> _Seen:
+    """What the ones before leave of the time is shared, so that something is known of each."""
+    config, parts = subject.config, subject.parts
     until = time.monotonic() + PATIENCE_SECONDS
-    counts: list[BucketCount] = []
-    shapes: list[Shape] = []
-    folders: list[Folder] = []
-    squares: list[int] = []
-    longest = 1
-    for place, (row, dataset) in enumerate(datasets):
-        # What the ones before leave is shared, so that something is known of each.
-        share = (until - time.monotonic()) / (len(datasets) - place)
-        geometry = geometry_of(dataset, config, family)
+    seen = _Seen()
+    for place, (row, dataset) in enumerate(subject.datasets):
+        share = (until - time.monotonic()) / (len(subject.datasets) - place)
+        geometry = geometry_of(dataset, config, subject.family)
         if not dataset.is_held_out:
-            squares.append(geometry.edge**2)
-            longest = max(longest, geometry.clips.num_frames if geometry.clips else 1)
+            num_frames = geometry.clips.num_frames if geometry.clips else 1
+            seen.wanted.append(Shape(Size(geometry.edge, geometry.edge), num_frames))
         if dataset.type != "local" or dataset.is_listed_by_table:
-            findings.append(not_looked_at(row, dataset))
+            seen.findings.append(not_looked_at(row, dataset))
             continue
-        paired = masks_of(dataset, readable)
+        paired = masks_of(dataset, subject.readable)
         folder = look_at(
             parts.database,
             dataset,
@@ -191,83 +268,75 @@ def _look_at_pictures(
             maker=parts.pictures,
             masks=Masks(paired) if paired is not None and paired.type == "local" else None,
         )
-        findings += problems_of_folder(row, dataset, folder, config=config)
+        seen.findings += problems_of_folder(row, dataset, folder, config=config)
         if dataset.is_held_out:
             continue
-        folders.append(folder)
+        seen.folders.append(folder)
         for shape, count in sorted(folder.scaled().items()):
-            shapes.append(shape)
-            counts.append(BucketCount(dataset=dataset.id, bucket=str(shape), num_images=count, repeats=dataset.repeats))
-    plan = plan_epoch(
-        counts,
-        effective_batch_size=config.effective_batch_size,
-        oversubscribes=config.allow_dataset_oversubscription,
-        prunes=config.allow_bucket_pruning,
-    )
-    unseen = sum(not dataset.is_held_out for _, dataset in datasets) - len(folders)
-    is_estimate = unseen > 0 or any(folder.num_unknown for folder in folders)
-    mixture = mixture_of(plan, [dataset for _, dataset in datasets], config)
-    total_steps = config.max_train_steps or (mixture.first_step(config.num_train_epochs) if not unseen else 0) or None
-    if not plan.undersized and not unseen:
-        findings += problems_of_mixture(mixture.problem(total_steps=total_steps or 0), is_estimate=is_estimate)
-    findings += problems_of_plan(
-        plan,
-        environment,
-        [row for row, dataset in datasets if not dataset.is_held_out],
-        config=config,
-        is_estimate=is_estimate,
-    )
+            seen.shapes.append(shape)
+            seen.counts.append(
+                BucketCount(dataset=dataset.id, bucket=str(shape), num_images=count, repeats=dataset.repeats)
+            )
+    return seen
+
+
+def _needs_of(
+    subject: _Subject, seen: _Seen, plan: EpochPlan, *, total_steps: int | None, num_validations: int
+) -> tuple[MemoryEstimate | None, Disk | None, list[Finding]]:
+    """Memory and disk, and what there is too little of."""
     num_of_dataset = Counter[str]()
     for bucket in plan.buckets:
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
-    largest = max((_pixels_of(shape, family) for shape in shapes), default=max(squares))
-    uses = {dataset.id: cache_use(dataset, config) for _, dataset in datasets if not dataset.is_held_out}
+    uses = {dataset.id: cache_use(dataset, subject.config) for _, dataset in subject.trained_on}
+    largest = max(seen.shapes or seen.wanted, key=lambda shape: _pixels_of(shape, subject.family))
     memory = memory_of(
-        config, family=family, flavour=flavour, pixels=largest, num_frames=longest, uses=list(uses.values())
+        subject.config,
+        family=subject.family,
+        flavour=subject.flavour,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
+        uses=list(uses.values()),
+        trained=subject.num_trained,
     )
     disk = disk_of(
-        config,
-        family=family,
-        flavour=flavour,
-        pixels=largest,
-        num_frames=longest,
+        subject.config,
+        family=subject.family,
+        flavour=subject.flavour,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
-        runs=parts.settings.runs,
-        download=download,
+        runs=subject.parts.settings.runs,
+        download=subject.download,
+        trained=subject.num_trained,
+        total_steps=total_steps,
+        num_validations=num_validations,
     )
-    findings += problems_of_needs(
-        environment,
-        config,
-        family=family,
-        flavour=flavour,
-        pixels=largest,
-        num_frames=longest,
+    findings = problems_of_needs(
+        subject.environment,
+        subject.config,
+        family=subject.family,
+        flavour=subject.flavour,
+        pixels=largest.size.width * largest.size.height,
+        num_frames=largest.num_frames,
         uses=list(uses.values()),
         memory=memory,
-        available_bytes=available,
+        available_bytes=subject.available_bytes,
         disk=disk,
+        trained=subject.num_trained,
     )
-    findings += remarks_on(environment, config, unused=unused_options(written), total_steps=total_steps)
-    return Preflight(
-        findings=tuple(findings),
-        plan=plan if folders else None,
-        mixture=mixture if folders else None,
-        shapes=tuple(shapes),
-        num_images=num_of_dataset.total(),
-        total_steps=total_steps,
-        effective_batch_size=config.effective_batch_size,
-        memory=memory,
-        available_bytes=available,
-        disk=disk,
-        download=download,
-        is_estimate=is_estimate,
-    )
+    return memory, disk, list(findings)
 
 
 def _pixels_of(shape: Shape, family: Family) -> int:
-    """Of a picture that comes to as many latents: what memory and disk a clip needs goes by these."""
+    """Of a picture that comes to as many latents: which shape needs the most memory and disk goes by these."""
     num_latent_frames = family.video.num_latent_frames(shape.num_frames) if family.video else 1
     return shape.size.width * shape.size.height * num_latent_frames
+
+
+def _num_trained(config: TrainingConfig, *, family: Family, flavour: Flavour | None, parts: Parts) -> int | None:
+    """By the weights that are on this machine."""
+    base = find_weights(config.pretrained_model_name_or_path, flavour=flavour, environment=parts.settings.environment)
+    return None if base is None else num_trained(config, base, family=family)
 
 
 def _checked(

@@ -1,8 +1,8 @@
 """What there is to say of pictures, of how they are planned, and of intervals and options."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from domain.config.batches import EpochPlan
 from domain.config.dataset import DatasetConfig
@@ -14,6 +14,11 @@ from service.read_models.dataset import DatasetRow
 from service.read_models.environment import EnvironmentRow
 
 MAX_LISTED = 8
+LOW_BIT = {"bnb": "bitsandbytes", "ao": "torchao"}
+"""Packages of the extra low-bit, by how the names of their optimizers begin."""
+
+WITHOUT_LOW_BIT = {"lion": "optimi-lion", "adagrad": "torch-adagrad", "adamw": "adamw_bf16", "adam": "torch-adam"}
+"""The same algorithms without them, by how their names begin; adamw_bf16 needs nearly as little memory."""
 
 
 def problems_of_folder(
@@ -165,15 +170,33 @@ def problems_of_evaluation(config: TrainingConfig, held_out: Sequence[str]) -> I
         )
 
 
-def remarks_on_devices(config: TrainingConfig, *, num_gpus: int) -> Iterator[Finding]:
+def remarks_on_optimizer(
+    environment: EnvironmentRow, config: TrainingConfig, *, num_gpus: int, installed: Callable[[str], bool]
+) -> Iterator[Finding]:
     """num_gpus: that answered; where a GPU does not, as in some containers, the trainer may still find it."""
-    if config.optimizer.startswith(("bnb-", "ao-")) and num_gpus == 0:
+    library = LOW_BIT.get(config.optimizer.partition("-")[0])
+    if library is None:
+        return
+    algorithm = config.optimizer.partition("-")[2]
+    alike = next((ours for name, ours in WITHOUT_LOW_BIT.items() if algorithm.startswith(name)), None)
+    ways_out = () if alike is None else (_change(environment, f"Take {alike}", {"optimizer": alike}),)
+    if num_gpus == 0:
         yield Finding(
             severity=Severity.WARNING,
             code="OPTIMIZER_NEEDS_GPU",
             message=f"optimizer is {config.optimizer}, which is for GPUs, and none was found; set it to torch-adamw, "
             "or to optimi-lion or torch-adafactor, which need less memory",
             path=("config", "optimizer"),
+            suggestions=ways_out,
+        )
+    elif not installed(library):
+        yield Finding(
+            severity=Severity.WARNING,
+            code="OPTIMIZER_NOT_INSTALLED",
+            message=f"optimizer is {config.optimizer}, which needs the package {library}, and it is not installed: "
+            f'pip install "simpletuner[low-bit]"' + (f", or take {alike}" if alike else ""),
+            path=("config", "optimizer"),
+            suggestions=ways_out,
         )
 
 
@@ -228,15 +251,17 @@ def _longer_than_run(
         code=code,
         message=f"{key} is {interval} and the run has {total_steps} steps: {consequence}",
         path=("config", key),
-        suggestions=(
-            Suggestion(
-                label=f"Every {shorter} steps",
-                target="environment",
-                id=environment.id,
-                expected_version=environment.revision,
-                set={key: shorter},
-            ),
-        ),
+        suggestions=(_change(environment, f"Every {shorter} steps", {key: shorter}),),
+    )
+
+
+def _change(environment: EnvironmentRow, label: str, changes: Mapping[str, Any]) -> Suggestion:
+    return Suggestion(
+        label=label,
+        target="environment",
+        id=environment.id,
+        expected_version=environment.revision,
+        set=changes,
     )
 
 
@@ -245,9 +270,8 @@ def _ways_out(
 ) -> Iterator[Suggestion]:
     smallest = min(bucket.count.num_shown for bucket in plan.undersized)
     batch = _fitting_batch(config, smallest)
-    here = partial(Suggestion, target="environment", id=environment.id, expected_version=environment.revision)
     if batch is not None:
-        yield here(label=f"Batch size {batch['train_batch_size']}", set=batch)
+        yield _change(environment, f"Batch size {batch['train_batch_size']}", batch)
     for row in rows:
         mine = [bucket for bucket in plan.undersized if bucket.count.dataset == row.config.get("id", row.name)]
         if mine:
@@ -259,11 +283,9 @@ def _ways_out(
                 expected_version=row.revision,
                 set={"repeats": repeats},
             )
-    filling = {"allow_dataset_oversubscription": True}
-    yield here(label="Fill up small buckets", set=filling)
+    yield _change(environment, "Fill up small buckets", {"allow_dataset_oversubscription": True})
     if len(plan.undersized) < len(plan.buckets):
-        leaving = {"allow_bucket_pruning": True}
-        yield here(label="Leave out small buckets", set=leaving)
+        yield _change(environment, "Leave out small buckets", {"allow_bucket_pruning": True})
 
 
 def _fitting_batch(config: TrainingConfig, smallest: int) -> dict[str, int] | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.config.training import TrainingConfig
 from domain.families.downloads import estimate_download
 from domain.families.family import Family, Flavour
 from service.access.config_rights import is_meant_as_path
@@ -52,7 +53,7 @@ def find_download(
 ) -> Download | None:
     """None where nothing has to be downloaded. written, flavour: as in problems_of_weights."""
     repository = written or (flavour.repository if flavour else None)
-    if repository is None or is_meant_as_path(repository) or _is_cached(repository, environment):
+    if repository is None or is_meant_as_path(repository) or _cached(repository, environment):
         return None
     published = flavour or next((each for each in family.flavours if each.repository == repository), None)
     size = estimate_download(family, published, variant=variant) if published else None
@@ -111,15 +112,16 @@ def problems_of_weights(
         )
 
 
-def problems_of_adapter(written: str | None) -> Iterator[Finding]:
-    """written: init_lora, the adapter that training goes on from."""
-    if written and is_meant_as_path(written) and not Path(written).exists():
-        yield Finding(
-            severity=Severity.ERROR,
-            code="ADAPTER_MISSING",
-            message=f"the adapter {written} is not on this machine; correct init_lora, or leave it empty for a new one",
-            path=("config", "init_lora"),
-        )
+def problems_of_adapters(config: TrainingConfig) -> Iterator[Finding]:
+    """Of those that training goes on from."""
+    for option, written in (("init_lora", config.init_lora), ("init_lora_ema", config.init_lora_ema)):
+        if written and is_meant_as_path(written) and not Path(written).exists():
+            yield Finding(
+                severity=Severity.ERROR,
+                code="ADAPTER_MISSING",
+                message=f"the adapter {written} is not on this machine; correct {option}, or leave it empty for a new one",
+                path=("config", option),
+            )
 
 
 def is_of_family(written: str | None, *, num_parameters: int, family: Family, flavour: Flavour | None) -> bool:
@@ -164,11 +166,15 @@ def missing_parts(folder: Path) -> list[str]:
         index = None
     if not isinstance(index, dict):
         return [f"a readable {INDEX}"]
-    parts = [part for part, made_of in index.items() if part.startswith(NEEDED) and isinstance(made_of, list)]
-    used = [part for part in parts if index[part] and index[part][0]]
+    used = [part for part, made_of in index.items() if part.startswith(NEEDED) and _is_part(made_of)]
     missing = [f"the folder {part}" for part in used if not (folder / part).is_dir()]
     present = [part for part in used if part.startswith(NETWORKS) and (folder / part).is_dir()]
     return missing + [f"the weights in {part}" for part in present if not _holds_weights(folder / part)]
+
+
+def _is_part(made_of: object) -> bool:
+    """A library and a class; other lists are settings, such as Krea 2's text_encoder_select_layers."""
+    return isinstance(made_of, list) and len(made_of) == 2 and all(isinstance(each, str) for each in made_of)
 
 
 def _holds_weights(folder: Path) -> bool:
@@ -186,10 +192,19 @@ def _is_offline(environment: Mapping[str, str]) -> bool:
     return (environment.get("HF_HUB_OFFLINE") or environment.get("TRANSFORMERS_OFFLINE", "")).lower() in TRUE_WORDS
 
 
-def _is_cached(repository: str, environment: Mapping[str, str]) -> bool:
+def find_weights(written: str | None, *, flavour: Flavour | None, environment: Mapping[str, str]) -> Path | None:
+    """The folder on this machine with the base model's weights; written, flavour: as in problems_of_weights."""
+    if written and is_meant_as_path(written):
+        return Path(written)
+    repository = written or (flavour.repository if flavour else None)
+    return None if repository is None else _cached(repository, environment)
+
+
+def _cached(repository: str, environment: Mapping[str, str]) -> Path | None:
     """By the layout of huggingface_hub's cache, without asking anybody."""
     snapshots = _cache(environment) / f"models--{repository.replace('/', '--')}" / "snapshots"
-    return any(not missing_parts(index.parent) for index in snapshots.glob(f"*/{INDEX}"))
+    whole = (index.parent for index in snapshots.glob(f"*/{INDEX}") if not missing_parts(index.parent))
+    return next(whole, None)
 
 
 def _cache(environment: Mapping[str, str]) -> Path:

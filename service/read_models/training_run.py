@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Float,
     Index,
     Integer,
@@ -70,7 +71,11 @@ run_checkpoints = Table(
     Column("step", Integer, nullable=False),
     Column("path", Text, nullable=False),
     Column("size_bytes", Big, nullable=False),
+    Column("mean_loss", Float),
+    Column("eval_loss", Float),
+    Column("is_rolling", Boolean, nullable=False),
     Column("pinned", Boolean, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
     Column("at", Moment, nullable=False),
     Column("changed_position", Big, nullable=False),
     Index("run_checkpoints_step", "run_id", "step", unique=True),
@@ -146,10 +151,15 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
+    """mean_loss: of training since the checkpoint before. eval_loss: the held-out loss, where it was measured."""
+
     position: int
     step: int
     path: str
     size_bytes: int
+    mean_loss: float | None
+    eval_loss: float | None
+    is_rolling: bool
     pinned: bool
     at: datetime
 
@@ -267,7 +277,7 @@ def _project_parts(session: Session, event: TrainingRun.Event, position: int) ->
         case TrainingRun.ValidationRequested():
             _insert_request(session, event, position, kind="validation")
         case TrainingRun.CheckpointSaved():
-            _forget_checkpoint(session, run_id, event.step)
+            session.execute(delete(run_checkpoints).where(*_checkpoint(run_id, event.step)))
             session.execute(
                 insert(run_checkpoints).values(
                     position=position,
@@ -275,22 +285,22 @@ def _project_parts(session: Session, event: TrainingRun.Event, position: int) ->
                     step=event.step,
                     path=event.path,
                     size_bytes=event.size_bytes,
+                    mean_loss=event.mean_loss,
+                    eval_loss=event.eval_loss,
+                    is_rolling=event.is_rolling,
                     pinned=False,
+                    is_removed=False,
                     at=event.timestamp,
                     changed_position=position,
                 )
             )
         case TrainingRun.CheckpointPinned() | TrainingRun.CheckpointUnpinned():
             is_pinned = isinstance(event, TrainingRun.CheckpointPinned)
-            session.execute(
-                update(run_checkpoints)
-                .where(run_checkpoints.c.run_id == run_id, run_checkpoints.c.step == event.step)
-                .values(pinned=is_pinned, changed_position=position)
-            )
+            _change_checkpoint(session, event, position, pinned=is_pinned)
         case TrainingRun.ResumeWithChangesRequested():
             _change_config(session, run_id, event.options)
         case TrainingRun.CheckpointRemoved():
-            _forget_checkpoint(session, run_id, event.step)
+            _change_checkpoint(session, event, position, is_removed=True, pinned=False)
         case TrainingRun.ValidationImageSaved():
             _insert_image(session, event, position)
 
@@ -312,8 +322,21 @@ def _insert_request(
     )
 
 
-def _forget_checkpoint(session: Session, run_id: UUID, step: int) -> None:
-    session.execute(delete(run_checkpoints).where(run_checkpoints.c.run_id == run_id, run_checkpoints.c.step == step))
+def _checkpoint(run_id: UUID, step: int) -> tuple[ColumnElement[bool], ...]:
+    return (run_checkpoints.c.run_id == run_id, run_checkpoints.c.step == step)
+
+
+def _change_checkpoint(
+    session: Session,
+    event: TrainingRun.CheckpointPinned | TrainingRun.CheckpointUnpinned | TrainingRun.CheckpointRemoved,
+    position: int,
+    **values: bool,
+) -> None:
+    session.execute(
+        update(run_checkpoints)
+        .where(*_checkpoint(event.originator_id, event.step))
+        .values(changed_position=position, **values)
+    )
 
 
 def _insert_image(session: Session, event: TrainingRun.ValidationImageSaved, position: int) -> None:
@@ -403,17 +426,43 @@ def checkpoints_of(session: Session, run_id: UUID, *, after: int, upto: int) -> 
     """Those that exist, saved, pinned or unpinned by the events behind `after`, up to `upto`."""
     rows = session.execute(
         select(run_checkpoints)
-        .where(run_checkpoints.c.run_id == run_id, run_checkpoints.c.changed_position.between(after + 1, upto))
+        .where(*_existing(run_id), run_checkpoints.c.changed_position.between(after + 1, upto))
         .order_by(run_checkpoints.c.position)
     )
     return [CheckpointRow(**{slot: row._mapping[slot] for slot in CheckpointRow.__slots__}) for row in rows]
 
 
+def removed_steps_of(session: Session, run_id: UUID, *, after: int, upto: int) -> list[int]:
+    """Of checkpoints that are gone since the events behind `after`, up to `upto`."""
+    rows = session.scalars(
+        select(run_checkpoints.c.step)
+        .where(
+            run_checkpoints.c.run_id == run_id,
+            run_checkpoints.c.is_removed,
+            run_checkpoints.c.changed_position.between(after + 1, upto),
+        )
+        .order_by(run_checkpoints.c.step)
+    )
+    return list(rows)
+
+
+def best_step_of(session: Session, run_id: UUID) -> int | None:
+    """Of the checkpoint that the trainer keeps as the best: by its held-out loss where one has any, else by its mean loss."""
+    for loss in (run_checkpoints.c.eval_loss, run_checkpoints.c.mean_loss):
+        found: int | None = session.scalar(
+            select(run_checkpoints.c.step)
+            .where(*_existing(run_id), loss.is_not(None))
+            .order_by(loss, run_checkpoints.c.step)
+            .limit(1)
+        )
+        if found is not None:
+            return found
+    return None
+
+
 def pinned_steps_of(session: Session, run_id: UUID) -> dict[int, bool]:
     """Of each checkpoint, by step, whether it is pinned."""
-    rows = session.execute(
-        select(run_checkpoints.c.step, run_checkpoints.c.pinned).where(run_checkpoints.c.run_id == run_id)
-    )
+    rows = session.execute(select(run_checkpoints.c.step, run_checkpoints.c.pinned).where(*_existing(run_id)))
     return {row.step: row.pinned for row in rows}
 
 
@@ -433,6 +482,10 @@ def requests_of(session: Session, run_id: UUID) -> list[RequestRow]:
         select(run_requests).where(run_requests.c.run_id == run_id).order_by(run_requests.c.position)
     )
     return [RequestRow(kind=row.kind, is_saving=row.is_saving, at=row.at) for row in rows]
+
+
+def _existing(run_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return (run_checkpoints.c.run_id == run_id, run_checkpoints.c.is_removed.is_(False))
 
 
 def _make(row: Row[Any]) -> RunRow:

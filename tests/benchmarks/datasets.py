@@ -4,7 +4,7 @@ import sys
 import time
 import tracemalloc
 
-from domain.config.buckets import Size
+from domain.config.buckets import Shape, Size
 from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from trainer.data.epochs import Bucket, EpochOrder
@@ -30,7 +30,7 @@ def plan(*, num_datasets: int, batch_size: int) -> tuple[float, float]:
     buckets = [
         Bucket(
             dataset=datasets[place // NUM_BUCKETS].id,
-            size=Size(64, 64),
+            shape=Shape(Size(64, 64), 1),
             samples=tuple(range(place * size, (place + 1) * size)),
             repeats=0,
         )

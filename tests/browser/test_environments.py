@@ -97,6 +97,27 @@ def test_options_are_saved_as_typed_and_reset(page: Page, script: Script) -> Non
     assert "max_train_steps" not in config
 
 
+def test_prompts_have_rows_and_lycoris_a_beginning(page: Page, script: Script) -> None:
+    environment = Environment(script, "prompts")
+    open_editor(page, environment)
+    page.get_by_role("button", name="Remove penguin").click()
+    page.get_by_role("button", name="Add a prompt").click()
+    field(page, "Name of prompt 4").fill("cat")
+    field(page, "Prompt 4").fill("a fish, ink style")
+    expect(page.get_by_text("Two prompts are called “cat”.")).to_be_visible()
+    field(page, "Name of prompt 4").fill("fish")
+    page.get_by_role("searchbox").fill("lora_type")
+    field(page, "Kind").click()
+    page.get_by_role("option", name="lycoris").click()
+    page.get_by_role("searchbox").fill("lycoris_config")
+    page.get_by_role("button", name="LoKr", exact=True).click()
+    save(page)
+    config = environment.now()["config"]
+    assert list(config["user_prompt_library"]) == ["cat", "cactus", "bus", "fish"]
+    assert config["user_prompt_library"]["fish"] == "a fish, ink style"
+    assert (config["lora_type"], config["lycoris_config"]["algo"]) == ("lycoris", "lokr")
+
+
 def test_refusal_stands_at_its_option(page: Page, script: Script) -> None:
     environment = Environment(script, "refused")
     open_editor(page, environment)

@@ -1,6 +1,7 @@
 """Sizes, cuts and aspect buckets: the vectors that the existing tool gave, and what we do otherwise."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -324,6 +325,25 @@ def test_dataset_has_its_own_options_and_else_those_of_the_environment() -> None
         crop_aspects=((0.5, 1.0), (2.0, 3.0)),
         upscale=ANY_SIZE,
     )
+
+
+def test_limits_of_the_environment_hold_for_datasets_without_their_own() -> None:
+    limits: dict[str, Any] = {"minimum_image_size": 512, "maximum_image_size": 2000, "target_downsample_size": 1500}
+    config = TrainingConfig.model_validate({"model_family": "sdxl", "max_upscale_threshold": 0.2, **limits})
+    plain, own, smaller = (
+        geometry_of(
+            DatasetConfig.model_validate({"id": "a", "instance_data_dir": "/a", **options}), config, FAMILIES["sdxl"]
+        )
+        for options in (
+            {},
+            {"minimum_image_size": 64, "max_upscale_threshold": 0},
+            {"maximum_image_size": 900, "target_downsample_size": 800},
+        )
+    )
+    everything = Geometry(resolution=512, max_upscale_threshold=0.2, upscale=1.2, **limits)
+    assert plain == everything
+    assert own == replace(everything, minimum_image_size=64, max_upscale_threshold=0, upscale=1)
+    assert smaller == replace(everything, maximum_image_size=900, target_downsample_size=800)
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,15 @@ def test_paths_are_known() -> None:
     offered = {option.key for option in offered_options(TrainingConfig)}
     assert path_options(TrainingConfig) & offered == {
         "pretrained_model_name_or_path",
+        "assistant_lora_path",
         "init_lora",
+        "init_lora_ema",
         "lycoris_config",
+        "pretrained_transformer_model_name_or_path",
+        "pretrained_unet_model_name_or_path",
+        "pretrained_vae_model_name_or_path",
         "user_prompt_library",
+        "validation_adapter_path",
     }
     assert path_options(DatasetConfig) & {option.key for option in offered_options(DatasetConfig)} == {
         "instance_data_dir",
@@ -189,10 +195,7 @@ TEXT = {"train_text_encoder": True}
             {"model_family": "sdxl", **TEXT, "lora_type": "lycoris", "lycoris_config": {"algo": "lokr"}},
             {"train_text_encoder": "lora_type to standard"},
         ),
-        (
-            {"model_family": "sdxl", **TEXT, "lora_format": "comfyui"},
-            {"train_text_encoder": "lora_format to diffusers"},
-        ),
+        ({"model_family": "sdxl", **TEXT, "lora_format": "comfyui"}, {}),
         ({"model_family": "sdxl", **TEXT, "use_dora": True}, {"train_text_encoder": "switch one of them off"}),
         (
             {"model_family": "sdxl", **TEXT, "text_encoder_lr": 1e-5, "optimizer": "prodigy"},

@@ -79,10 +79,10 @@ def test_mixing_libraries_names_both_options() -> None:
 
 def test_format_of_comfyui_is_only_for_families_with_names_in_it() -> None:
     assert problems("sdxl", lora_format="comfyui") == []
-    assert problems("flux", lora_format="comfyui", model_type="full") == []
-    assert problems("flux", lora_format="comfyui") == [
+    assert problems("kolors", lora_format="comfyui", model_type="full") == []
+    assert problems("kolors", lora_format="comfyui") == [
         Problem(
-            f"lora_format is comfyui, which has no names for the layers of {FAMILIES['flux'].name}; set it to diffusers",
+            f"lora_format is comfyui, which does not have {FAMILIES['kolors'].name}; set it to diffusers",
             ("config", "lora_format"),
         )
     ]

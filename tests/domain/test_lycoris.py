@@ -6,6 +6,8 @@ import pytest
 
 from domain.config.checks import check_startable, check_training
 from domain.config.lycoris import lycoris_problems
+from domain.config.options import Starter
+from domain.config.parts.adapter import STARTERS
 from domain.errors import InvalidInput
 
 SHIPPED = {
@@ -25,6 +27,11 @@ SHIPPED = {
 
 def test_usual_settings_have_no_problem() -> None:
     assert list(lycoris_problems(SHIPPED)) == []
+
+
+@pytest.mark.parametrize("starter", STARTERS, ids=lambda starter: starter.label)
+def test_starter_has_no_problem(starter: Starter) -> None:
+    assert list(lycoris_problems(starter.value)) == []
 
 
 @pytest.mark.parametrize(

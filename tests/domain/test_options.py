@@ -10,6 +10,7 @@ from domain.config.dataset import DatasetConfig
 from domain.config.foreign import FOREIGN_KEYS
 from domain.config.options import Option, Part, groups_of, offered_options, options_of
 from domain.config.training import TrainingConfig
+from domain.config.unused import unused_options
 from domain.errors import InvalidInput, Problem
 from domain.families.registry import FAMILIES
 
@@ -116,9 +117,9 @@ def problems(written: dict[str, object]) -> list[Problem]:
 
 
 def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
-    assert problems({"lora_init_type": "pissa", "optimizer": "sdnq-came"}) == [
+    assert problems({"lora_init_type": "loftq", "optimizer": "sdnq-came"}) == [
         Problem(
-            "lora_init_type is pissa, which this version cannot do yet; set it to default or gaussian, "
+            "lora_init_type is loftq, which this version cannot do yet; set it to default, gaussian, olora or pissa, "
             "or keep the configuration for a later one",
             ("config", "lora_init_type"),
         ),
@@ -128,6 +129,19 @@ def test_start_refuses_a_choice_for_later_and_names_usable_ones() -> None:
             ("config", "optimizer"),
         ),
     ]
+
+
+def test_option_that_has_nothing_to_change_here_says_why() -> None:
+    written = {"model_family": "sd1x", "checkpointing_use_tempdir": True, "ramtorch": True}
+    assert {unused.key: unused.reason for unused in unused_options(written)} == {
+        "checkpointing_use_tempdir": "every checkpoint is written to a temporary folder and moved when it is whole",
+        "ramtorch": "this version does not act on it yet",
+    }
+
+
+@MODELS
+def test_only_what_is_for_later_is_moot(model: type[Part]) -> None:
+    assert [option.key for option in options_of(model) if option.traits.moot and not option.later] == []
 
 
 def test_start_is_not_blocked_by_options_for_later() -> None:

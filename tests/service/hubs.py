@@ -79,9 +79,10 @@ def running_hub(elsewhere: str = "") -> Iterator[Hub]:
             self.answer(200, {"data": {"viewer": viewer}})
 
         def refuse_model(self) -> None:
-            """As for someone/gated, someone/missing and someone/closed."""
+            """As for someone/gated, someone/missing, someone/busy and someone/closed."""
             name = self.path.partition("/resolve/")[0].rpartition("/")[2]
-            status, code = {"gated": (403, "GatedRepo"), "missing": (404, "RepoNotFound")}.get(name, (401, "Closed"))
+            known = {"gated": (403, "GatedRepo"), "missing": (404, "RepoNotFound"), "busy": (504, "Busy")}
+            status, code = known.get(name, (401, "Closed"))
             self.answer(status, {}, **{"x-error-code": code})
 
         def answer(self, status: int, body: Any, **headers: str) -> None:

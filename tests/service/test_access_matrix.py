@@ -330,6 +330,7 @@ def test_every_route_is_thought_of() -> None:
         *("/graphql", "/healthz", "/{path:path}", "/api/{path:path}", "/media/{path:path}"),
         *("/api/environments/{environment_id}/config.json", "/api/environments/{environment_id}/environment.zip"),
         *("/api/training/status", "/api/audit/export", "/media/runs/{run_id}/{path:path}"),
+        "/media/runs/{run_id}/pipeline.tar",
         *("/api/uploads", "/api/uploads/{upload_id}"),
         "/media/datasets/{dataset_id}/{key}/{kind}",
         *("/auth/oidc/{provider_id}/start", "/auth/oidc/{provider_id}/callback", "/auth/{path:path}"),
@@ -342,12 +343,14 @@ def test_every_route_is_thought_of() -> None:
 def test_file_of_a_run_is_there_for_who_may_see_the_run(world: World, level: str, credential: str, owner: str) -> None:
     person = world.people[level]
     run_id = world.household.new_run((person if owner == "own" else world.stranger).actor)
-    folder = world.household.server.workspace / "runs" / str(run_id) / "validation"
-    folder.mkdir(parents=True)
-    (folder / "a.png").write_bytes(b"a picture")
+    folder = world.household.server.workspace / "runs" / str(run_id)
+    for path in ("validation/a.png", "pipeline/model_index.json"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_bytes(b"a picture")
     script: Script = getattr(person, credential)
     is_seen = may(permissions(level, credential), "job.view", owner)
-    assert script.get(f"/media/runs/{run_id}/validation/a.png").status_code == (200 if is_seen else 404)
+    for path in ("validation/a.png", "pipeline.tar"):
+        assert script.get(f"/media/runs/{run_id}/{path}").status_code == (200 if is_seen else 404)
 
 
 @pytest.mark.parametrize("file", ["config.json", "environment.zip"])

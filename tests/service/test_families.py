@@ -68,7 +68,14 @@ def test_flavour_shows_what_it_shares_with_its_family(shown: dict[str, dict[str,
         "resolution": 1024,
         "tokenLimit": {"default": 512, "largest": 512},
         "terms": None,
-        "settings": [{"key": "flow_schedule_shift", "value": 1.0, "reason": "Its noise levels are not shifted."}],
+        "settings": [
+            {"key": "flow_schedule_shift", "value": 1.0, "reason": "Its noise levels are not shifted."},
+            {
+                "key": "validation_guidance",
+                "value": 7.0,
+                "reason": "What its pipeline in diffusers takes unless it is told otherwise.",
+            },
+        ],
         "needsReference": False,
         "networks": [
             {"name": "CosmosTransformer3DModel", "role": "denoiser", "parameters": 14265265152, "countedBy": "class"},
@@ -79,12 +86,17 @@ def test_flavour_shows_what_it_shares_with_its_family(shown: dict[str, dict[str,
 
 
 def test_preset_shows_the_options_it_sets_and_those_that_wait(shown: dict[str, dict[str, Any]]) -> None:
-    light = {"vae_batch_size": 1, "gradient_checkpointing": True}
+    light = {
+        "vae_batch_size": 1,
+        "gradient_checkpointing": True,
+        "offload_during_startup": True,
+        "mixed_precision": "bf16",
+    }
     one_by_one = {**light, "train_batch_size": 1, "gradient_accumulation_steps": 4}
     assert [(preset["changes"], preset["unused"]) for preset in shown["sd1x"]["memoryPresets"]] == [
         (light, {}),
         (one_by_one, {}),
-        ({**one_by_one, "optimizer": "bnb-adamw8bit"}, {"enable_group_offload": True}),
+        ({**one_by_one, "optimizer": "adamw_bf16", "train_text_encoder": False}, {"enable_group_offload": True}),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.launchers import local
+from trainer.wire import OUTPUT_FILE, leave_failure
 
 TRAINER = """
 import sys, time
@@ -49,6 +50,35 @@ def test_launched_run_can_be_killed_before_its_trainer_is_there(tmp_path: Path) 
     assert launched.process is not None
     launched.process.wait(timeout=60)
     wait_until(tmp_path, is_alive=False)
+
+
+TORCHRUN = "trainer FAILED\n Root Cause:\n  exitcode  : {}\n  traceback : {}\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "left", "told"),
+    [
+        (TORCHRUN.format(-9, "Signal 9 (SIGKILL) received by PID 7", "=" * 60), None, ": it was ended by SIGKILL, as"),
+        (TORCHRUN.format(-15, "Signal 15 (SIGTERM) received by PID 7", "=" * 60), None, ": it was ended by SIGTERM"),
+        ("trainer: the disk is full\n" + TORCHRUN.format(1, "-", "=" * 60), None, ": the disk is full"),
+        (
+            TORCHRUN.format(-9, "Signal 9 (SIGKILL) received by PID 7", "="),
+            "out of memory; lower",
+            ": out of memory; lower",
+        ),
+        ("Segmentation fault\n====\n", None, "; the last it printed was: Segmentation fault"),
+        ("", None, ""),
+    ],
+)
+def test_end_without_a_last_word_is_told_by_what_there_is(
+    tmp_path: Path, printed: str, left: str | None, told: str
+) -> None:
+    (tmp_path / OUTPUT_FILE).write_bytes(b"trainer: an earlier start\n" + local.START_MARK + printed.encode())
+    if left is not None:
+        leave_failure(tmp_path, process=1, reason=left)
+    how = local.how_it_ended(tmp_path)
+    assert how.startswith(told)
+    assert bool(how) == bool(told)
 
 
 def test_killing_what_is_dead_does_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is said before a start, on real folders, and that the ways out mend what they are offered for."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,10 @@ def test_pictures_of_all_kinds_are_sorted(script: Script, make: Make, tmp_path: 
         ({"pretrained_model_name_or_path": "/nowhere"}, ("ERROR", "BASE_MODEL_MISSING")),
         ({"pretrained_model_name_or_path": str(ROOT)}, ("ERROR", "BASE_MODEL_INCOMPLETE")),
         ({"init_lora": "/nowhere/x.safetensors"}, ("ERROR", "ADAPTER_MISSING")),
+        (
+            {"init_lora": "own/name", "use_ema": True, "init_lora_ema": "/nowhere/x.safetensors"},
+            ("ERROR", "ADAPTER_MISSING"),
+        ),
         ({"pretrained_model_name_or_path": "owner/name"}, ("INFO", "WEIGHTS_DOWNLOAD")),
         ({"validation_prompt": None}, ("WARNING", "NO_VALIDATION_PROMPT")),
         ({"checkpoint_step_interval": 500}, ("INFO", "NO_CHECKPOINT_BETWEEN")),
@@ -297,12 +302,88 @@ def test_disk_is_not_needed_for_what_is_not_kept(script: Script, make: Make, tmp
         assert everything - needed(**given) == 4 * saved
 
 
+def test_validation_images_are_counted_and_need_room(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(600, 600)] * 4)
+    usual = {
+        "pretrained_model_name_or_path": None,
+        "model_flavour": "1.5",
+        "resolution": 512,
+        "num_validation_images": 3,
+    }
+    ask = "query ($id: ID!) { preflight(environmentId: $id) { numValidationImages disk { neededBytes } } }"
+    with_pictures = script.ask(ask, id=make(folder, **usual))["preflight"]
+    without = script.ask(ask, id=make(folder, validation_disable=True, **usual))["preflight"]
+    # before the first of ten steps, after the fifth and after the last
+    assert (with_pictures["numValidationImages"], without["numValidationImages"]) == (3 * 3, 0)
+    assert with_pictures["disk"]["neededBytes"] - without["disk"]["neededBytes"] == 9 * 512 * 512 * 2
+
+
 def test_download_of_nobody_knows_what_has_no_size(script: Script, make: Make, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
     found = look(script, make(folder, pretrained_model_name_or_path="owner/name"))
     assert found["download"]["repository"] == "owner/name"
     assert (found["download"]["estimatedBytes"], found["download"]["fits"]) == (None, None)
     assert look(script, make(folder))["download"] is None
+
+
+LOKR = {"algo": "lokr", "linear_dim": 2, "factor": 4}
+TRAINED = "query ($id: ID!) { preflight(environmentId: $id) { numTrainableParameters problems { code message } } }"
+
+
+def test_number_that_is_trained_is_counted_from_the_weights(script: Script, make: Make, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    lokr = script.server.workspace / "datasets" / "lycoris_config.json"
+    lokr.parent.mkdir(exist_ok=True)
+    lokr.write_text(json.dumps(LOKR))
+
+    def counted(**config: Any) -> float | None:
+        found: dict[str, Any] = script.ask(TRAINED, id=make(folder, **config))["preflight"]
+        assert found["problems"] == []
+        number: float | None = found["numTrainableParameters"]
+        return number
+
+    # of each of 16 attentions' four layers, as tests/trainer/test_adapter_size.py compares with the trainer
+    assert counted(lora_rank=6) == 2 * counted(lora_rank=3)  # type: ignore[operator]
+    inline = counted(lora_type="lycoris", lycoris_config=LOKR)
+    assert inline == counted(lora_type="lycoris", lycoris_config=str(lokr)) is not None
+    assert counted(lora_type="lycoris", lycoris_config=LOKR | {"algo": "boft"}) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"algo": "dylora"}', "LyCORIS reads its files as those of another algorithm"),
+        ('{"algo": "lokr", "rang": 4}', "rang is not known"),
+        ("{", "cannot be read"),
+        ("[]", "must be an object"),
+        (None, "No such file or directory"),
+    ],
+    ids=["algorithm", "key", "broken", "list", "missing"],
+)
+def test_file_for_lycoris_is_read_before_a_start(
+    script: Script, make: Make, tmp_path: Path, content: str | None, said: str
+) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    path = script.server.workspace / "datasets" / f"{tmp_path.name}.json"
+    path.parent.mkdir(exist_ok=True)
+    if content is not None:
+        path.write_text(content)
+    found = look(script, make(folder, lora_type="lycoris", lycoris_config=str(path)))
+    assert codes(found) == [("ERROR", "INVALID_CONFIG")]
+    assert said in found["problems"][0]["message"]
+
+
+def test_file_for_lycoris_that_is_not_open_to_everybody_is_left_to_the_trainer(
+    script: Script, make: Make, tmp_path: Path
+) -> None:
+    folder = pictures(tmp_path / "a", *[(80, 80)] * 4)
+    (tmp_path / "secret.json").write_text('{"algo": "something secret"}')
+    link = script.server.workspace / "datasets" / f"{tmp_path.name}-link.json"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "secret.json")
+    for path in (tmp_path / "secret.json", link):
+        found = script.ask(TRAINED, id=make(folder, lora_type="lycoris", lycoris_config=str(path)))["preflight"]
+        assert found == {"numTrainableParameters": None, "problems": []}
 
 
 def test_memory_is_that_of_the_longest_clips(script: Script, make: Make, tmp_path: Path) -> None:

@@ -33,9 +33,10 @@ CONFIG = {
 }
 UPDATES = """subscription ($runId: ID!, $after: Cursor) { runUpdates(runId: $runId, after: $after) {
   cursor rewoundToStep run { state step totalSteps endReason resumeStep } metrics { name steps values }
-  validationImages { step url } checkpoints { step } log { message } } }"""
+  validationImages { step url } checkpoints { step } removedCheckpoints log { message } } }"""
 RUN = """query ($id: ID!) { trainingRun(id: $id) {
-  state step endReason resumeStep weightsUrl cursor config checkpoints { step pinned weightsUrl }
+  state step endReason resumeStep weightsUrl cursor config bestStep checkpoints { step pinned meanLoss weightsUrl weights { name url sizeBytes } }
+  weights { kind name }
   validationImages { step url thumbnailUrl } metrics(names: ["loss"], maxPoints: 10000) { steps values } } }"""
 ENDED = {"FINISHED", "STOPPED", "FAILED", "LOST"}
 TIMEOUT_SECONDS = 240
@@ -207,6 +208,18 @@ def test_pictures_and_weights_are_served_to_those_who_may_see_them(runs: Runs, a
     assert (weights.status_code, len(weights.content) > 1000) == (200, True)
     assert Script(runs.server).get(run["weightsUrl"]).status_code == 401
     assert runs.script.get(run["checkpoints"][0]["weightsUrl"]).status_code == 200
+    (file,) = run["checkpoints"][0]["weights"]
+    assert file["name"] == "ink-1-step-5.safetensors"
+    assert len(runs.script.get(file["url"]).content) == file["sizeBytes"]
+    assert run["weights"] == [{"kind": "LAST", "name": "ink-1.safetensors"}]
+
+
+def test_best_checkpoint_is_the_one_that_the_trainer_keeps(runs: Runs, adopted: tuple[str, list[Any]]) -> None:
+    run = runs.look(adopted[0])
+    states = [json.loads(path.read_text()) for path in runs.run_dir(adopted[0]).glob("checkpoint-*/state.json")]
+    kept = {state["step"]: state["mean_loss"] for state in states}
+    assert {each["step"]: each["meanLoss"] for each in run["checkpoints"]} == kept
+    assert run["bestStep"] == min(kept, key=lambda step: kept[step])
 
 
 @pytest.mark.parametrize(
@@ -300,6 +313,11 @@ def test_stop_saves_and_the_waiting_run_follows(runs: Runs, resumed: object) -> 
     assert runs.tell("resumeTraining", "ResumeTrainingInput", runId=first, **changes)["errors"] == []
     finished = runs.wait_for_end(first)
     assert (finished["state"], finished["step"]) == ("FINISHED", step + 2)
+    before = runs.look(first)["cursor"]
+    assert runs.tell("resumeTraining", "ResumeTrainingInput", runId=first, fromStep=step)["errors"] == []
+    updates = list(runs.follow(first, before))
+    assert updates[-1]["run"]["state"] == "FINISHED"
+    assert [gone for update in updates for gone in update["removedCheckpoints"]] == [step + 2]
     assert [each["step"] for each in finished["checkpoints"] if each["pinned"]] == [step]
     assert (runs.run_dir(first) / f"checkpoint-{step}" / wire.PINNED_MARK).exists()
     assert (finished["config"]["learning_rate"], finished["config"]["max_train_steps"]) == (5e-5, step + 2)

@@ -13,7 +13,7 @@ from domain.config.batches import BucketCount, plan_epoch
 from domain.config.checks import check_training
 from domain.families.registry import FAMILIES
 from service.preflight.findings import Finding, Severity
-from service.preflight.needs import Disk, problems_of_needs
+from service.preflight.needs import Disk, disk_of, problems_of_needs
 from service.preflight.remarks import problems_of_plan
 from service.preflight.weights import Download, problems_of_weights
 from service.read_models.environment import EnvironmentRow
@@ -149,7 +149,11 @@ def test_incomplete_model_is_named(script: Script, make: Make, tmp_path: Path, l
     assert said in found["problems"][0]["message"]
 
 
-@pytest.mark.parametrize(("content", "is_whole"), [("{", False), ("[]", False), ("{}", True)])
+@pytest.mark.parametrize(
+    ("content", "is_whole"),
+    [("{", False), ("[]", False), ("{}", True), ('{"text_encoder_select_layers": [2, 5]}', True)],
+    ids=["broken", "a list", "empty", "settings"],
+)
 def test_index_that_cannot_be_read_is_named(
     script: Script, make: Make, tmp_path: Path, content: str, is_whole: bool
 ) -> None:
@@ -199,7 +203,7 @@ def row_of(**config: Any) -> EnvironmentRow:
 
 def problem_of_disk(*, free_bytes: int) -> Finding:
     config = check_training({"model_family": "sd1x", "checkpoints_total_limit": 9})
-    disk = Disk(checkpoint_bytes=100, cache_bytes=50, num_checkpoints=10, free_bytes=free_bytes)
+    disk = Disk(checkpoint_bytes=100, cache_bytes=50, num_kept=9, num_beside=1, free_bytes=free_bytes)
     (finding,) = problems_of_needs(
         row_of(),
         config,
@@ -246,8 +250,32 @@ def test_download_is_compared_with_what_is_free(
     assert [finding.code for finding in found] == codes
 
 
+@pytest.mark.parametrize(
+    ("limit", "total_steps", "num_kept"), [(5, 1000, 5), (0, 1000, 2), (0, 1001, 3), (0, 10, 1), (0, None, 1)]
+)
+def test_without_a_limit_all_checkpoints_take_room(
+    limit: int, total_steps: int | None, num_kept: int, tmp_path: Path
+) -> None:
+    config = check_training({"model_family": "sd1x", "checkpoints_total_limit": limit})
+    disk = disk_of(
+        config,
+        family=FAMILIES["sd1x"],
+        flavour=None,
+        pixels=1,
+        num_frames=1,
+        pictures=[],
+        runs=tmp_path,
+        download=None,
+        trained=None,
+        total_steps=total_steps,
+        num_validations=0,
+    )
+    assert disk is not None
+    assert (disk.num_kept, disk.num_beside) == (num_kept, 2)
+
+
 def test_download_takes_the_place_of_checkpoints() -> None:
-    disk = Disk(checkpoint_bytes=100, cache_bytes=50, num_checkpoints=3, free_bytes=500, download_bytes=200)
+    disk = Disk(checkpoint_bytes=100, cache_bytes=50, num_kept=3, num_beside=0, free_bytes=500, download_bytes=200)
     assert (disk.needed_bytes, disk.num_fitting_checkpoints) == (550, 2)
 
 

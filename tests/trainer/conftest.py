@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.trainer.runs import MakeRun, RunDirectory, write_run
+from trainer.inbox import STOP_SIGNALS
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def train_here() -> Iterator[Callable[[RunDirectory], int]]:
     """Runs a trainer in this process, which saves loading the libraries again; returns its exit status."""
     from trainer.__main__ import main  # noqa: PLC0415 - only for the tests that train
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield lambda run: main([str(run.path)])
     logging.disable(logging.NOTSET)

@@ -61,8 +61,31 @@ class Fixed:
 Recipe = Callable[[Any, Fixed], Tensor]
 
 
+def stable_diffusion(pipe: Any, fixed: Fixed) -> Tensor:
+    """train_text_to_image.py with --snr_gamma 5."""
+    latents = _scaled_latents(pipe, fixed)
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    noise, timesteps = fixed.noise(latents.shape[1:]), fixed.timesteps(scheduler.config.num_train_timesteps)
+    prediction = pipe.unet(
+        scheduler.add_noise(latents, noise, timesteps),
+        timesteps,
+        _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions).last_hidden_state,
+    ).sample
+    return _weighted(scheduler, prediction, _diffusion_target(scheduler, latents, noise, timesteps), timesteps)
+
+
 def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
     """train_text_to_image_lora_sdxl.py."""
+    _, prediction, target, _ = _sdxl(pipe, fixed)
+    return mse_loss(prediction, target)
+
+
+def sdxl_of_v(pipe: Any, fixed: Fixed) -> Tensor:
+    """The same with --snr_gamma 5, of weights whose scheduler says that they predict v."""
+    return _weighted(*_sdxl(pipe, fixed))
+
+
+def _sdxl(pipe: Any, fixed: Fixed) -> tuple[Any, Tensor, Tensor, Tensor]:
     latents = _scaled_latents(pipe, fixed)
     first = _clip(pipe.tokenizer, pipe.text_encoder, fixed.captions)
     second = _clip(pipe.tokenizer_2, pipe.text_encoder_2, fixed.captions)
@@ -74,7 +97,23 @@ def sdxl(pipe: Any, fixed: Fixed) -> Tensor:
         torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1),
         added_cond_kwargs={"text_embeds": second.text_embeds, "time_ids": _time_ids(fixed)},
     ).sample
-    return mse_loss(prediction, noise)
+    return scheduler, prediction, _diffusion_target(scheduler, latents, noise, timesteps), timesteps
+
+
+def _diffusion_target(scheduler: Any, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    if scheduler.config.prediction_type == "epsilon":
+        return noise
+    velocity: Tensor = scheduler.get_velocity(latents, noise, timesteps)
+    return velocity
+
+
+def _weighted(scheduler: Any, prediction: Tensor, target: Tensor, timesteps: Tensor) -> Tensor:
+    """Min-SNR with gamma 5."""
+    snr = scheduler.alphas_cumprod[timesteps] / (1 - scheduler.alphas_cumprod[timesteps])
+    divisor = snr if scheduler.config.prediction_type == "epsilon" else snr + 1
+    each = mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))
+    loss: Tensor = (each * snr.clamp(max=5) / divisor).mean()
+    return loss
 
 
 def kolors(pipe: Any, fixed: Fixed) -> Tensor:
@@ -204,10 +243,11 @@ def qwen_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 
 def flux2(pipe: Any, fixed: Fixed) -> Tensor:
-    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size."""
-    # 16 tokens and 2 steps: the line through 10 and 200 steps, each of which is a line of the tokens.
+    """train_dreambooth_lora_flux2.py, with guidance 3.5, and noise levels shifted as the pipeline does at this size in the 50
+    steps that are usual, however many pictures of the run have."""
+    # 16 tokens: the line through 10 and 200 steps, each of which is a line of the tokens.
     at_10, at_200 = 8.73809524e-05 * 16 + 1.89833333, 0.00016927 * 16 + 0.45666666
-    shift = math.exp(at_10 + (2 - 10) * (at_200 - at_10) / 190)
+    shift = math.exp(at_10 + (50 - 10) * (at_200 - at_10) / 190)
     told = [
         [
             {"role": "system", "content": [{"type": "text", "text": pipe.system_message}]},
@@ -243,7 +283,8 @@ def _flux2(pipe: Any, fixed: Fixed, embeds: Tensor, *, sigmas: Tensor, guidance:
 
 
 def chroma(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts: of the padding, the transformer sees the first token alone."""
+    """As the publisher's own trainer (lodestone-rock/flow): of the padding, the transformer sees the first token alone, and
+    the rest not at all. Where diffusers' pipeline means the same, it adds the mask to attention as numbers."""
     latents = _scaled_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
@@ -254,7 +295,7 @@ def chroma(pipe: Any, fixed: Fixed) -> Tensor:
         encoder_hidden_states=embeds,
         txt_ids=torch.zeros(fixed.num_tokens, 3),
         img_ids=torch.tensor([[0.0, row, column] for row in range(4) for column in range(4)]),
-        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1),
+        attention_mask=torch.cat([seen, torch.ones(len(seen), 16)], dim=1).bool(),
     ).sample
     return mse_loss(prediction, _packed(noise - latents))
 
@@ -417,7 +458,7 @@ def longcat_image(pipe: Any, fixed: Fixed) -> Tensor:
 
 
 def krea2(pipe: Any, fixed: Fixed) -> Tensor:
-    """As the pipeline predicts, each caption alone and without padding."""
+    """train_dreambooth_lora_krea2.py, each caption alone and without padding."""
     latents = _frame_latents(pipe, fixed)
     noise, sigmas = fixed.noise(latents.shape[1:]), fixed.sigmas(shift=3.0)
     packed = _packed(_noised(latents, noise, sigmas))
@@ -656,7 +697,10 @@ def _packed(latents: Tensor) -> Tensor:
 
 
 RECIPES: dict[str, Recipe] = {
+    "sd1x": stable_diffusion,
+    "sd2x": stable_diffusion,
     "sdxl": sdxl,
+    "sdxl-v": sdxl_of_v,
     "flux": flux,
     "flux-schnell": flux_schnell,
     "sd3": sd3,

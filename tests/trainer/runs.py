@@ -36,7 +36,10 @@ CONFIG: dict[str, Any] = {
     "lora_rank": 4,
     "validation_disable": True,
     "validation_num_inference_steps": 3,
+    "mixed_precision": "no",
+    "disable_tf32": True,
 }
+"""Also on a GPU everything is in fp32, so that it can be compared."""
 
 
 @dataclass(frozen=True, slots=True)

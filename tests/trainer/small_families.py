@@ -20,6 +20,7 @@ from diffusers import (
     ChromaTransformer2DModel,
     Cosmos2TextToImagePipeline,
     CosmosTransformer3DModel,
+    DDIMScheduler,
     DPMSolverMultistepScheduler,
     ErnieImagePipeline,
     ErnieImageTransformer2DModel,
@@ -45,12 +46,14 @@ from diffusers import (
     Lumina2Transformer2DModel,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    PNDMScheduler,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
     SanaPipeline,
     SanaTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
     UniPCMultistepScheduler,
@@ -129,7 +132,43 @@ def sdxl_unet(*, pooled_width: int, **options: Any) -> UNet2DConditionModel:
     )
 
 
-def sdxl() -> StableDiffusionXLPipeline:
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+TO_PURE_NOISE = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+"""Of weights that predict v, and were trained down to no signal at all."""
+
+
+def stable_diffusion(scheduler: Any) -> StableDiffusionPipeline:
+    tokenizer = clip_tokenizer()
+    return StableDiffusionPipeline(
+        unet=UNet2DConditionModel(
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            sample_size=8,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            attention_head_dim=(2, 4),
+            cross_attention_dim=32,
+            norm_num_groups=2,
+        ),
+        vae=image_vae(latent_channels=4, scaling_factor=0.18215),
+        text_encoder=CLIPTextModel(clip_config(tokenizer)),
+        tokenizer=tokenizer,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def sd1x() -> StableDiffusionPipeline:
+    return stable_diffusion(PNDMScheduler(skip_prk_steps=True, steps_offset=1, **BETAS))
+
+
+def sd2x() -> StableDiffusionPipeline:
+    return stable_diffusion(DDIMScheduler(**BETAS, **TO_PURE_NOISE, clip_sample=False))
+
+
+def sdxl(**scheduler: Any) -> StableDiffusionXLPipeline:
     tokenizer = clip_tokenizer()
     config = clip_config(tokenizer, projection_dim=24, hidden_act="gelu")
     return StableDiffusionXLPipeline(
@@ -139,8 +178,12 @@ def sdxl() -> StableDiffusionXLPipeline:
         text_encoder_2=CLIPTextModelWithProjection(config),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+        scheduler=EulerDiscreteScheduler(**BETAS, **scheduler),
     )
+
+
+def sdxl_of_v() -> StableDiffusionXLPipeline:
+    return sdxl(**TO_PURE_NOISE)
 
 
 def kolors() -> KolorsPipeline:
@@ -693,6 +736,8 @@ class SmallFamily:
     load: Callable[[Any, Path], None] = lambda pipeline, folder: pipeline.load_lora_weights(folder)
 
 
+SAFETY = ("safety_checker", "feature_extractor")
+
 DRAWING = {"validation_prompt": "a red square", "validation_negative_prompt": "a cat", "validation_guidance": 3.0}
 
 
@@ -776,6 +821,13 @@ def into_transformer(pipeline: Any, folder: Path) -> None:
 
 SMALL = {
     "sdxl": SmallFamily(build=sdxl, draw=with_guidance),
+    "sdxl-v": SmallFamily(build=sdxl_of_v, draw=with_guidance, options={"snr_gamma": 5.0}),
+    "sd1x": SmallFamily(
+        build=sd1x, draw=with_guidance, without=SAFETY, options={"snr_gamma": 5.0, "tokenizer_max_length": 77}
+    ),
+    "sd2x": SmallFamily(
+        build=sd2x, draw=with_guidance, without=SAFETY, options={"snr_gamma": 5.0, "tokenizer_max_length": 77}
+    ),
     "flux": SmallFamily(
         build=flux,
         draw=with_real_guidance,

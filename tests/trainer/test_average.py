@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from PIL import Image
+from safetensors import safe_open
 from torch import nn
 
 from domain.config.training import TrainingConfig
@@ -101,6 +102,17 @@ def test_comparison_shows_what_is_made_of_the_last_and_the_averaged_weights(
     halves = [sheet.crop((64 * place, 0, 64 * (place + 1), 64)).tobytes() for place in (0, 1)]
     assert halves == [drawn(sdxl, load(sdxl, run.path / path), seed=image.seed) for path in (last, average)]
     assert halves[0] != halves[1]
+
+
+def test_file_of_the_average_says_the_same_as_that_of_the_last_weights(run: RunDirectory, kind: str) -> None:
+    said = []
+    for place in KINDS[kind][2:]:
+        path = run.path / place
+        (path,) = [path] if path.is_file() else path.glob("*.safetensors")
+        with safe_open(path, framework="pt") as file:
+            said.append(file.metadata())
+    assert said[0] == said[1]
+    assert said[0]["simpletuner.step"] == "3"
 
 
 def test_run_resumed_from_its_first_checkpoint_ends_the_same(sdxl: Small, run: RunDirectory, kind: str) -> None:

@@ -1,6 +1,7 @@
 """Encodings are found for exactly what they were made from, whole or not at all, by all who share the cache."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,15 @@ def test_key_does_not_depend_on_the_order_of_its_parts() -> None:
     assert key_of(a=1, b=2) == key_of(b=2, a=1)
 
 
+def test_what_killed_processes_were_writing_is_removed(tmp_path: Path) -> None:
+    EncodingCache(tmp_path).close()
+    leftovers = [tmp_path / ".index-1.tmp", tmp_path / ".digests.json-1.tmp", tmp_path / "shards" / ".1-2.tmp"]
+    for leftover in leftovers:
+        leftover.touch()
+    EncodingCache(tmp_path).close()
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
 def test_missing_entry_is_not_there(tmp_path: Path) -> None:
     cache = EncodingCache(tmp_path)
     assert not cache.has(key(1))
@@ -100,6 +110,26 @@ def flip(path: Path, place: int) -> None:
 def change_type(path: Path) -> None:
     """One that has as many bytes: the header is still a header."""
     path.write_bytes(path.read_bytes().replace(b'"dtype":"F32"', b'"dtype":"I32"', 1))
+
+
+def test_cache_that_vanishes_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    cache = EncodingCache(folder)
+    shutil.rmtree(folder)
+    cache.write(key(1), {"latents": value(1)})
+    cache.flush()
+    assert torch.equal(EncodingCache(folder).read(key(1))["latents"], value(1))
+
+
+def test_encodings_that_cannot_be_kept_at_the_end_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    cache = EncodingCache(tmp_path, tell=told.append)
+    shutil.rmtree(tmp_path / "shards")
+    (tmp_path / "shards").touch()
+    cache.write(key(1), {"latents": value(1)})
+    cache.close()
+    assert len(told) == 1
+    assert told[0].startswith("encodings were not kept: ")
 
 
 @pytest.mark.parametrize("is_indexed", [True, False])

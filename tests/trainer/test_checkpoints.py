@@ -1,5 +1,6 @@
 """A checkpoint is whole or not there, whatever happens while one is saved."""
 
+import math
 import random
 import subprocess
 import sys
@@ -60,6 +61,14 @@ def test_within_the_limit_nothing_is_removed(checkpoints: Checkpoints) -> None:
     assert checkpoints.steps() == [10]
 
 
+def test_without_a_limit_nothing_is_removed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, limit=0)
+    for step in (10, 20, 30):
+        checkpoints.save(Facts(step=step), writer_of("x"))
+    assert checkpoints.remove_beyond_limit() == []
+    assert checkpoints.steps() == [10, 20, 30]
+
+
 def test_pinned_ones_stay_and_do_not_count(tmp_path: Path, checkpoints: Checkpoints) -> None:
     for step in (10, 20, 30, 40):
         checkpoints.save(Facts(step=step), writer_of("x"))
@@ -78,6 +87,7 @@ def test_pinned_ones_stay_and_do_not_count(tmp_path: Path, checkpoints: Checkpoi
     [
         ((0.3, 0.1, 0.2, 0.4), (None, None, None, None), 20),
         ((0.3, 0.1, 0.2, 0.4), (0.5, None, 0.7, 0.6), 10),
+        ((0.3, 0.1, 0.2, 0.4), (math.nan, None, 0.7, 0.6), 40),
         ((None, None, None, 0.4), (None, None, None, None), 40),
         ((None, None, None, None), (None, None, None, None), None),
     ],
@@ -217,6 +227,15 @@ def test_damaged_newest_is_set_aside(tmp_path: Path, checkpoints: Checkpoints, n
         path.write_bytes(content[:-2] if damage == "cut" else b"?" + content[1:])
     assert checkpoints.set_damaged_aside() == [20]
     assert checkpoints.steps() == [10]
+
+
+def test_damaged_ones_are_removed_where_that_is_asked_for(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, limit=2, keeps_damaged=False)
+    for step in (10, 20):
+        checkpoints.save(Facts(step=step), writer_of("x"))
+    (tmp_path / "checkpoint-20" / "state").unlink()
+    assert checkpoints.set_damaged_aside() == [20]
+    assert names_in(tmp_path) == ["checkpoint-10"]
 
 
 def test_every_damaged_one_down_to_a_whole_one_is_set_aside(tmp_path: Path, checkpoints: Checkpoints) -> None:

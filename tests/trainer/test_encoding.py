@@ -1,10 +1,11 @@
 """What is encoded depends on the picture alone, is shared, survives kills and damage, and is never stale."""
 
+import json
 import os
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
 from trainer.data.turns import SharedTurns
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, digest_of
+from trainer.families.family import BaseModel
 from trainer.families.registry import FAMILIES
+from trainer.families.weights import WeightDigests, digest_of
 from trainer.wire import Logged, PhaseChanged, Planned, read_run_spec
 
 TrainHere = Callable[[RunDirectory], int]
@@ -76,6 +78,27 @@ def test_batch_of_another_size_is_another_key() -> None:
     assert len(keys) == 2
 
 
+def test_what_is_no_number_is_not_kept() -> None:
+    class Overflowing:
+        text_identity = latents_identity = "same"
+
+        def encode_captions(self, captions: Sequence[str]) -> list[dict[str, torch.Tensor]]:
+            return [{"embeds": torch.tensor([1.0, torch.inf])}]
+
+        def encode_pictures(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels * torch.nan
+
+        encode_videos = encode_pictures
+
+    encoder = Encoder(Overflowing(), batch_size=1, device=CPU)
+    with pytest.raises(TrainingError, match="text encoder of the base model makes nan or inf of the caption 'a cat'"):
+        encoder.encode_caption("a cat")
+    with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a picture"):
+        encoder.encode([noisy_picture(1)])
+    with pytest.raises(TrainingError, match="autoencoder of the base model makes nan or inf of a video"):
+        encoder.encode([(noisy_picture(1),)])
+
+
 def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:
     from diffusers import AutoencoderKL  # noqa: PLC0415 - slow import
 
@@ -88,6 +111,41 @@ def test_identity_of_an_autoencoder_follows_weights_and_configuration() -> None:
     second = digest_of(vae)
     torch.nn.init.zeros_(next(vae.parameters()))
     assert len({first, second, digest_of(vae)}) == 3
+
+
+def test_digests_of_weights_are_remembered_for_files_as_they_are(tmp_path: Path) -> None:
+    from diffusers import AutoencoderKL  # noqa: PLC0415 - slow import
+
+    folder, remembered = tmp_path / "model" / "vae", tmp_path / "cache" / "weights.json"
+    AutoencoderKL(block_out_channels=(32,), latent_channels=4).save_pretrained(folder)
+
+    def loaded(dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+        vae: torch.nn.Module = AutoencoderKL.from_pretrained(folder, dtype=dtype)
+        return vae
+
+    fresh = WeightDigests(folder=remembered.parent, seen_at=time.time())
+    assert fresh.of(loaded()) == digest_of(loaded())
+    assert not remembered.exists()
+    settled = WeightDigests(folder=remembered.parent, seen_at=time.time() + 60)
+    assert settled.of(loaded()) == digest_of(loaded())
+    (key,) = json.loads(remembered.read_bytes())
+    remembered.write_text(json.dumps({key: "remembered"}))
+    assert settled.of(loaded()) == "remembered"
+    assert fresh.of(loaded()) == digest_of(loaded())
+    assert settled.of(loaded(torch.bfloat16)) == digest_of(loaded(torch.bfloat16))
+
+    def of_the_whole() -> torch.nn.Module:
+        vae: torch.nn.Module = AutoencoderKL.from_pretrained(folder.parent, subfolder="vae")
+        return vae
+
+    unchanged = settled.of(of_the_whole())
+    weights = folder / "diffusion_pytorch_model.safetensors"
+    before = weights.stat()
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert settled.of(loaded()) == digest_of(loaded())
+    assert settled.of(of_the_whole()) == digest_of(loaded()) != unchanged
 
 
 # ---- digests of contents ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from diffusers import DDPMScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from domain.config.buckets import picture_seed
+from tests.trainer.device import DEVICE, EXACT
 from tests.trainer.runs import CONFIG, INK, SMALL_MODEL, RunDirectory
 from trainer.checkpoints import Checkpoints
 from trainer.data.encoding import to_pixels
@@ -60,7 +61,7 @@ def by_hand(weights: Path, folder: Path, names: list[str]) -> float:
         embeds = pipeline.encode_prompt(caption, "cpu", 1, False)[0].repeat(5, 1, 1)
         seed = picture_seed(42, dataset="plain", name=f"{name}.png")
         noises = [seed_for("eval_noise", seed, place) for place in range(5)]
-        noise = draw_noise(noises, shape=latents.shape[1:], device=torch.device("cpu"))
+        noise = draw_noise(noises, shape=latents.shape[1:], device=DEVICE).cpu()
         prediction = pipeline.unet(scheduler.add_noise(latents, noise, timesteps), timesteps, embeds).sample
         target = scheduler.get_velocity(latents, noise, timesteps)
         losses.append(torch.nn.functional.mse_loss(prediction, target).item())
@@ -74,7 +75,7 @@ def test_held_out_loss_is_that_of_the_saved_weights(tmp_path: Path, pictures: Pa
     names = sorted(COLOURS, key=lambda name: picture_seed(42, dataset="plain", name=f"{name}.png"))[:3]
     with torch.no_grad():
         expected = by_hand(run.path, pictures, names)
-    assert measured(run)[4] == {"eval_loss": pytest.approx(expected, rel=1e-5)}
+    assert measured(run)[4] == {"eval_loss": pytest.approx(expected, rel=EXACT)}
 
 
 def test_measuring_leaves_training_as_it_is_and_the_best_checkpoint_is_by_it(

@@ -1,5 +1,6 @@
 """The journal's lock and lines, and the requests read beside it."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import AlreadyRunning
-from trainer.inbox import RequestInbox, Wish
-from trainer.journal import JournalFile, phase
+from trainer.inbox import STOP_SIGNALS, RequestInbox, Wish
+from trainer.journal import RESERVE_BYTES, RESERVE_FILE, JournalFile, phase
 from trainer.wire import (
     JOURNAL_FILE,
     REQUESTS_FILE,
     TRAINER_LOCK_FILE,
+    Ended,
     Logged,
     Message,
     PhaseChanged,
@@ -43,7 +45,7 @@ def journal(tmp_path: Path) -> Iterator[JournalFile]:
 
 @pytest.fixture
 def inbox(tmp_path: Path, journal: JournalFile) -> Iterator[RequestInbox]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield RequestInbox(tmp_path, journal)
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -52,6 +54,28 @@ def inbox(tmp_path: Path, journal: JournalFile) -> Iterator[RequestInbox]:
 def test_second_journal_of_a_run_directory_is_refused(tmp_path: Path, journal: JournalFile) -> None:
     with pytest.raises(AlreadyRunning, match=str(tmp_path)):
         JournalFile(tmp_path)
+
+
+def test_end_is_told_on_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is as much space as is kept for it."""
+    write = os.write
+
+    def full(file: int, content: bytes) -> int:
+        if (tmp_path / RESERVE_FILE).exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, content)
+
+    ended = Ended(at=NOW, outcome="failed", step=1, reason="the disk is full")
+    with JournalFile(tmp_path) as journal:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            journal.append(StepDone(at=NOW, step=1, epoch=1))
+        journal.append(ended)
+        monkeypatch.undo()
+    assert lines_in(tmp_path) == [ended]
+    with JournalFile(tmp_path):
+        assert (tmp_path / RESERVE_FILE).stat().st_size == RESERVE_BYTES
+    assert not (tmp_path / RESERVE_FILE).exists()
 
 
 def test_lock_is_free_after_the_end(tmp_path: Path) -> None:
@@ -142,10 +166,20 @@ def test_looking_for_a_stop_leaves_other_requests(tmp_path: Path, inbox: Request
     assert inbox.take() == Wish.SAVE
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_signal_asks_to_save_and_stop(inbox: RequestInbox, number: int) -> None:
     os.kill(os.getpid(), number)
     assert inbox.take() == Wish.STOP | Wish.SAVE
+
+
+def test_closed_terminal_means_nothing_under_nohup(tmp_path: Path, journal: JournalFile) -> None:
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    inbox = RequestInbox(tmp_path, journal)
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert inbox.take() == Wish.NOTHING
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_malformed_request_is_skipped_with_a_warning(tmp_path: Path, inbox: RequestInbox) -> None:

@@ -1,4 +1,5 @@
-"""Each kind of training, with an average and two datasets, killed in a random moment and resumed: nothing is different."""
+"""Each kind of training, with an average, two datasets and an optimizer that remembers much, killed in a random moment and
+resumed: nothing is different."""
 
 import random
 import shutil
@@ -16,9 +17,28 @@ from trainer.wire import CheckpointSaved
 
 NUM_STEPS = 16
 KINDS: dict[str, dict[str, Any]] = {
-    "lora": {"lora_dropout": 0.3, "use_dora": True},
-    "lokr": lycoris(algo="lokr", linear_dim=4, factor=4, rank_dropout=0.2, module_dropout=0.2),
-    "full": {"model_type": "full"},
+    "lora": {
+        "lora_dropout": 0.3,
+        "use_dora": True,
+        "optimizer": "prodigy",
+        "learning_rate": 1.0,
+        "dataset": {"vae_cache_disable": True, "text_cache_ondemand": True},
+        "caption_dropout_probability": 0.3,
+        "checkpointing_rolling_steps": 3,
+    },
+    "lokr": {
+        **lycoris(algo="lokr", linear_dim=4, factor=4, rank_dropout=0.2, module_dropout=0.2),
+        "optimizer": "soap",
+        "gradient_checkpointing": True,
+        "dataset": {"is_regularisation_data": True, "probability": 0.5},
+    },
+    "full": {
+        "model_type": "full",
+        "optimizer": "adamw_schedulefree",
+        "train_batch_size": 1,
+        "gradient_accumulation_steps": 2,
+        "dataset": {"vae_cache_clear_each_epoch": True, "crop": True, "crop_style": "random"},
+    },
 }
 
 

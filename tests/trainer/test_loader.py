@@ -36,6 +36,8 @@ class Numbers:
         numbers = ((pixels[:, :, :2, :2] + 1) * 127.5 / GREY).round()
         return torch.cat([numbers, numbers[:, :1]], dim=1)
 
+    encode_videos = encode_pictures
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:

@@ -17,6 +17,7 @@ class Lines:
     """A journal in memory."""
 
     step = 0
+    open_phase: str | None = None
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

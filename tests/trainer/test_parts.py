@@ -104,6 +104,19 @@ def test_text_encoders_leave_before_the_first_step_of_a_drawing(watched: Watched
     assert watched.draws(parts) == expected
 
 
+def test_autoencoder_stays_once_steps_have_begun_where_that_is_asked_for(watched: Watched) -> None:
+    family = watched.family
+    expected = watched.draws(family)
+    parts = Parts(family, [family.denoiser], device=GPU, are_apart=True, keeps_autoencoder=True)
+    parts.encode_pictures(PIXELS)
+    parts.encode_captions(["a red square"])
+    assert "vae" not in watched.on_device()
+    parts.begin()
+    assert watched.on_device() == sorted([family.denoiser_part, "vae"])
+    assert watched.draws(parts) == expected
+    assert watched.on_device() == sorted([family.denoiser_part, "vae"])
+
+
 def test_nothing_moves_where_there_is_no_other_memory(watched: Watched) -> None:
     parts = Parts(watched.family, [watched.family.denoiser], device=CPU, are_apart=False)
     parts.begin()

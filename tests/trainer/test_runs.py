@@ -13,6 +13,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
 
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, RunDirectory, write_run
 from trainer.wire import (
     REQUESTS_FILE,
@@ -161,7 +162,7 @@ def test_validation_images_are_where_the_journal_says(uninterrupted: RunDirector
 
 def draw(weights: Path | None, *, prompt: str, seed: int) -> bytes:
     """The pixels that diffusers makes in a new pipeline."""
-    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32).to(DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     if weights is not None:
         pipeline.load_lora_weights(weights)
@@ -268,9 +269,15 @@ def test_requests_are_done_after_the_current_step(tmp_path: Path) -> None:
 # ---- several processes ------------------------------------------------------------------------------------------------
 
 
-def test_two_processes_train_as_one_with_accumulation(tmp_path: Path, train_here: TrainHere) -> None:
-    same: dict[str, Any] = {"max_train_steps": 3, "lora_dropout": 0.0, "train_batch_size": 2}
-    together = write_run(tmp_path / "together", num_processes=2, **same)
+def test_two_processes_train_and_draw_as_one_with_accumulation(tmp_path: Path, train_here: TrainHere) -> None:
+    same: dict[str, Any] = {"max_train_steps": 3, "lora_dropout": 0.0, "train_batch_size": 2, "use_ema": True}
+    pictures: dict[str, Any] = {
+        "validation_disable": False,
+        "validation_prompt": "rose",
+        "num_validation_images": 3,
+        "disable_benchmark": True,
+    }
+    together = write_run(tmp_path / "together", num_processes=2, **same, **pictures)
     process = together.start(num_processes=2)
     process.communicate(timeout=120)
     assert process.returncode == 0
@@ -281,3 +288,11 @@ def test_two_processes_train_as_one_with_accumulation(tmp_path: Path, train_here
     assert together.ended().outcome == "finished"
     weights = [load_file(run.path / WEIGHTS) for run in (together, alone)]
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-5) for name in weights[1])
+    images = together.of(ValidationImageSaved)
+    assert [(image.step, image.index, image.seed) for image in images] == [(3, 0, 42), (3, 1, 43), (3, 2, 44)]
+    for image in images:
+        sheet = Image.open(together.path / image.path)
+        halves = [sheet.crop((left, 0, left + 64, 64)).tobytes() for left in (0, 64)]
+        assert halves == [
+            draw(folder, prompt="rose", seed=image.seed) for folder in (together.path, together.path / "ema")
+        ]

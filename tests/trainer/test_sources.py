@@ -141,6 +141,12 @@ def test_json_that_is_no_caption_is_passed_over(tmp_path: Path, written: str) ->
     assert captions_at(tmp_path / "a.png") == ()
 
 
+def test_halves_of_characters_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"caption": "a \\ud800 cat"}')
+    assert captions_at(tmp_path / "a.png") == ("a ? cat",)
+    assert captions_at(tmp_path / "\udcff.png", caption_strategy="filename") == ("?",)
+
+
 def test_file_name_is_a_caption(tmp_path: Path) -> None:
     assert captions_at(tmp_path / "a_red__cat-face.png", caption_strategy="filename") == ("a red cat-face",)
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from domain.config.training import TrainingConfig
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, write_run
 from tests.trainer.small_families import save_small
 from tests.trainer.test_what_trains import in_this_process
@@ -105,7 +106,7 @@ def test_picture_of_stable_diffusion_is_what_diffusers_makes_of_the_file(tmp_pat
     assert {name.partition(".")[0] for name in weights} == {"unet", "text_encoder"}
     assert any(each.any() for name, each in of_text.items() if "lora_B" in name)
     pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, safety_checker=None, requires_safety_checker=False)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(DEVICE).set_progress_bar_config(disable=True)
     pipeline.load_lora_weights(run.path / "ema")
     with torch.no_grad():
         drawn = pipeline(

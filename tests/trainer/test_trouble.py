@@ -24,6 +24,7 @@ from trainer.wire import (
     StepDone,
     Stop,
     append_line,
+    failure_of_others,
 )
 
 TrainHere = Callable[[RunDirectory], int]
@@ -135,7 +136,7 @@ def test_name_on_the_hub_that_is_not_there_fails(
 ) -> None:
     run = make_run(pretrained_model_name_or_path="nobody/nothing")
     status = train_here(run)
-    assert_failed(run, status, capfd.readouterr().err, "the base model nobody/nothing cannot be loaded")
+    assert_failed(run, status, capfd.readouterr().err, " nobody/nothing")
 
 
 def test_loss_that_is_no_number_ends_the_run_without_a_checkpoint(
@@ -147,8 +148,31 @@ def test_loss_that_is_no_number_ends_the_run_without_a_checkpoint(
     save_file(weights, path)
     run = make_run(pretrained_model_name_or_path=str(model))
     status = train_here(run)
-    assert_failed(run, status, capfd.readouterr().err, "the loss became nan at step 1; lower the learning rate")
+    assert_failed(run, status, capfd.readouterr().err, "the loss is nan at the first step: the denoiser")
     assert not run.of(CheckpointSaved)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They decay to more than a number can be, after a loss that is a number."""
+    run = make_run(checkpoint_step_interval=1, optimizer="torch-asgd", optimizer_config="lambd=1e300")
+    status = train_here(run)
+    assert_failed(run, status, capfd.readouterr().err, "the trained weights became nan or inf at step 1")
+    assert run.losses().keys() == {1}
+    assert not run.of(CheckpointSaved)
+
+
+def test_process_without_a_journal_leaves_why_it_failed(
+    make_run: MakeRun, train_here: TrainHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(folder=Path("/nowhere"))
+    monkeypatch.setenv("RANK", "1")
+    assert train_here(run) == 1
+    assert "/nowhere" in (failure_of_others(run.path) or "")
+    monkeypatch.setenv("RANK", "0")
+    assert train_here(run) == 1
+    assert failure_of_others(run.path) is None
 
 
 def test_target_modules_that_match_nothing_fail(
@@ -251,11 +275,56 @@ def test_resume_from_a_named_checkpoint_trains_what_came_after_again(make_run: M
     }
 
 
+def test_resume_of_what_is_trained_otherwise_is_refused(
+    make_run: MakeRun, train_here: TrainHere, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train_here(make_run()) == 0
+    for options, expected in (
+        ({"optimizer": "optimi-lion"}, "optimizer was torch-adamw and is optimi-lion now, so the run cannot go on"),
+        ({"model_type": "full"}, "model_type was lora and is full now, so the run cannot go on from checkpoint-2"),
+    ):
+        capfd.readouterr()
+        run = make_run(max_train_steps=3, resume=True, **options)
+        status = train_here(run)
+        assert_failed(run, status, capfd.readouterr().err, expected)
+
+
+def test_resume_tells_what_else_was_changed(make_run: MakeRun, pictures: Path, train_here: TrainHere) -> None:
+    assert train_here(make_run(folder=pictures)) == 0
+    run = make_run(folder=pictures, resume=True)
+    assert train_here(run) == 0
+    assert run.warnings() == []
+    (pictures / "red.txt").write_text("another caption")
+    assert train_here(make_run(folder=pictures, max_train_steps=3, seed=7, resume=True)) == 0
+    data, *options = run.warnings()
+    assert data.startswith("since checkpoint-2, the data was changed: pictures, captions, sizes or how often")
+    assert options == [
+        "since checkpoint-2, the length in steps was changed from 2 to 3",
+        "since checkpoint-2, seed was changed from 42 to 7",
+    ]
+
+
+def test_checkpoints_that_a_killed_start_did_not_tell_of_are_told(make_run: MakeRun, train_here: TrainHere) -> None:
+    run = make_run(max_train_steps=2, checkpoint_step_interval=1)
+    assert train_here(run) == 0
+    lines = (run.path / JOURNAL_FILE).read_bytes().splitlines(keepends=True)
+    told = [line for line in lines if b'"checkpoint"' not in line or b"checkpoint-2" not in line]
+    (run.path / JOURNAL_FILE).write_bytes(b"".join(told))
+    shutil.rmtree(run.path / "checkpoint-1")
+    assert [message.step for message in run.of(CheckpointSaved)] == [1]
+    assert train_here(make_run(max_train_steps=2, checkpoint_step_interval=1, resume=True)) == 0
+    assert [message.step for message in run.of(CheckpointRemoved)] == [1]
+    files = [path for path in (run.path / "checkpoint-2").rglob("*") if path.is_file() and path.name != ".complete"]
+    saved = run.of(CheckpointSaved)[-1]
+    assert (saved.step, saved.path, saved.size_bytes) == (2, "checkpoint-2", sum(path.stat().st_size for path in files))
+
+
 @pytest.mark.parametrize(
     ("is_resume", "written", "expected"),
     [
         (True, "checkpoint-7", "which this run does not have; set it to latest or to one of: checkpoint-2"),
         (True, "checkpoint-x", "which this run does not have"),
+        (True, "/elsewhere/checkpoint-2", "names /elsewhere/checkpoint-2, which is of another run"),
         (False, "checkpoint-2", "but a new run has no checkpoint yet"),
     ],
 )

@@ -1,20 +1,27 @@
 """Validation images: when they are made, in which sizes and formats, and that they leave training alone."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from PIL import Image
 
+from domain.config.buckets import Size
 from domain.config.training import TrainingConfig
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
+from trainer.circle import Circle
+from trainer.families.family import Drawing
 from trainer.inbox import SilentInbox
 from trainer.intervals import Interval
-from trainer.journal import SilentJournal
+from trainer.journal import JournalFile, SilentJournal
+from trainer.randomness import seed_for
 from trainer.validation import Validation
-from trainer.wire import ValidationImageSaved
+from trainer.wire import PhaseChanged, ValidationImageSaved
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -30,7 +37,7 @@ DRAWN: dict[str, Any] = {
 
 
 def drawn_by_diffusers(run: RunDirectory, image: ValidationImageSaved) -> Image.Image:
-    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(SMALL_MODEL, dtype=torch.float32).to(DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.load_lora_weights(run.path)
     pipeline.scheduler = EulerAncestralDiscreteScheduler.from_config(pipeline.scheduler.config)
@@ -59,6 +66,15 @@ def test_every_size_and_seed_is_what_diffusers_makes(make_run: MakeRun, train_he
     ]
     for image in images:
         assert Image.open(run.path / image.path).tobytes() == drawn_by_diffusers(run, image).tobytes()
+
+
+def test_other_seeds_at_each_validation_follow_from_the_step(make_run: MakeRun, train_here: TrainHere) -> None:
+    more = {"validation_randomize": True, "validation_resolution": "64x96", "num_validation_images": 1}
+    run = make_run(**DRAWN | more, max_train_steps=1)
+    assert train_here(run) == 0
+    before, after = run.of(ValidationImageSaved)
+    assert (before.seed, after.seed) == tuple(seed_for("validation", 42, step) % 2**31 for step in (0, 1))
+    assert Image.open(run.path / after.path).tobytes() == drawn_by_diffusers(run, after).tobytes()
 
 
 def test_validation_leaves_training_as_it_is(make_run: MakeRun, train_here: TrainHere) -> None:
@@ -94,6 +110,38 @@ def test_pictures_are_kept_in_the_format_that_is_asked_for(
     assert Image.open(run.path / image.path).format == kept
 
 
+class Greedy:
+    """Draws with more memory than there is."""
+
+    def among(self, _: Circle) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
+        torch.empty(1 << 50)
+        raise AssertionError(f"there was memory for {drawing}")
+
+
+@pytest.mark.usefixtures("train_here")
+def test_memory_that_runs_out_while_drawing_ends_no_run(make_run: MakeRun) -> None:
+    run = make_run()
+    with JournalFile(run.path) as journal:
+        Validation(
+            TrainingConfig(model_family="sd2x", validation_prompt="a fox", num_validation_images=3),
+            run_dir=run.path,
+            sizes=[Size(64, 64)],
+            num_frames=1,
+            steps_per_epoch=4,
+            start_step=0,
+            journal=journal,
+            inbox=SilentInbox(),
+            circle=Circle(Accelerator(cpu=True), is_whole=True),
+            device=torch.device("cpu"),
+        ).run(Greedy(), step=3)  # type: ignore[arg-type]
+    (warning,) = run.warnings()
+    assert warning.startswith("no validation image 0: out of memory while a validation image was drawn; lower")
+    assert run.of(PhaseChanged)[-1].ended
+
+
 # ---- when -------------------------------------------------------------------------------------------------------------
 
 
@@ -122,8 +170,11 @@ def steps_of(make_run: MakeRun, **options: Any) -> tuple[list[int], list[int]]:
         sizes=(),
         num_frames=1,
         steps_per_epoch=4,
+        start_step=0,
         journal=SilentJournal(),
         inbox=SilentInbox(),
+        circle=Circle(Accelerator(cpu=True), is_whole=True),
+        device=torch.device("cpu"),
     )
     after = [step for step in range(1, 11) if validation.is_due(step)]
     return after, [step for step in range(11) if validation.is_due_at_start(step)]
@@ -145,6 +196,28 @@ def test_pictures_are_made_when_options_say(
     make_run: MakeRun, options: dict[str, Any], after: list[int], at_start: list[int]
 ) -> None:
     assert steps_of(make_run, **options) == (after, at_start)
+
+
+def test_pictures_of_steps_that_go_another_way_are_made_again(make_run: MakeRun, train_here: TrainHere) -> None:
+    options: dict[str, Any] = {
+        "max_train_steps": 2,
+        "checkpoint_step_interval": 1,
+        "validation_disable": False,
+        "validation_prompt": "rose",
+        "validation_step_interval": 1,
+        "validation_num_inference_steps": 1,
+    }
+    run = make_run(**options)
+    assert train_here(run) == 0
+    back = {"resume": True, "resume_from_checkpoint": "checkpoint-1"}
+    assert train_here(make_run(**options, **back)) == 0
+    first = [f"validation/step-00000{step}/000.png" for step in range(3)]
+    assert [image.path for image in run.of(ValidationImageSaved)] == first
+    before = (run.path / first[2]).read_bytes()
+    assert train_here(make_run(**options | {"learning_rate": 1e-2}, **back)) == 0
+    again = "validation/step-000002/000-2.png"
+    assert [image.path for image in run.of(ValidationImageSaved)] == [*first, again]
+    assert (run.path / first[2]).read_bytes() == before != (run.path / again).read_bytes()
 
 
 def test_startup_pictures_of_a_resumed_run(make_run: MakeRun, train_here: TrainHere) -> None:

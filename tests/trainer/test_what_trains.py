@@ -8,23 +8,29 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel, UNet2DConditionModel
-from lycoris import create_lycoris_from_weights
+from lycoris import LycorisNetwork, create_lycoris, create_lycoris_from_weights
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.overrides import TorchFunctionMode
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from domain.config.parts.adapter import STARTERS
 from service.run_files import weights_in_checkpoint
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.__main__ import main
-from trainer.wire import ValidationImageSaved, WeightsSaved
+from trainer.inbox import STOP_SIGNALS
+from trainer.trained.lycoris import drop_ranks_on, make_network
+from trainer.wire import Planned, ValidationImageSaved, WeightsSaved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +47,20 @@ def trained_whole(small: Small, weights: Path) -> Any:
     """The final pipeline alone, or the network of a checkpoint in the base model's pipeline."""
     if (weights / "pipeline").is_dir():
         return small.pipeline(model=weights / "pipeline")
-    network, part = (UNet2DConditionModel, "unet") if small.name == "sdxl" else (SD3Transformer2DModel, "transformer")
-    return small.pipeline(**{part: network.from_pretrained(weights / part)})
+    if small.name == "sdxl":
+        return small.pipeline(
+            unet=UNet2DConditionModel.from_pretrained(weights / "unet"),
+            text_encoder=CLIPTextModel.from_pretrained(weights / "text_encoder"),
+            text_encoder_2=CLIPTextModelWithProjection.from_pretrained(weights / "text_encoder_2"),
+        )
+    return small.pipeline(transformer=SD3Transformer2DModel.from_pretrained(weights / "transformer"))
 
 
-def with_lycoris(small: Small, weights: Path) -> Any:
+def with_lycoris(small: Small, weights: Path, *, strength: float = 1.0) -> Any:
     pipeline = small.pipeline()
     denoiser = pipeline.unet if small.name == "sdxl" else pipeline.transformer
     file = weights if weights.is_file() else weights / WEIGHTS
-    network, _ = create_lycoris_from_weights(1.0, str(file), denoiser)
+    network, _ = create_lycoris_from_weights(strength, str(file), denoiser)
     network.apply_to()
     network.eval()
     return pipeline
@@ -65,11 +76,13 @@ KINDS = {
     "dora": Kind(family="sdxl", options={"use_dora": True, "lora_dropout": 0.2}),
     "dora of a transformer": Kind(family="sd3", options={"use_dora": True, "lora_alpha": 2.0}),
     "rank-stabilised": Kind(family="sdxl", options={"use_rslora": True, "lora_rank": 9, "lora_init_type": "gaussian"}),
+    "pissa": Kind(family="sdxl", options={"lora_init_type": "pissa", "use_rslora": True, "lora_dropout": 0.2}),
+    "olora": Kind(family="sd3", options={"lora_init_type": "olora", "lora_alpha": 3.0}),
     "text encoders": Kind(
         family="sdxl",
         options={"train_text_encoder": True, "text_encoder_lr": 5e-3, "lora_dropout": 0.2, "lora_alpha": 2.0},
     ),
-    "full": Kind(family="sdxl", options=FULL, load=trained_whole),
+    "full": Kind(family="sdxl", options=FULL | {"save_text_encoder": True}, load=trained_whole),
     "full of a transformer": Kind(family="sd3", options=FULL, load=trained_whole),
     "lokr": Kind(
         family="sdxl",
@@ -97,8 +110,9 @@ KINDS = {
             factor=4,
             full_matrix=True,
             apply_preset={"target_name": ["transformer_blocks.*.ff*"], "use_fnmatch": True},
-        ),
-        load=with_lycoris,
+        )
+        | {"validation_lycoris_strength": 0.5},
+        load=partial(with_lycoris, strength=0.5),
     ),
     "locon everywhere": Kind(
         family="sdxl",
@@ -115,11 +129,14 @@ KINDS = {
         options={
             "lora_format": "comfyui",
             "lora_alpha": 2.0,
+            "train_text_encoder": True,
             "peft_lora_target_modules": [*ATTENTION, "conv1", "ff.net.2"],
         },
     ),
     "comfyui of z_image": Kind(family="z_image", options={"lora_format": "comfyui"}),
-    "comfyui of qwen_image": Kind(family="qwen_image", options={"lora_format": "comfyui"}),
+    "comfyui of flux": Kind(
+        family="flux", options={"lora_format": "comfyui", "use_rslora": True, "lora_rank": 4, "lora_alpha": 6.0}
+    ),
     "chosen layers": Kind(family="sdxl", options={"peft_lora_target_modules": ["conv1", "to_k", "proj_in"]}),
 }
 
@@ -132,7 +149,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """What a trainer changes of its process is put back."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with warnings.catch_warnings():
         yield
     logging.disable(logging.NOTSET)
@@ -205,13 +222,20 @@ def test_every_file_says_what_its_weights_are(small: Small, run: RunDirectory, k
             said.append(file.metadata())
     assert [each.pop("simpletuner.step") for each in said] == ["3", "2"]
     assert said[0] == said[1]
-    is_whole, is_lycoris = (key in kind.options for key in ("model_type", "lycoris_config"))
-    architecture = small.name if is_whole else f"{small.name}/{'lycoris' if is_lycoris else 'lora'}"
+    architecture = {
+        "sdxl": "stable-diffusion-xl-v1-base",
+        "sd3": "stable-diffusion-3-5-medium",
+        "flux": "flux-1-dev",
+        "z_image": "z_image",
+    }[small.name]
+    predicts = {"modelspec.prediction_type": "epsilon"} if small.name == "sdxl" else {}
     assert {key: value for key, value in said[0].items() if key.startswith("modelspec.")} == {
-        "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": architecture,
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": architecture if "model_type" in kind.options else f"{architecture}/lora",
         "modelspec.implementation": "https://github.com/huggingface/diffusers",
         "modelspec.title": "test",
+        "modelspec.resolution": "64x64",
+        **predicts,
     }
     assert (said[0]["format"], said[0]["simpletuner.base_model"]) == ("pt", "model")
     assert len(said[0]["simpletuner.config_digest"]) == 32
@@ -258,6 +282,20 @@ def test_run_that_begins_with_an_adapter_begins_with_its_picture(sdxl: Small, ad
     assert weights_of(run).keys() == weights_of(adapter).keys()
 
 
+def test_run_that_begins_with_an_adapter_counts_on_from_its_step(
+    sdxl: Small, adapter: RunDirectory, tmp_path: Path
+) -> None:
+    """So that the next step sees what it would have seen."""
+    begun: dict[str, Any] = {"use_dora": True, "init_lora": str(adapter.path / "checkpoint-2"), "init_lora_step": 2}
+    run = sdxl.train("counted", **begun)
+    assert run.losses() == {3: adapter.losses()[3]}
+    assert (run.path / "checkpoint-3").is_dir()
+    (planned,) = run.of(Planned)
+    assert (planned.total_steps, planned.resumed_from_step) == (3, None)
+    late = sdxl.write(tmp_path.name, **begun | {"init_lora_step": 9, "max_train_steps": 0, "num_train_epochs": 5})
+    assert "init_lora_step is 9, but the run has 5 steps, so none is left" in refusal_of(late)
+
+
 def test_adapter_for_low_noise_begins_in_its_role(tmp_path: Path) -> None:
     with in_this_process():
         small = Small("wan-low", tmp_path)
@@ -283,10 +321,11 @@ def test_adapter_that_does_not_fit_is_refused(
     assert said in refusal_of(sdxl.write(tmp_path.name, **begun))
 
 
-def test_layer_without_a_name_in_comfyui_is_refused(sdxl: Small, tmp_path: Path) -> None:
-    targets = ["to_q", "add_embedding.linear_1"]
-    run = sdxl.write(tmp_path.name, lora_format="comfyui", peft_lora_target_modules=targets)
-    assert "comfyui, which has no name for the layer add_embedding.linear_1" in refusal_of(run)
+def test_layer_without_a_name_in_comfyui_is_refused(tmp_path: Path) -> None:
+    run = Small("flux2", tmp_path).write(
+        "run", lora_format="comfyui", peft_lora_target_modules=["to_q", "double_stream_modulation_img.linear"]
+    )
+    assert "comfyui, which has no name for the layer double_stream_modulation_img.linear" in refusal_of(run)
 
 
 # ---- what LyCORIS cannot do --------------------------------------------------------------------------------------------
@@ -318,3 +357,38 @@ def test_lycoris_is_read_from_a_file(sdxl: Small, tmp_path: Path) -> None:
         "_0_transformer_blocks_0_attn2_to_k",
     }
     assert json.loads((run.path / "lycoris_config.json").read_text()) == settings
+
+
+class DrawnOn(TorchFunctionMode):
+    """Where random numbers are drawn: devices, None for wherever torch would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.devices: list[Any] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.rand:
+            self.devices.append((kwargs or {}).get("device"))
+        return func(*args, **kwargs or {})
+
+
+def test_lokr_leaves_ranks_out_on_the_device_of_its_weights() -> None:
+    meta = torch.device("meta")
+    LycorisNetwork.apply_preset(
+        {"target_module": ["Linear"], "target_name": []}
+    )  # the library keeps what was said before
+    network = create_lycoris(torch.nn.Sequential(torch.nn.Linear(16, 16)), algo="lokr", linear_dim=2, rank_dropout=0.5)
+    (layer,) = network.to(meta).train().loras
+    with DrawnOn() as drawn:
+        layer.get_weight(layer.shape)
+        drop_ranks_on(meta, network)
+        layer.get_weight(layer.shape)
+    assert drawn.devices == [None, meta]
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if "-" not in name])
+def test_starters_of_lycoris_find_layers_in_each_family(name: str) -> None:
+    components = SMALL[name].build().components
+    denoiser = components.get("unet") or components["transformer"]
+    num_layers = [len(make_network(denoiser, starter.value).loras) for starter in STARTERS]
+    assert min(num_layers) >= 7

@@ -33,12 +33,21 @@ from trainer.wire import (
 
 HERE = Path(__file__).parent
 GOLDEN_MESSAGES = (HERE / "messages.jsonl").read_bytes().splitlines()
+EARLIER_MESSAGES = (HERE / "earlier_messages.jsonl").read_bytes().splitlines()
+"""As versions wrote them that knew fewer fields."""
+
 GOLDEN_REQUESTS = (HERE / "requests.jsonl").read_bytes().splitlines()
 
 
 @pytest.mark.parametrize("line", GOLDEN_MESSAGES)
 def test_golden_message_survives_reading_and_writing(line: bytes) -> None:
     assert encode(decode_message(line)) == line + b"\n"
+
+
+@pytest.mark.parametrize("line", EARLIER_MESSAGES)
+def test_message_of_an_earlier_version_is_read(line: bytes) -> None:
+    message = decode_message(line)
+    assert json.loads(line).items() <= json.loads(encode(message)).items()
 
 
 @pytest.mark.parametrize("line", GOLDEN_REQUESTS)
@@ -55,7 +64,18 @@ def test_golden_lines_hold_every_type() -> None:
     ("place", "message"),
     [
         (3, PhaseChanged(at=1795474974.0, phase="encode_images", progress=12, total=16)),
-        (7, CheckpointSaved(at=1795474976.0, step=50, path="checkpoint-50", size_bytes=2516704)),
+        (
+            7,
+            CheckpointSaved(
+                at=1795474976.0,
+                step=50,
+                path="checkpoint-50",
+                size_bytes=2516704,
+                mean_loss=0.5,
+                eval_loss=0.25,
+                is_rolling=True,
+            ),
+        ),
         (
             9,
             ValidationImageSaved(

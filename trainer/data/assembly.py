@@ -1,9 +1,11 @@
 """From the samples of an order to the loader of its batches: what is not encoded yet is, by all processes together."""
 
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from typing import TypeVar
 
 from accelerate import Accelerator
@@ -11,6 +13,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 from domain.config.buckets import Placement, picture_seed
 from domain.config.cache_use import CacheUse, cache_use
+from domain.config.parts.dataset_use import UseOptions
 from trainer.data.building import Builder, why_unreadable
 from trainer.data.cache import EncodingCache
 from trainer.data.captions import NO_CAPTION
@@ -29,17 +32,19 @@ from trainer.journal import Journal, log
 from trainer.order import Order, buckets_of
 
 TURNS_FILE = ".turns"
+MIXING = set(UseOptions.model_fields)
 
 Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedData:
-    """num_images: pictures that could be read."""
+    """num_images: pictures that could be read. digest: of what is shown and how often; a step is the same where it is."""
 
     loader: Loader
     epochs: EpochOrder
     num_images: int
+    digest: str
 
 
 class Assembly:
@@ -101,7 +106,9 @@ class Assembly:
             process_index=accelerator.process_index,
             device=accelerator.device,
         )
-        return LoadedData(loader=loader, epochs=epochs, num_images=len(samples))
+        return LoadedData(
+            loader=loader, epochs=epochs, num_images=len(samples), digest=self._digest(samples, cuts, masks)
+        )
 
     def _cuts(self, digests: Digests, uses: Sequence[CacheUse]) -> list[Cut]:
         """Of all samples, with the digests of their pictures."""
@@ -183,6 +190,17 @@ class Assembly:
         order = self._order
         seed = picture_seed(order.config.seed, dataset=order.datasets[sample.dataset].id, name=sample.picture.name)
         return partial(cut_anew, order.geometries[sample.dataset], sample.placement, seed)
+
+    def _digest(self, samples: Sequence[Sample], cuts: Sequence[Cut], masks: Mapping[Sample, Cut]) -> str:
+        """Of what the pictures hold and are called, not of where they are."""
+        digest = blake2b(digest_size=16)
+        for dataset in self._order.datasets:
+            digest.update(json.dumps([dataset.id, dataset.model_dump(mode="json", include=MIXING)]).encode())
+        for sample, cut in zip(samples, cuts, strict=True):
+            mask = masks[sample].digest if sample.mask is not None else None
+            shown = [sample.dataset, sample.picture.name, cut.digest, mask, sample.captions, sample.caption_dropout]
+            digest.update(json.dumps([*shown, str(sample.placement)]).encode())
+        return digest.hexdigest()
 
     def _agreed(self, thing: Thing) -> Thing:
         """What the main process says, for all: others may have looked a moment later."""

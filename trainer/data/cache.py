@@ -111,6 +111,7 @@ class EncodingCache:
             # Older shards come first by name: whoever looks finds the same one of two that hold the same encoding.
             name = f"{time.time_ns():020}-{self._writer}{ENDING}"
             path = self._folder / SHARDS / name
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 write_shard(path, self._waiting)
             except OSError as error:
@@ -167,8 +168,11 @@ class EncodingCache:
             write_index(self._folder, self._index)
 
     def close(self) -> None:
-        """Write what waits, and let go of everything."""
-        self.flush()
+        """Write what waits, and let go of everything. What cannot be written is encoded again another time."""
+        try:
+            self.flush()
+        except (TrainingError, OSError) as error:
+            self._tell(f"encodings were not kept: {error}")
         self._open.clear()
         Path(self._uses.name).unlink(missing_ok=True)
         self._uses.close()

@@ -26,7 +26,9 @@ def read_caption_rules(dataset: DatasetConfig, config: CaptionOptions) -> Captio
 
 def captions_of(picture: Picture, rules: CaptionRules) -> tuple[str, ...]:
     """The alternatives for one picture, one of which is taken each time it is shown; empty when there is none."""
-    return captions_from(_written(picture, rules) if rules.reads_captions else (), rules)
+    written = _written(picture, rules) if rules.reads_captions else ()
+    # Halves of characters, which JSON and file names can hold, are nothing that a tokenizer reads.
+    return captions_from([each.encode(errors="replace").decode() for each in written], rules)
 
 
 def _written(picture: Picture, rules: CaptionRules) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from domain.config.buckets import Placement
 from trainer.data.cache import key_of
 from trainer.data.reading import Seen
 from trainer.data.videos import Clip
+from trainer.errors import TrainingError
 from trainer.families.family import TextEmbeds
 
-ENCODING_FORMAT = 3
+ENCODING_FORMAT = 4
 """Raised whenever this code would encode the same input differently."""
 
 LATENTS = "latents"
@@ -86,7 +87,10 @@ class Encoder:
 
     def encode_caption(self, caption: str) -> TextEmbeds:
         """On the CPU."""
-        return {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        embeds = {name: tensor.cpu() for name, tensor in self._family.encode_captions([caption])[0].items()}
+        for tensor in embeds.values():
+            _refuse_no_numbers(tensor, f"the caption {caption[:80]!r}", "text encoder")
+        return embeds
 
     def encode(self, seen: Sequence[Seen]) -> list[Encoded]:
         """No more than are encoded at once, all of one shape. On the CPU: latents, and of clips what is told of their
@@ -99,7 +103,18 @@ class Encoder:
         else:
             pixels = torch.stack([_clip_to_pixels(clip) for clip in seen if not isinstance(clip, Image.Image)])
             encoded = {LATENTS: self._family.encode_videos(pixels), **self._family.encode_beginnings(pixels)}
+        for each in encoded.values():
+            _refuse_no_numbers(each, "a picture" if pictures else "a video", "autoencoder")
         return [{name: each[place].cpu() for name, each in encoded.items()} for place in range(len(seen))]
+
+
+def _refuse_no_numbers(tensor: Tensor, what: str, part: str) -> None:
+    """Before they are kept and spoil every run. Raises TrainingError."""
+    if not torch.isfinite(tensor).all():
+        raise TrainingError(
+            f"the {part} of the base model makes nan or inf of {what}; its weights are damaged, or mixed_precision fp16 is too "
+            "narrow for it: set that to bf16, or take the base model anew"
+        )
 
 
 def mask_key(digest: str, placement: Placement) -> str:

@@ -4,13 +4,15 @@ Frames are decoded one after another, and only those that are asked for are kept
 listed containers and unpacks the listed codecs, whatever else FFmpeg knows.
 """
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import islice
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -153,26 +155,83 @@ def _held(file: BinaryIO) -> BinaryIO:
 
 
 def _cut_out(file: BinaryIO, placement: Placement) -> Clip:
-    first, num, *_ = _frames_of(placement)
-    num_decoded, clip = _decode_part(file, placement, first, num)
-    if len(clip) < num <= num_decoded:
-        # Some of what is there cannot be decoded, as at the beginning of a piece that was cut out of another video.
-        num_decoded, clip = _decode_part(file, placement, num_decoded - num, num)
-    if len(clip) < num:
-        raise _too_short(num_decoded, num)
-    return clip
+    wanted = _frames_of(placement)
+    timeline = _timeline_of(file)
+    if timeline is None:
+        frames: Iterator[Shown] = islice(_shown(_frames(file, placement.original), wanted.rate), wanted.first, None)
+    else:
+        first = timeline.place_of(wanted.first, rate=wanted.rate)
+        from_there = _frames(file, placement.original, timeline.entry_to(first))
+        frames = _shown(from_there, wanted.rate, number=wanted.first, begins=timeline.begins)
+    clip = tuple(_trained(*each, placement) for each in islice(frames, wanted.num))
+    return clip if len(clip) == wanted.num else _last_part(file, placement)
 
 
-def _decode_part(file: BinaryIO, placement: Placement, first: int, num: int) -> tuple[int, Clip]:
-    """And how many frames there were up to its end."""
-    num_decoded, kept = 0, list[Image.Image]()
-    frames, rate = _frames(file, placement.original), _frames_of(placement).rate
-    for frame, stream in islice(frames if rate is None else _by_time(frames, rate), first + num):
+def _last_part(file: BinaryIO, placement: Placement) -> Clip:
+    """Where some of what is there cannot be decoded, as at the beginning of a piece that was cut out of another video."""
+    wanted, num_decoded = _frames_of(placement), 0
+    last = deque[Image.Image](maxlen=wanted.num)
+    for each in _shown(_frames(file, placement.original), wanted.rate):
+        last.append(_trained(*each, placement))
         num_decoded += 1
-        if num_decoded > first:
-            picture = _upright(frame, stream).crop(placement.region)
-            kept.append(picture.resize(placement.target, Image.Resampling.LANCZOS))
-    return num_decoded, tuple(kept)
+    if num_decoded < wanted.num:
+        raise _too_short(num_decoded, wanted.num)
+    return tuple(last)
+
+
+def _trained(frame: VideoFrame, stream: VideoStream, placement: Placement) -> Image.Image:
+    return _upright(frame, stream).crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
+
+
+class Entry(NamedTuple):
+    """Where to begin to decode: with a packet, counted from 0, to get the frames from a time of the stream on."""
+
+    packet: int = 0
+    time: int | None = None
+
+
+BEGINNING = Entry()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """times: of all frames, in the stream's unit, as they are shown. keys: packets, and times, that need none before them."""
+
+    times: tuple[int, ...]
+    keys: tuple[tuple[int, int], ...]
+    unit: Fraction
+
+    @property
+    def begins(self) -> float:
+        return float(self.times[0] * self.unit)
+
+    def place_of(self, number: int, *, rate: int | None) -> int:
+        """Of the frame that is the number-th when the video is brought to the rate."""
+        if rate is None:
+            return number
+        middle = self.begins + (number + 0.5) / rate
+        return max(0, bisect_right(self.times, middle, key=lambda time: float(time * self.unit)) - 1)
+
+    def entry_to(self, place: int) -> Entry:
+        """One key before the nearest: what lies behind some keys needs a little of what was before."""
+        time = self.times[min(place, len(self.times) - 1)]
+        before = [packet for packet, key_time in self.keys if key_time <= time]
+        return Entry(before[-2] if len(before) > 1 else 0, time)
+
+
+def _timeline_of(file: BinaryIO) -> Timeline | None:
+    """None for a video that does not say when its frames are shown."""
+    times, keys = list[int](), list[tuple[int, int]]()
+    with opened(file) as (container, stream):
+        for number, packet in enumerate(packet for packet in container.demux(stream) if packet.size):
+            if packet.pts is None:
+                return None
+            if packet.is_keyframe:
+                keys.append((number, packet.pts))
+            if not packet.is_discard:
+                times.append(packet.pts)
+        unit = stream.time_base or Fraction(1)
+    return Timeline(tuple(sorted(times)), tuple(keys), unit) if times and len(set(times)) == len(times) else None
 
 
 def _frames_of(placement: Placement) -> Frames:
@@ -184,30 +243,37 @@ def _too_short(num_decoded: int, num: int) -> BrokenVideo:
     return BrokenVideo(f"has {num_decoded} frames that can be decoded, and {num} are needed", "truncated")
 
 
-def _frames(file: BinaryIO, size: Size) -> Iterator[Shown]:
+def _frames(file: BinaryIO, size: Size, entry: Entry = BEGINNING) -> Iterator[Shown]:
     """Raises BrokenVideo, also for one of another size."""
     with opened(file) as (container, stream):
-        for number, frame in enumerate(_decoded(container, stream)):
+        for number, frame in enumerate(_decoded(container, stream, entry)):
             found = _upright_size(frame, stream)
             if found != size:
                 raise BrokenVideo(f"is {found} pixels in frame {number} and was {size}")
             yield frame, stream
 
 
-def _by_time(frames: Iterator[Shown], rate: int) -> Iterator[Shown]:
-    """Of each interval, the frame that is shown in its middle; one frame may stand for several, and another for none."""
-    begins, number, time, length = 0.0, 0, 0.0, 0.0
+def _shown(
+    frames: Iterator[Shown], rate: int | None, *, number: int = 0, begins: float | None = None
+) -> Iterator[Shown]:
+    """As they are; or with a rate of each interval, the frame that is shown in its middle, be it for several of them or for none.
+
+    number: of the first interval. begins: when the video does, in seconds; None: with the first of these frames.
+    """
+    if rate is None:
+        yield from frames
+        return
+    time = length = 0.0
     last: Shown | None = None
     for frame, stream in frames:
         time = frame.time if frame.time is not None else time + length
         length = _length_in_seconds(frame, stream)
-        if last is None:
-            begins = time
+        begins = time if begins is None else begins
         while last is not None and begins + (number + 0.5) / rate < time:
             yield last
             number += 1
         last = frame, stream
-    while last is not None and (number == 0 or begins + (number + 0.5) / rate < time + length):
+    while last is not None and (number == 0 or (begins or 0) + (number + 0.5) / rate < time + length):
         yield last
         number += 1
 
@@ -261,12 +327,20 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decoded(container: InputContainer, stream: VideoStream, entry: Entry = BEGINNING) -> Iterator[VideoFrame]:
     """Raises BrokenVideo for a frame that is damaged."""
-    for number, frame in enumerate(container.decode(stream)):
-        if frame.is_corrupt:
-            raise BrokenVideo(f"is damaged in frame {number}")
-        yield frame
+    num_packets = num_frames = 0
+    for packet in container.demux(stream):
+        num_packets += 1
+        if packet.size and num_packets <= entry.packet:
+            continue
+        for frame in packet.decode():
+            if entry.time is not None and frame.pts is not None and frame.pts < entry.time:
+                continue
+            if frame.is_corrupt:
+                raise BrokenVideo(f"is damaged in frame {num_frames}" if entry.time is None else "is damaged inside")
+            num_frames += 1
+            yield frame
 
 
 def _length_of(file: BinaryIO) -> tuple[int, float]:

@@ -9,8 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
+from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -22,6 +23,17 @@ class AuraFlow(ModelFamily):
         *("to_q", "to_k", "to_v", "to_out.0"),
         *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
     )
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"(joint|single)_transformer_blocks\..+",
+            r"context_embedder",
+            r"pos_embed\.proj",
+            r"norm_out\.linear",
+            r"proj_out",
+            r"time_step_proj\.linear_[12]",
+        ),
+    )
 
     def __init__(self, pipeline: AuraFlowPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -30,8 +42,10 @@ class AuraFlow(ModelFamily):
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -49,7 +63,7 @@ class AuraFlow(ModelFamily):
         return [{"prompt_embeds": each} for each in embeds]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         prediction: Tensor = self.denoiser(

@@ -9,8 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_FLUX
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
+from trainer.families.padding import padded, read_by_t5
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -20,16 +22,23 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class Chroma(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: ChromaPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._config = base.config
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base,
+            (pipeline.tokenizer, pipeline.text_encoder),
+            num_tokens=self._num_tokens,
+            t5_padding=base.config.t5_padding,
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -37,15 +46,24 @@ class Chroma(ModelFamily):
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
-        """prompt_embeds: (tokens, width), padding included; prompt_mask: one for the caption and the first padding token
-        after it, zero for all others, (tokens,)."""
+        """prompt_embeds: (tokens, width), padding included; prompt_mask: true for the caption and the first padding token
+        after it, (tokens,).
+
+        The pipeline hands the mask over as numbers, which attention adds instead of hiding what is zero. The weights were
+        trained with the rest of the padding hidden (lodestone-rock/flow).
+        """
         embeds, _, mask, *_ = self._pipeline.encode_prompt(
             list(captions),
             device=self._device,
             do_classifier_free_guidance=False,
             max_sequence_length=self._num_tokens,
         )
-        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+        read = read_by_t5(self._pipeline.tokenizer, captions, num_tokens=self._num_tokens)
+        embeds = padded(embeds, read, self._config)
+        return [
+            {"prompt_embeds": each, "prompt_mask": each_mask}
+            for each, each_mask in zip(embeds, mask.bool(), strict=True)
+        ]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
         return encode_scaled(self._pipeline.vae, pixels)

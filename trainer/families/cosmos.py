@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_frame
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -24,6 +25,26 @@ class Cosmos(ModelFamily):
     """
 
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=(
+            (r"^transformer_blocks", r"blocks"),
+            (r"norm1\.linear_", r"adaln_modulation_self_attn."),
+            (r"norm2\.linear_", r"adaln_modulation_cross_attn."),
+            (r"norm3\.linear_", r"adaln_modulation_mlp."),
+            (r"attn1\.", r"self_attn."),
+            (r"attn2\.", r"cross_attn."),
+            (r"to_([qkv])$", r"\1_proj"),
+            (r"to_out\.0$", r"output_proj"),
+            (r"ff\.net\.0\.proj$", r"mlp.layer1"),
+            (r"ff\.net\.2$", r"mlp.layer2"),
+            (r"^patch_embed\.proj$", r"x_embedder.proj.1"),
+            (r"^time_embed\.t_embedder", r"t_embedder.1"),
+            (r"^norm_out\.linear_", r"final_layer.adaln_modulation."),
+            (r"^proj_out$", r"final_layer.linear"),
+        ),
+    )
 
     def __init__(self, pipeline: Cosmos2TextToImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -32,8 +53,10 @@ class Cosmos(ModelFamily):
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

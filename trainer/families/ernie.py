@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_DIFFUSERS
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import cut_captions, draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -24,6 +25,7 @@ NORM_EPS = 1e-5
 
 class Ernie(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: ErnieImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -31,8 +33,8 @@ class Ernie(ModelFamily):
         self._dtype = base.dtype
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=1)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder))
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(base, (pipeline.tokenizer, pipeline.text_encoder))
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -1,10 +1,8 @@
 """The seam between the training loop and a model family: everything that differs between architectures."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 import torch
@@ -12,6 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
+from trainer.families.comfyui import ComfyNames
+from trainer.families.weights import WeightDigests, digest_of
 from trainer.objective import Schedule
 
 TextEmbeds = dict[str, Tensor]
@@ -27,12 +27,17 @@ Conditions = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """The pretrained weights a run starts from, and how to hold them."""
+    """The pretrained weights a run starts from, and how to hold them. digests: what is remembered of them; None: nothing."""
 
     source: str
     config: TrainingConfig
     device: torch.device
     dtype: torch.dtype
+    digests: WeightDigests | None = None
+
+    def digest_of(self, module: nn.Module) -> str:
+        """Of a part of it, as it was loaded."""
+        return digest_of(module) if self.digests is None else self.digests.of(module)
 
     @property
     def is_apart(self) -> bool:
@@ -46,12 +51,22 @@ def has_own_memory(device: torch.device) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedLayers:
+    """Blocks, from which to which share of the steps they are left out of a further pass, and how strongly it counts."""
+
+    blocks: tuple[int, ...]
+    start: float
+    stop: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
     for a video. beginning: the picture that a video is made of, of the same size, in flavours that do so.
 
     sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
-    1 is none.
+    1 is none. noise_from: the device whose generator makes the noise.
     """
 
     prompt: str
@@ -63,7 +78,9 @@ class Drawing:
     guidance: float
     guidance_real: float
     guidance_rescale: float = 0.0
+    skipped_layers: SkippedLayers | None = None
     sampler: str | None = None
+    noise_from: str = "cpu"
     num_frames: int = 1
     beginning: Image.Image | None = None
 
@@ -77,12 +94,14 @@ class ModelFamily(ABC):
     """A loaded base model of one family.
 
     text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
+    comfy_names: of its layers in files for ComfyUI; None where ComfyUI has no such family.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
     lora_targets: ClassVar[tuple[str, ...]]
     text_lora_targets: ClassVar[tuple[str, ...]] = ()
+    comfy_names: ClassVar[ComfyNames | None] = None
     denoiser: nn.Module
     _pipeline: Any
     schedule: Schedule
@@ -125,9 +144,13 @@ class ModelFamily(ABC):
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """What the denoiser says of noisy latents, in their shape; timesteps: (batch,), as the schedule draws them."""
 
+    def penalty(self) -> Tensor | None:
+        """What counts as loss beside the errors of the last prediction, one number for its batch; None for most families."""
+        return None
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Image.Image:
-        """A picture by the family's diffusers pipeline, from a seed on the CPU."""
+        """A picture by the family's diffusers pipeline."""
 
     def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
         """The same of a video; a picture is one of one frame."""
@@ -158,27 +181,3 @@ class ModelFamily(ABC):
     def lora_loading(self) -> Mapping[str, bool]:
         """What has to be said to the pipeline's load_lora_weights, besides the file."""
         return {}
-
-
-UNTOLD = ("_", "transformers_version", "architectures", "dtype", "torch_dtype")
-"""How settings begin that say who wrote a configuration, or what its weights tell."""
-
-
-def digest_of(module: nn.Module) -> str:
-    """A digest of a module's weights and its configuration, such as the scaling factor of an autoencoder."""
-    digest = blake2b(_settings_of(module).encode(), digest_size=16)
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def _settings_of(module: nn.Module) -> str:
-    """As diffusers and transformers keep them; a plain module has none."""
-    config = getattr(module, "config", None)
-    if config is None:
-        return ""
-    settings = dict(config) if isinstance(config, Mapping) else config.to_dict()
-    return json.dumps(
-        {key: settings[key] for key in settings if not key.startswith(UNTOLD)}, sort_keys=True, default=str
-    )

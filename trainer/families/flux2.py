@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from inspect import signature
 from typing import Self
 
 import torch
@@ -11,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.errors import TrainingError
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.guidance import draw_guidance
 from trainer.families.latents import encode_patches
 from trainer.families.pipelines import class_among, draw_without_negative, load_pipeline, text_identity, tokenizer_alone
@@ -19,9 +22,16 @@ from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
+USUAL_STEPS: int = signature(Flux2Pipeline.__call__).parameters["num_inference_steps"].default
+"""The pipeline shifts noise levels by the number of steps, too; training has none, and pictures may be drawn in others."""
+
 
 class Flux2(ModelFamily):
     lora_targets = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(r"(single_)?transformer_blocks\..+", r"(x|context)_embedder", r"norm_out\.linear", r"proj_out"),
+    )
 
     def __init__(self, pipeline: Flux2Pipeline | Flux2KleinPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -29,6 +39,7 @@ class Flux2(ModelFamily):
         self._dtype = base.dtype
         self._config = base.config
         self._num_tokens = num_tokens(base.config)
+        self._layers = _layers_of(pipeline, base)
         # Positions are made on the CPU and kept: a copy to the device in each step would wait for it.
         self._text_ids = cache(
             lambda tokens: Flux2Pipeline._prepare_text_ids(torch.empty(1, tokens, 0)).to(base.device)
@@ -37,15 +48,16 @@ class Flux2(ModelFamily):
             lambda height, width: Flux2Pipeline._prepare_latent_ids(torch.empty(1, 0, height, width)).to(base.device)
         )
         self.denoiser = pipeline.transformer
-        num_steps = base.config.validation_num_inference_steps
         self.schedule = FlowSchedule(
             pipeline.scheduler.config,
             config=base.config,
             patch=1,
-            mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, num_steps),
+            mu=lambda num_image_tokens: compute_empirical_mu(num_image_tokens, USUAL_STEPS),
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, layers=str(self._layers)
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -82,7 +94,11 @@ class Flux2(ModelFamily):
     def draw(self, drawing: Drawing) -> Image.Image:
         if isinstance(self._pipeline, Flux2Pipeline):
             return draw_without_negative(
-                self._pipeline, drawing, guidance_scale=drawing.guidance, max_sequence_length=self._num_tokens
+                self._pipeline,
+                drawing,
+                guidance_scale=drawing.guidance,
+                max_sequence_length=self._num_tokens,
+                text_encoder_out_layers=self._layers,
             )
         return draw_without_negative(
             self._pipeline,
@@ -90,10 +106,30 @@ class Flux2(ModelFamily):
             negative_prompt_embeds=self._embeds_of([drawing.negative_prompt]),
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
+            text_encoder_out_layers=self._layers,
         )
 
     def _embeds_of(self, prompts: list[str]) -> Tensor:
         embeds: Tensor = self._pipeline.encode_prompt(
-            prompts, device=self._device, max_sequence_length=self._num_tokens
+            prompts,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+            text_encoder_out_layers=self._layers,
         )[0]
         return embeds
+
+
+def _layers_of(pipeline: Flux2Pipeline | Flux2KleinPipeline, base: BaseModel) -> tuple[int, ...]:
+    """From which layers of the text encoder captions are read; the pipeline's own where the configuration names none."""
+    written = base.config.custom_text_encoder_intermediary_layers
+    if written is None:
+        own: tuple[int, ...] = signature(pipeline.encode_prompt).parameters["text_encoder_out_layers"].default
+        return own
+    encoder = pipeline.text_encoder.config.get_text_config()
+    num_read = pipeline.transformer.config.joint_attention_dim // encoder.hidden_size
+    if len(written) != num_read or not all(0 <= layer <= encoder.num_hidden_layers for layer in written):
+        raise TrainingError(
+            f"custom_text_encoder_intermediary_layers is {written}, but this base model reads {num_read} layers, of 0 to "
+            f"{encoder.num_hidden_layers}; name as many, or leave it out"
+        )
+    return tuple(written)

@@ -6,15 +6,19 @@ from typing import Any, Self
 
 import torch
 from diffusers import DiffusionPipeline, HiDreamImagePipeline
+from diffusers.models.transformers.transformer_hidream_image import MoEGate
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from domain.config.checks import num_tokens
 from domain.families.hidream import LLAMA_REPOSITORY
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_DIFFUSERS
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
-from trainer.families.pipelines import draw_with, explained, load_pipeline, text_identity
+from trainer.families.loading import explained
+from trainer.families.padding import padded, read_by_t5
+from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
@@ -27,27 +31,34 @@ ROUNDING = 1e-3
 
 class HiDream(ModelFamily):
     lora_targets = ("to_k", "to_q", "to_v", "to_out")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: HiDreamImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._config = base.config
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         # While training it would return patches in an order of its own; its experts must know that it is training, or no
         # gradient passes them.
         pipeline.transformer.register_to_config(force_inference_output=True)
+        self._imbalances: list[Tensor] = []
+        if base.config.hidream_use_load_balancing_loss:
+            self._watch_gates(base.config.hidream_load_balancing_loss_weight)
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
         )
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             (pipeline.tokenizer_3, pipeline.text_encoder_3),
             (pipeline.tokenizer_4, pipeline.text_encoder_4),
             num_tokens=self._num_tokens,
+            t5_padding=base.config.t5_padding,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -62,6 +73,8 @@ class HiDream(ModelFamily):
             do_classifier_free_guidance=False,
             max_sequence_length=self._num_tokens,
         )
+        read = read_by_t5(self._pipeline.tokenizer_3, captions, num_tokens=self._num_tokens)
+        t5 = padded(t5, read, self._config)
         return [
             {"t5": each, "llama": each_llama, "pooled": each_pooled}
             for each, each_llama, each_pooled in zip(t5, llama.transpose(0, 1), pooled, strict=True)
@@ -72,6 +85,7 @@ class HiDream(ModelFamily):
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """It predicts pictures minus noise."""
+        self._imbalances.clear()
         prediction: Tensor = self.denoiser(
             hidden_states=noisy.to(self._dtype),
             timesteps=timesteps * self._pipeline.scheduler.config.num_train_timesteps,
@@ -81,6 +95,22 @@ class HiDream(ModelFamily):
             return_dict=False,
         )[0]
         return -prediction
+
+    def penalty(self) -> Tensor | None:
+        """How unevenly the experts were asked, over all blocks (Dai et al. 2024, arXiv:2401.06066)."""
+        return torch.stack(self._imbalances).sum() if self._imbalances else None
+
+    def _watch_gates(self, weight: float | None) -> None:
+        """In training each gate says how unevenly it chooses, times a weight; None: 0.01, as diffusers makes it."""
+
+        def keep(gate: nn.Module, given: Any, chosen: tuple[Tensor, Tensor, Tensor | None]) -> None:
+            if chosen[2] is not None:
+                self._imbalances.append(chosen[2].float())
+
+        for gate in self.denoiser.modules():
+            if isinstance(gate, MoEGate):
+                gate.alpha = gate.alpha if weight is None else weight
+                gate.register_forward_hook(keep)
 
     def draw(self, drawing: Drawing) -> Image.Image:
         """In its size, where the pipeline would draw as many pixels as its usual one has."""

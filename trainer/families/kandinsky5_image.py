@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_DIFFUSERS
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.pipelines import (
     cut_captions_at_positions,
     draw_with,
@@ -24,6 +25,7 @@ PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_
 
 class Kandinsky5Image(ModelFamily):
     lora_targets = ("to_query", "to_key", "to_value")
+    comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: Kandinsky5T2IPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -33,11 +35,12 @@ class Kandinsky5Image(ModelFamily):
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             num_tokens=self._num_tokens,
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

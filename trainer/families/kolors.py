@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
 from trainer.objective import DiffusionSchedule
@@ -28,8 +28,10 @@ class Kolors(ModelFamily):
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.unet
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_frame
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -22,6 +23,18 @@ DISTILLED_MU = 1.15
 
 class Krea2(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(
+            r"transformer_blocks\..+",
+            r"text_fusion\.(layerwise|refiner)_blocks\.[01]\..+",
+            r"text_fusion\.projector",
+            r"(time_embed|txt_in)\.linear_[12]",
+            r"img_in",
+            r"time_mod_proj",
+            r"final_layer\.linear",
+        ),
+    )
 
     def __init__(self, pipeline: Krea2Pipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -36,11 +49,12 @@ class Krea2(ModelFamily):
             mu=(lambda _: DISTILLED_MU) if pipeline.config.is_distilled else None,
         )
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             num_tokens=self._num_tokens,
             layers=str(pipeline.text_encoder_select_layers),
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import LIKE_FLUX
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
@@ -23,6 +24,7 @@ UNUSED: dict[str, Any] = {"text_processor": None}
 
 class LongCatImage(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: LongCatImagePipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -38,9 +40,9 @@ class LongCatImage(ModelFamily):
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(pipeline.scheduler.config, config=base.config, patch=2)
         self.text_identity = text_identity(
-            (pipeline.tokenizer, pipeline.text_encoder), num_tokens=pipeline.tokenizer_max_length
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=pipeline.tokenizer_max_length
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

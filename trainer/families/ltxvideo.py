@@ -9,16 +9,24 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import frame_rate, num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
 from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
 from trainer.families.video import VideoFamily
 from trainer.objective import FlowSchedule
 
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+ALSO_CALLED = ("LTXConditionPipeline",)
+"""Of 0.9.5, which can begin with pictures, too."""
 
 
 class LTXVideo(VideoFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r".+",),
+        renamed=((r"^proj_in$", r"patchify_proj"), (r"^time_embed", r"adaln_single")),
+    )
 
     def __init__(self, pipeline: LTXPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -30,12 +38,14 @@ class LTXVideo(VideoFamily):
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer_spatial_patch_size
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
-        return cls(load_pipeline(LTXPipeline, base, parts=PARTS), base)
+        return cls(load_pipeline(LTXPipeline, base, parts=PARTS, also_called=ALSO_CALLED), base)
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:

@@ -23,9 +23,16 @@ class Parts:
     """
 
     def __init__(
-        self, family: ModelFamily, trained: Sequence[nn.Module], *, device: torch.device, are_apart: bool
+        self,
+        family: ModelFamily,
+        trained: Sequence[nn.Module],
+        *,
+        device: torch.device,
+        are_apart: bool,
+        keeps_autoencoder: bool = False,
     ) -> None:
-        """trained: the networks that every step needs. are_apart: everything is in main memory yet, see BaseModel.is_apart."""
+        """trained: the networks that every step needs. are_apart: everything is in main memory yet, see BaseModel.is_apart.
+        keeps_autoencoder: it stays on the device once steps have begun."""
         self._family = family
         self._trained = trained
         self._device = device
@@ -40,6 +47,8 @@ class Parts:
                     )
         self._awake: set[Kind] = set() if are_apart else set(KINDS)
         self._are_apart = are_apart
+        self._keeps_autoencoder = keeps_autoencoder
+        self._staying: set[Kind] = set()
         self._kept: dict[nn.Module, dict[str, Tensor]] = {}
         self.text_identity = family.text_identity
         self.latents_identity = family.latents_identity
@@ -80,10 +89,14 @@ class Parts:
             for module in self._trained:
                 module.to(self._device)
         self._are_apart = False
+        if self._keeps_autoencoder:
+            self._wake("pictures")
+            self._staying.add("pictures")
 
     def rest(self) -> None:
         for kind in KINDS:
-            self._send_away(kind)
+            if kind not in self._staying:
+                self._send_away(kind)
 
     def _need(self, kind: Kind) -> None:
         if self._are_apart and kind not in self._awake:

@@ -1,48 +1,57 @@
 """A base model as the pipeline of diffusers that belongs to its family: loaded, checked, frozen, identified."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
+import diffusers
 import torch
+import transformers
 from diffusers import DDIMScheduler, DiffusionPipeline
 from PIL import Image
-from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoTokenizer
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Drawing, digest_of
+from trainer.families.autoencoders import dtypes_of, settle_autoencoder
+from trainer.families.family import BaseModel, Drawing
+from trainer.families.loading import explained
+from trainer.families.places import parts_of_other_places
 from trainer.families.samplers import sampled_by
-from trainer.hub import explain_refusal
 from trainer.objective import schedule_changes
-
-LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
-"""What diffusers and transformers raise for weights that are missing, damaged or of another shape."""
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
 
-def load_pipeline(pipeline_class: type[Pipeline], base: BaseModel, *, parts: Sequence[str], **options: Any) -> Pipeline:
+def load_pipeline(
+    pipeline_class: type[Pipeline],
+    base: BaseModel,
+    *,
+    parts: Sequence[str],
+    also_called: Sequence[str] = (),
+    **options: Any,
+) -> Pipeline:
     """The pipeline with all its parts frozen, on its device unless they come there one by one.
 
-    parts: folders that it must have. options: for from_pretrained, such as parts that are not needed, as None.
+    parts: folders that it must have. also_called: other pipelines of the same parts, whose names weights carry. options:
+    for from_pretrained, such as parts that are not needed, as None.
     Raises TrainingError when the weights are missing or of another family.
     """
-    _check_folder(base, pipeline_class, parts)
+    _check_folder(base, (pipeline_class.__name__, *also_called), parts)
+    options |= parts_of_other_places(base)
     with explained(base.source):
         pipeline: Pipeline = pipeline_class.from_pretrained(
-            base.source, revision=base.config.revision, variant=base.config.variant, dtype=base.dtype, **options
+            base.source, revision=base.config.revision, variant=base.config.variant, dtype=dtypes_of(base), **options
         )
     pipeline.set_progress_bar_config(disable=True)
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             part.requires_grad_(False).eval()
+    settle_autoencoder(pipeline, base.config)
     if not base.is_apart:
         pipeline.to(base.device)
     return pipeline
@@ -53,28 +62,6 @@ def class_among(classes: Sequence[type[Pipeline]], base: BaseModel) -> type[Pipe
     with explained(base.source):
         name = DiffusionPipeline.load_config(base.source, revision=base.config.revision).get("_class_name")
     return next((each for each in classes if each.__name__ == name), classes[0])
-
-
-@contextmanager
-def explained(source: str) -> Iterator[None]:
-    """What cannot be loaded inside becomes a TrainingError that says why; source: folder or owner/name."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except ImportError as error:
-        raise TrainingError(f"the base model {source} needs a package that is not installed: {_told(error)}") from error
-    except LOADING_ERRORS as error:
-        refusal = explain_refusal(error, source)
-        if refusal is not None:
-            raise TrainingError(refusal) from error
-        raise TrainingError(
-            f"the base model {source} cannot be loaded: {_told(error)}; check pretrained_model_name_or_path"
-        ) from error
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def tokenizer_alone(base: BaseModel) -> Any:
@@ -109,7 +96,7 @@ def _drawn(pipeline: Any, drawing: Drawing, **options: Any) -> Any:
             height=drawing.height,
             width=drawing.width,
             num_inference_steps=drawing.num_inference_steps,
-            generator=torch.Generator("cpu").manual_seed(drawing.seed),
+            generator=torch.Generator(drawing.noise_from).manual_seed(drawing.seed),
             return_dict=False,
             **options,
         )[0]
@@ -143,24 +130,26 @@ def cut_captions(tokenizer: Any, num_tokens: int | None) -> None:
         tokenizer.model_max_length = min(tokenizer.model_max_length, num_tokens)
 
 
-def text_identity(*readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
-    """A digest of tokenizers, their text encoders, and the settings that shape text embeds too."""
+def text_identity(base: BaseModel, *readers: tuple[Any, nn.Module], **settings: str | int | None) -> str:
+    """A digest of tokenizers, their text encoders, the settings that shape text embeds too, and the versions of the
+    libraries: templates and masks are in the code of diffusers' pipelines, and change with it."""
     words = [[tokenizer.model_max_length, sorted(tokenizer.get_vocab().items())] for tokenizer, _ in readers]
-    digests = [digest_of(text_encoder) for _, text_encoder in readers]
-    told = json.dumps([words, settings], sort_keys=True)
+    digests = [base.digest_of(text_encoder) for _, text_encoder in readers]
+    libraries = [diffusers.__version__, transformers.__version__]
+    told = json.dumps([words, settings, libraries], sort_keys=True)
     return "".join(digests) + blake2b(told.encode(), digest_size=16).hexdigest()
 
 
-def _check_folder(base: BaseModel, pipeline_class: type[DiffusionPipeline], parts: Sequence[str]) -> None:
+def _check_folder(base: BaseModel, names: Sequence[str], parts: Sequence[str]) -> None:
     """Refuse a local folder that holds the pipeline of another architecture, or lacks a part of this one."""
     index = Path(base.source, "model_index.json")
     if not index.is_file():
         return
     name = json.loads(index.read_text()).get("_class_name")
-    if name != pipeline_class.__name__:
+    if name not in names:
         raise TrainingError(
             f"the base model in {base.source} is a {name}, but {base.config.model_family} needs a "
-            f"{pipeline_class.__name__}; choose the model_family that fits it"
+            f"{names[0]}; choose the model_family that fits it"
         )
     missing = [part for part in parts if not Path(base.source, part).is_dir()]
     if missing:

@@ -9,8 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
-from trainer.families.latents import encode_scaled
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
+from trainer.families.latents import encode_upcast
+from trainer.families.padding import padded
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity, use_schedule
 from trainer.objective import DiffusionSchedule
 
@@ -19,16 +21,33 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 class PixArtSigma(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="transformer.",
+        layers=(
+            r"transformer_blocks\..+",
+            r"pos_embed\.proj",
+            r"proj_out",
+            r"caption_projection\.linear_[12]",
+            r"adaln_single\.linear",
+            r"adaln_single\.emb\.(timestep|resolution|aspect_ratio)_embedder\.linear_[12]",
+        ),
+    )
 
     def __init__(self, pipeline: PixArtSigmaPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device
         self._dtype = base.dtype
+        self._config = base.config
         self._num_tokens = num_tokens(base.config)
         self.denoiser = pipeline.transformer
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base,
+            (pipeline.tokenizer, pipeline.text_encoder),
+            num_tokens=self._num_tokens,
+            t5_padding=base.config.t5_padding,
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -45,10 +64,11 @@ class PixArtSigma(ModelFamily):
             device=self._device,
             max_sequence_length=self._num_tokens,
         )
+        embeds = padded(embeds, mask.bool(), self._config)
         return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
 
     def encode_pictures(self, pixels: Tensor) -> Tensor:
-        return encode_scaled(self._pipeline.vae, pixels)
+        return encode_upcast(self._pipeline.vae, pixels)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
         """The noise; a variance that it may predict as well is left out, as the sampler does."""

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from domain.config.checks import num_tokens
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.pipelines import draw_with, load_pipeline, text_identity
 from trainer.objective import FlowSchedule
 
@@ -28,12 +28,19 @@ class Sana(ModelFamily):
         self._device = base.device
         self._dtype = base.dtype
         self._num_tokens = num_tokens(base.config)
+        written = base.config.sana_complex_human_instruction
+        self._instruction = INSTRUCTION if written is None else [written]
         self.denoiser = pipeline.transformer
         self.schedule = FlowSchedule(
             pipeline.scheduler.config, config=base.config, patch=pipeline.transformer.config.patch_size
         )
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens)
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base,
+            (pipeline.tokenizer, pipeline.text_encoder),
+            num_tokens=self._num_tokens,
+            instruction="\n".join(self._instruction),
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
@@ -41,15 +48,11 @@ class Sana(ModelFamily):
 
     @torch.no_grad()
     def encode_captions(self, captions: Sequence[str]) -> list[TextEmbeds]:
-        """prompt_embeds: (tokens, width); prompt_mask: (tokens,). Read after the instruction that the pipeline gives."""
-        embeds, mask, *_ = self._pipeline.encode_prompt(
-            list(captions),
-            do_classifier_free_guidance=False,
-            device=self._device,
-            max_sequence_length=self._num_tokens,
-            complex_human_instruction=INSTRUCTION,
-        )
-        return [{"prompt_embeds": each, "prompt_mask": each_mask} for each, each_mask in zip(embeds, mask, strict=True)]
+        """prompt_embeds: (tokens, width); prompt_mask: (tokens,). Read after an instruction, such as the pipeline's own.
+
+        Without a caption there is no instruction either: so the pipeline reads no prompt, and so Sana was trained.
+        """
+        return [self._encode(caption) for caption in captions]
 
     @torch.no_grad()
     def encode_pictures(self, pixels: Tensor) -> Tensor:
@@ -77,4 +80,15 @@ class Sana(ModelFamily):
             guidance_scale=drawing.guidance_by_second_pass,
             max_sequence_length=self._num_tokens,
             use_resolution_binning=False,
+            complex_human_instruction=self._instruction,
         )
+
+    def _encode(self, caption: str) -> TextEmbeds:
+        embeds, mask, *_ = self._pipeline.encode_prompt(
+            caption,
+            do_classifier_free_guidance=False,
+            device=self._device,
+            max_sequence_length=self._num_tokens,
+            complex_human_instruction=self._instruction if caption else None,
+        )
+        return {"prompt_embeds": embeds[0], "prompt_mask": mask[0]}

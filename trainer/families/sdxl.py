@@ -8,7 +8,8 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from torch import Tensor
 
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import of_unet
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_upcast
 from trainer.families.pipelines import (
     cut_captions_at_positions,
@@ -27,6 +28,7 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 class StableDiffusionXL(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
+    comfy_names = of_unet(text_encoder="lora_te1_", text_encoder_2="lora_te2_")
 
     def __init__(self, pipeline: StableDiffusionXLPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -36,11 +38,12 @@ class StableDiffusionXL(ModelFamily):
         self.denoiser = pipeline.unet
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
         self.text_identity = text_identity(
+            base,
             (pipeline.tokenizer, pipeline.text_encoder),
             (pipeline.tokenizer_2, pipeline.text_encoder_2),
             **what_is_read(base.config),
         )
-        self.latents_identity = digest_of(pipeline.vae)
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

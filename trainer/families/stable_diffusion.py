@@ -8,7 +8,8 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
-from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds, digest_of
+from trainer.families.comfyui import of_unet
+from trainer.families.family import BaseModel, Conditions, Drawing, ModelFamily, TextEmbeds
 from trainer.families.latents import encode_scaled
 from trainer.families.pipelines import (
     cut_captions_at_positions,
@@ -28,6 +29,7 @@ PROMPT_EMBEDS = "prompt_embeds"
 class StableDiffusion(ModelFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
+    comfy_names = of_unet(text_encoder="lora_te_")
 
     def __init__(self, pipeline: StableDiffusionPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
@@ -36,8 +38,10 @@ class StableDiffusion(ModelFamily):
         self._trains_text = base.config.train_text_encoder
         self.denoiser = pipeline.unet
         self.schedule = DiffusionSchedule(pipeline.scheduler.config, config=base.config)
-        self.text_identity = text_identity((pipeline.tokenizer, pipeline.text_encoder), **what_is_read(base.config))
-        self.latents_identity = digest_of(pipeline.vae)
+        self.text_identity = text_identity(
+            base, (pipeline.tokenizer, pipeline.text_encoder), **what_is_read(base.config)
+        )
+        self.latents_identity = base.digest_of(pipeline.vae)
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -17,7 +17,8 @@ from domain.config.checks import flavour_of, num_tokens
 from domain.families.family import Flavour
 from domain.families.wan import WAN
 from trainer.errors import TrainingError
-from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds, digest_of
+from trainer.families.comfyui import ComfyNames
+from trainer.families.family import BaseModel, Conditions, Drawing, TextEmbeds
 from trainer.families.latents import encode_frames
 from trainer.families.pipelines import draw_frames_with, load_pipeline, text_identity
 from trainer.families.video import VideoFamily
@@ -34,6 +35,23 @@ HIGH_NOISE, LOW_NOISE = "transformer", "transformer_2"
 
 class Wan(VideoFamily):
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(r"blocks\..+", r"condition_embedder\.(time|text)_.+", r"patch_embedding", r"proj_out"),
+        renamed=(
+            (r"attn1\.", r"self_attn."),
+            (r"attn2\.", r"cross_attn."),
+            (r"to_([qkv])$", r"\1"),
+            (r"add_([kv])_proj$", r"\1_img"),
+            (r"to_out\.0$", r"o"),
+            (r"ffn\.net\.0\.proj$", r"ffn.0"),
+            (r"ffn\.net\.2$", r"ffn.2"),
+            (r"^condition_embedder\.(time|text)_embedder\.linear_1$", r"\1_embedding.0"),
+            (r"^condition_embedder\.(time|text)_embedder\.linear_2$", r"\1_embedding.2"),
+            (r"^condition_embedder\.time_proj$", r"time_projection.1"),
+            (r"^proj_out$", r"head.head"),
+        ),
+    )
 
     def __init__(self, pipeline: WanPipeline | WanImageToVideoPipeline, base: BaseModel) -> None:
         flavour = flavour_of(base.config)
@@ -51,10 +69,12 @@ class Wan(VideoFamily):
             span=_span(role, pipeline.config.boundary_ratio),
         )
         self.text_identity = text_identity(
-            (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, mended_by="ftfy"
+            base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, mended_by="ftfy"
         )
         image_encoder = pipeline.components.get("image_encoder")
-        self.latents_identity = digest_of(pipeline.vae) + ("" if image_encoder is None else digest_of(image_encoder))
+        self.latents_identity = "".join(
+            base.digest_of(part) for part in (pipeline.vae, image_encoder) if part is not None
+        )
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:

@@ -7,6 +7,7 @@ import torch
 from diffusers import ZImageOmniPipeline
 from torch import Tensor
 
+from trainer.families.comfyui import LIKE_Z_IMAGE, QUERY_KEY_VALUE, ComfyNames
 from trainer.families.family import BaseModel, Conditions, TextEmbeds
 from trainer.families.pipelines import load_pipeline
 from trainer.families.z_image import PARTS, ZImage
@@ -16,6 +17,13 @@ UNUSED: dict[str, Any] = {"siglip": None, "siglip_processor": None}
 
 
 class ZImageOmni(ZImage):
+    comfy_names = ComfyNames(
+        prefix="diffusion_model.",
+        layers=(*LIKE_Z_IMAGE, r"siglip_refiner\..+", r"siglip_embedder\.1"),
+        renamed=((r"^(siglip_refiner\.\d+\.attention)\.to_out\.0$", r"\1.out"),),
+        joined=((r"(siglip_refiner\.\d+\.attention)\.to_(?P<part>[qkv])", QUERY_KEY_VALUE, r"\1.qkv"),),
+    )
+
     @classmethod
     def load(cls, base: BaseModel) -> Self:
         return cls(load_pipeline(ZImageOmniPipeline, base, parts=PARTS, **UNUSED), base)

@@ -1,11 +1,13 @@
 """A running average of the trained weights (Polyak and Juditsky 1992; EMA) beside the last ones."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
 from diffusers.training_utils import EMAModel
+from torch import Tensor
+from torch.nn import Parameter
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
@@ -42,17 +44,15 @@ class Average:
         )
         self._ema.to(self._home)
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
+    @property
+    def weights(self) -> Sequence[Tensor]:
+        """In the order of what is trained."""
+        weights: list[Tensor] = self._ema.shadow_params
+        return weights
+
+    def in_place(self) -> AbstractContextManager[None]:
         """The average in the place of the last weights."""
-        kept = [parameter.data for parameter in self._trained.parameters]
-        for parameter, average in zip(self._trained.parameters, self._ema.shadow_params, strict=True):
-            parameter.data = average.to(self._device, copy=True)
-        try:
-            yield
-        finally:
-            for parameter, data in zip(self._trained.parameters, kept, strict=True):
-                parameter.data = data
+        return replaced(self._trained.parameters, self.weights)
 
     def save(self, folder: Path, about: Mapping[str, str]) -> None:
         with self.in_place():
@@ -60,11 +60,35 @@ class Average:
 
     def load(self, folder: Path) -> None:
         """Put back what save wrote. Raises TrainingError when it is not there, or does not fit."""
-        with self.in_place():
+        with self._taken_over():
             try:
                 self._trained.load(folder, averaged=True)
             except FileNotFoundError as error:
                 raise TrainingError(
                     f"{folder} has no average of the weights; resume without use_ema, as it was trained"
                 ) from error
+
+    def begin_with(self, source: str, *, option: str) -> None:
+        """Take over an average from a file. Raises TrainingError when it does not fit."""
+        with self._taken_over():
+            self._trained.begin_with(source, option=option)
+
+    @contextmanager
+    def _taken_over(self) -> Iterator[None]:
+        """What the trained weights become inside is the average afterwards."""
+        with self.in_place():
+            yield
             self._ema.shadow_params = [each.detach().to(self._home) for each in self._trained.parameters]
+
+
+@contextmanager
+def replaced(parameters: Sequence[Parameter], weights: Sequence[Tensor]) -> Iterator[None]:
+    """Copies of other weights in the place of those that are trained."""
+    kept = [parameter.data for parameter in parameters]
+    for parameter, other in zip(parameters, weights, strict=True):
+        parameter.data = other.to(parameter.device, copy=True)
+    try:
+        yield
+    finally:
+        for parameter, data in zip(parameters, kept, strict=True):
+            parameter.data = data

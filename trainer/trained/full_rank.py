@@ -10,6 +10,7 @@ from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
+from trainer.families.places import read_denoiser
 from trainer.trained.trained import Trained
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
@@ -25,9 +26,10 @@ LIBRARIES = ("diffusers", "transformers")
 class FullRank(Trained):
     """Checkpoints hold the denoiser's folder of the diffusers layout; the final weights are a whole pipeline."""
 
-    def __init__(self, family: ModelFamily, *, dtypes: Sequence[torch.dtype]) -> None:
+    def __init__(self, family: ModelFamily, *, dtypes: Sequence[torch.dtype], saves_text_encoders: bool) -> None:
         super().__init__([family.denoiser], dtype=dtypes)
         self._family = family
+        self._saves_text_encoders = saves_text_encoders
 
     @classmethod
     def of(cls, family: ModelFamily, base: BaseModel) -> Self:
@@ -37,9 +39,15 @@ class FullRank(Trained):
         if base.dtype != torch.float32:
             _read_in_fp32(family, base)
         family.denoiser.requires_grad_(True)
-        return cls(family, dtypes=dtypes)
+        return cls(family, dtypes=dtypes, saves_text_encoders=base.config.save_text_encoder)
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
+        if self._saves_text_encoders and not averaged:
+            for name, text_encoder in self._family.text_encoders().items():
+                text_encoder.save_pretrained(folder / name)  # type: ignore[operator]
+        return self._save_denoiser(folder, about, averaged=averaged)
+
+    def _save_denoiser(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         network: Any = self._family.denoiser
         path = self._path(folder, averaged=averaged)
         path.mkdir(parents=True)
@@ -67,7 +75,7 @@ class FullRank(Trained):
             elif part is not denoiser:
                 part.save_pretrained(path / name)
         pipeline.save_config(path)
-        return self.save(path, about)
+        return self._save_denoiser(path, about)
 
     def _path(self, folder: Path, *, averaged: bool) -> Path:
         return folder / f"{self._family.denoiser_part}{AVERAGE_SUFFIX if averaged else ''}"
@@ -76,12 +84,6 @@ class FullRank(Trained):
 @torch.no_grad()
 def _read_in_fp32(family: ModelFamily, base: BaseModel) -> None:
     network: Any = type(family.denoiser)
-    stored: nn.Module = network.from_pretrained(
-        base.source,
-        subfolder=family.denoiser_part,
-        revision=base.config.revision,
-        variant=base.config.variant,
-        dtype=torch.float32,
-    )
+    stored: nn.Module = read_denoiser(network, family.denoiser_part, base, dtype=torch.float32)
     for parameter, exact in zip(family.denoiser.parameters(), stored.parameters(), strict=True):
         parameter.data = exact.data.to(parameter.device)

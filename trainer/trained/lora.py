@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from diffusers.loaders import PeftAdapterMixin
-from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LoraBaseMixin
-from diffusers.utils import convert_unet_state_dict_to_peft
-from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
+from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -18,31 +17,35 @@ from transformers.integrations.peft import PeftAdapterMixin as TransformersAdapt
 
 from domain.config.training import TrainingConfig
 from trainer.errors import TrainingError
+from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
-from trainer.families.pipelines import LOADING_ERRORS
-from trainer.hub import explain_refusal
-from trainer.trained.lora_names import DOWN, LoraFormat, from_file, to_file
+from trainer.trained.beginning import ADAPTER, read_adapter, take_over
+from trainer.trained.companions import without_adapters
+from trainer.trained.counterweight import PARTS, counterweigh, fixed_in, set_weights, weights_of
+from trainer.trained.lora_linear import add_at_once
+from trainer.trained.lora_names import LoraNames
 from trainer.trained.trained import AVERAGE_FOLDER, Trained, trained_parameters
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 """What diffusers' load_lora_weights looks for in a folder."""
 
-ADAPTER, BEGINNING = "default", "beginning"
-"""What adapters are called in peft: the one that is trained, and the one it begins with."""
-
 
 class Lora(Trained):
-    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout."""
+    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout. names: those of its files."""
 
-    def __init__(self, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, format: LoraFormat) -> None:
-        super().__init__(list(parts.values()), dtype=dtype)
+    def __init__(
+        self, family: ModelFamily, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames
+    ) -> None:
+        fixed = [tensor for network in parts.values() for tensor in fixed_in(network)]
+        super().__init__(list(parts.values()), dtype=dtype, constants=fixed)
+        self._family = family
         self._parts = parts
-        self._format = format
+        self._names = names
 
     @classmethod
     def beside(cls, family: ModelFamily, base: BaseModel) -> Self:
-        """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed, or the
-        one that init_lora names. Raises TrainingError when no layer matches, or that adapter does not fit."""
+        """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed. Raises
+        TrainingError when no layer matches, or has no name in the format of its files."""
         config = base.config
         targets = config.peft_lora_target_modules or list(family.lora_targets)
         torch.manual_seed(config.seed)
@@ -50,22 +53,21 @@ class Lora(Trained):
         text_encoders = family.text_encoders() if config.train_text_encoder else {}
         for text_encoder in text_encoders.values():
             _inject(text_encoder, _settings(config, family.text_lora_targets))
-        lora = cls({family.lora_part: family.denoiser, **text_encoders}, dtype=base.dtype, format=config.lora_format)
-        lora._check_format(family)
-        if config.init_lora is not None:
-            lora._begin_with(config.init_lora, family)
-        return lora
+        if config.lora_init_type in PARTS:
+            for network in (family.denoiser, *text_encoders.values()):
+                counterweigh(network, config.lora_init_type, device=base.device)
+        names = LoraNames(_comfy_names(family) if config.lora_format == "comfyui" else None)
+        return cls(family, {family.lora_part: family.denoiser, **text_encoders}, dtype=base.dtype, names=names)
+
+    def begin_with(self, source: str, *, option: str) -> None:
+        take_over(read_adapter(source, option=option), self._parts, self._family)
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
-        layers = [layer for part in self._parts.values() for layer in part.modules() if isinstance(layer, LoraLayer)]
-        for layer in layers:
-            layer.enable_adapters(False)
-        try:
+        with ExitStack() as stack:
+            for part in self._parts.values():
+                stack.enter_context(without_adapters(part))
             yield
-        finally:
-            for layer in layers:
-                layer.enable_adapters(True)
 
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:
         """As the pipeline's load_lora_weights reads it: by peft's names, for where a file has others for some layers, as
@@ -80,22 +82,26 @@ class Lora(Trained):
         if self._named().keys() != file.keys():
             raise _misfit(folder)
         for part, network in self._parts.items():
-            weights = from_file(part, get_peft_model_state_dict(network), file, format=self._format)
+            weights = self._names.from_file(part, file, like=weights_of(network))
             try:
-                set_peft_model_state_dict(network, weights)
+                set_weights(network, weights)
             except RuntimeError as error:
                 raise _misfit(folder) from error
 
     def _named(self) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {}
         for part, network in self._parts.items():
-            (scale,) = {layer.scaling[ADAPTER] for layer in network.modules() if isinstance(layer, LoraLayer)}
-            named |= to_file(part, get_peft_model_state_dict(network), format=self._format, scale=scale)
+            (scale,) = {
+                layer.scaling[ADAPTER]
+                for layer in network.modules()
+                if isinstance(layer, LoraLayer) and ADAPTER in layer.scaling
+            }
+            named |= self._names.to_file(part, weights_of(network), scale=scale)
         return named
 
     def _settings(self) -> dict[str, str]:
         """What diffusers reads of the header; in other formats, everything is in the weights."""
-        if self._format == "comfyui":
+        if self._names.comfyui is not None:
             return {}
         settings = {
             f"{part}.{key}": value
@@ -104,43 +110,17 @@ class Lora(Trained):
         }
         return {LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
 
-    def _check_format(self, family: ModelFamily) -> None:
-        """Raises TrainingError for layers that have no name in the format by which diffusers would find them again."""
-        if self._format == "diffusers":
-            return
-        read = type(family.pipeline).lora_state_dict(
-            dict(self._named()), unet_config=getattr(family.denoiser, "config", None)
+
+def _comfy_names(family: ModelFamily) -> ComfyNames:
+    """Raises TrainingError when ComfyUI has no names for what has an adapter."""
+    layers = [name for name, layer in family.denoiser.named_modules() if isinstance(layer, LoraLayer)]
+    names = family.comfy_names
+    problem = "which does not have this family" if names is None else names.problem_of(layers)
+    if names is None or problem is not None:
+        raise TrainingError(
+            f"lora_format is comfyui, {problem}; set it to diffusers, or change peft_lora_target_modules"
         )
-        found = {_plain(key) for key in (read[0] if isinstance(read, tuple) else read)}
-        for part, network in self._parts.items():
-            lost = sorted(key for key in get_peft_model_state_dict(network) if _plain(f"{part}.{key}") not in found)
-            if lost:
-                layer = lost[0].removesuffix(DOWN)
-                raise TrainingError(
-                    f"lora_format is comfyui, which has no name for the layer {layer}; set it to diffusers, or leave that "
-                    "layer out of peft_lora_target_modules"
-                )
-
-    def _begin_with(self, source: str, family: ModelFamily) -> None:
-        """Take over the weights of a saved adapter, which diffusers loads beside the new one."""
-        _load_beside(source, family)
-        for part, network in family.pipeline.components.items():
-            if BEGINNING in getattr(network, "peft_config", ()) and network not in self._parts.values():
-                raise TrainingError(
-                    f"the adapter init_lora ({source}) has layers of {part}, which this configuration does not train; "
-                    "begin without it"
-                )
-        for network in self._parts.values():
-            _take_over(network, source)
-        family.pipeline.delete_adapters(BEGINNING)
-        for network in self._parts.values():
-            network.set_adapter(ADAPTER)  # type: ignore[operator]
-
-
-def _plain(key: str) -> str:
-    """Of a name that diffusers reads: without what only tells apart ways to write it."""
-    (plain,) = convert_unet_state_dict_to_peft({key.replace(".processor", ""): None})
-    return str(plain)
+    return names
 
 
 def _path(folder: Path, *, averaged: bool) -> Path:
@@ -148,14 +128,18 @@ def _path(folder: Path, *, averaged: bool) -> Path:
 
 
 def _settings(config: TrainingConfig, targets: Sequence[str]) -> LoraConfig:
+    rank, alpha, is_stabilised = config.lora_rank, config.lora_alpha or config.lora_rank, config.use_rslora
+    if config.lora_init_type in PARTS:
+        scale = alpha / (rank**0.5 if is_stabilised else rank)
+        rank, alpha, is_stabilised = 2 * rank, 2 * rank * scale, False
     return LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha or config.lora_rank,
+        r=rank,
+        lora_alpha=alpha,
         lora_dropout=config.lora_dropout,
-        init_lora_weights=True if config.lora_init_type == "default" else config.lora_init_type,
+        init_lora_weights="gaussian" if config.lora_init_type == "gaussian" else True,
         target_modules=targets,
         use_dora=config.use_dora,
-        use_rslora=config.use_rslora,
+        use_rslora=is_stabilised,
     )
 
 
@@ -172,6 +156,7 @@ def _inject(network: nn.Module, settings: LoraConfig) -> None:
         ) from error
     for parameter in trained_parameters([network]):
         parameter.data = parameter.data.float()
+    add_at_once(network)
 
 
 def _described(network: nn.Module) -> dict[str, Any]:
@@ -182,49 +167,8 @@ def _described(network: nn.Module) -> dict[str, Any]:
     return {name: sorted(value) if isinstance(value, set) else value for name, value in described.items()}
 
 
-def _load_beside(source: str, family: ModelFamily) -> None:
-    if not isinstance(family.pipeline, LoraBaseMixin):
-        raise TrainingError(
-            f"init_lora is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
-        )
-    try:
-        family.pipeline.load_lora_weights(source, adapter_name=BEGINNING, **family.lora_loading)
-    except torch.OutOfMemoryError:
-        raise
-    except LOADING_ERRORS as error:
-        reason = explain_refusal(error, source) or " ".join(str(error).split())[:300]
-        raise TrainingError(f"the adapter init_lora ({source}) cannot be loaded: {reason}") from error
-
-
-def _take_over(network: nn.Module, source: str) -> None:
-    parameters = dict(network.named_parameters())
-    own = {name: each for name, each in parameters.items() if f".{ADAPTER}" in name and ".lora_" in name}
-    begun = {
-        name.replace(f".{BEGINNING}", f".{ADAPTER}"): each for name, each in parameters.items() if BEGINNING in name
-    }
-    if {name: each.shape for name, each in begun.items()} != {name: each.shape for name, each in own.items()}:
-        raise TrainingError(
-            f"the adapter init_lora ({source}) has another rank or other layers than this configuration; set lora_rank, "
-            "use_dora and peft_lora_target_modules to what it was trained with"
-        )
-    scales = {
-        (layer.scaling[ADAPTER], layer.scaling[BEGINNING])
-        for layer in network.modules()
-        if isinstance(layer, LoraLayer)
-    }
-    for scale, begun_scale in scales:
-        if scale != begun_scale:
-            raise TrainingError(
-                f"the adapter init_lora ({source}) counts {begun_scale:g} times, but with this configuration it would "
-                f"count {scale:g} times; set lora_alpha and use_rslora to what it was trained with"
-            )
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(begun[name])
-
-
 def _misfit(folder: Path) -> TrainingError:
     return TrainingError(
         f"the adapter in {folder} has another rank or other layers than this configuration; resume with the lora_rank, "
-        "use_dora and peft_lora_target_modules it was trained with"
+        "lora_init_type, use_dora and peft_lora_target_modules it was trained with"
     )

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from trainer.errors import TrainingError
+
 
 class Trained(ABC):
     """modules: all whose weights or dropout take part in training, in the order of parameters.
@@ -29,9 +31,22 @@ class Trained(ABC):
         self._held = (*self.parameters, *constants)
         self._dtypes = [dtype] * len(self._held) if isinstance(dtype, torch.dtype) else dtype
 
+    def check_finite(self, *, step: int) -> None:
+        """Raises TrainingError for weights that no training could go on with."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters):
+            raise TrainingError(
+                f"the trained weights became nan or inf at step {step}; lower the learning rate, and resume from the last "
+                "checkpoint"
+            )
+
     def left_out(self) -> AbstractContextManager[None] | None:
         """The base model alone, for a forward pass without gradients; None where what is trained has taken its place."""
         return None
+
+    def begin_with(self, source: str, *, option: str) -> None:
+        """Take over what a file has that is named by an option; source: its path, its folder, or a name on the Hub. Raises
+        TrainingError when it does not fit."""
+        raise TrainingError(f"{option} is {source}, but all weights are trained, not an adapter; leave it empty")
 
     @abstractmethod
     def save(self, folder: Path, about: Mapping[str, str], *, averaged: bool = False) -> Path:

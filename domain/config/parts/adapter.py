@@ -2,9 +2,45 @@
 
 from typing import Any, Literal
 
-from domain.config.options import Group, Part, option
+from domain.config.options import Group, Part, Starter, option
 
 ADAPTER = ("lora",)
+
+ATTENTION_AND_FEED_FORWARD = {
+    "target_name": [r".*attn.*", r".*attention.*", r".*\.ff.*", r".*feed_forward.*", r".*mlp.*"],
+    "enable_conv": False,
+}
+"""By the names that these layers have in the families; their classes are called otherwise in each."""
+
+STARTERS = (
+    Starter(
+        "LoKr",
+        "Kronecker products: small files that learn styles and subjects well. Begin here.",
+        {
+            "algo": "lokr",
+            "linear_dim": 10000,
+            "linear_alpha": 1,
+            "factor": 8,
+            "apply_preset": ATTENTION_AND_FEED_FORWARD,
+        },
+    ),
+    Starter(
+        "LoKr, larger",
+        "The same with larger factors, for a subject with many details.",
+        {
+            "algo": "lokr",
+            "linear_dim": 10000,
+            "linear_alpha": 1,
+            "factor": 4,
+            "apply_preset": ATTENTION_AND_FEED_FORWARD,
+        },
+    ),
+    Starter(
+        "LoHa",
+        "Hadamard products: learns broad styles with little rank.",
+        {"algo": "loha", "linear_dim": 16, "linear_alpha": 8, "apply_preset": ATTENTION_AND_FEED_FORWARD},
+    ),
+)
 
 
 class AdapterOptions(Part):
@@ -45,9 +81,9 @@ class AdapterOptions(Part):
         "default",
         label="Initialisation",
         advanced=True,
-        usable=["default", "gaussian"],
+        usable=["default", "gaussian", "olora", "pissa"],
         model_types=ADAPTER,
-        help="How the adapter's first matrix is drawn; the second one starts at zero.",
+        help="How the adapter begins: drawn at random and zero (default, gaussian), or as the largest part (pissa) or a part (olora) of the base weights, which a second adapter subtracts; it is not trained, takes its memory and time, and doubles the rank of the file.",
     )
     peft_lora_target_modules: list[str] | None = option(
         None,
@@ -105,79 +141,73 @@ class AdapterOptions(Part):
         advanced=True,
         kind="path",
         model_types=ADAPTER,
-        help="A file or a name on the Hub. Training goes on from this adapter instead of a new one.",
+        help="A file, in the format of diffusers, ComfyUI or kohya's scripts, or a name on the Hub. Training goes on from this adapter instead of a new one.",
     )
     init_lora_step: int | None = option(
         None,
         label="Its step",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
-        help="How many steps that adapter has behind it; counting goes on from there.",
+        help="How many steps that adapter has behind it. Counting, the learning rate and the order of pictures go on from there, with an optimizer that remembers nothing yet.",
     )
     init_lora_ema: str | None = option(
         None,
         label="Its average",
         advanced=True,
-        later=True,
         kind="path",
         requires={"use_ema": True},
-        help="The averaged weights that belong to that adapter, to go on averaging from.",
+        help="The file in the folder ema beside that adapter: averaging goes on from there, not from the adapter itself.",
     )
     lora_format: Literal["diffusers", "comfyui"] = option(
         "diffusers",
         label="File format",
         advanced=True,
         model_types=ADAPTER,
-        help="Names of the weights in the saved file: as diffusers has them, which ComfyUI reads of most families too, or ComfyUI's own.",
+        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has. ComfyUI finds many of diffusers' names too, but no alpha among them, and takes it for the rank.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,
         label="LyCORIS",
         may_be_file=True,
         requires={"lora_type": "lycoris"},
+        starters=STARTERS,
         help="What LyCORIS adapts, and how: a JSON object with algo, linear_dim and so on, or the file that holds it.",
     )
     init_lokr_norm: float | None = option(
         None,
         label="LoKr's first size",
         advanced=True,
-        later=True,
         ge=0,
         requires={"lora_type": "lycoris"},
-        help="Begin with small noise of this norm instead of zeros, so that LoKr learns from the first step; 1e-3 is usual.",
+        help="Begin with noise instead of zeros, of this share of each weight's norm, so that both factors learn from the first step; 1e-3 is usual. Empty begins with zeros.",
     )
     assistant_lora_path: str | None = option(
         None,
         label="Assistant",
         advanced=True,
-        later=True,
+        model_types=ADAPTER,
         kind="path",
-        families=["flux", "z_image"],
-        help="An adapter that undoes the distillation of a fast flavour while training, and is left out afterwards.",
+        help="An adapter that undoes the distillation of a fast flavour while training, and is left out afterwards: a file or folder, or owner/name or owner/name:file on the Hub, such as ostris/FLUX.1-schnell-training-adapter.",
     )
     assistant_lora_strength: float = option(
         1.0,
         label="Assistant's strength",
         advanced=True,
-        later=True,
-        families=["flux", "z_image"],
-        help="How strongly the assistant counts in training.",
+        model_types=ADAPTER,
+        help="How strongly the assistant counts in training and in the held-out loss.",
     )
     assistant_lora_inference_strength: float = option(
         0.0,
         label="Assistant in validation",
         advanced=True,
-        later=True,
-        families=["flux", "z_image"],
+        model_types=ADAPTER,
         help="How strongly the assistant counts in validation pictures.",
     )
     disable_assistant_lora: bool = option(
         False,
         label="No assistant",
         advanced=True,
-        later=True,
-        families=["flux", "z_image"],
-        help="Train without the assistant that the flavour would bring by itself.",
+        model_types=ADAPTER,
+        help="Leave out the assistant, whatever its path says.",
     )

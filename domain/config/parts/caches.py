@@ -4,6 +4,8 @@ from typing import Literal
 
 from domain.config.options import Group, Part, option
 
+ONE_CACHE = "all runs share one cache in the workspace, by what each encoding was made from"
+
 
 class CacheOptions(Part):
     group = Group(
@@ -14,25 +16,22 @@ class CacheOptions(Part):
         4, label="VAE batch size", advanced=True, ge=1, help="Pictures encoded at once before training starts."
     )
     vae_dtype: Literal["default", "fp32", "fp16", "bf16"] = option(
-        "bf16",
+        "default",
         label="VAE in",
         advanced=True,
-        later=True,
-        help="Number format that pictures are encoded and decoded in.",
+        help="Number format that pictures are encoded and decoded in, on a CPU too. default: that of the computation. SDXL's encodes in fp32 all the same, as it asks for it.",
     )
     vae_enable_tiling: bool = option(
         False,
         label="Encode in tiles",
         advanced=True,
-        later=True,
-        help="Encode and decode large pictures tile by tile, with less memory and faint seams.",
+        help="Encode and decode pictures tile by tile that are larger than the VAE was made for, with less memory and faint seams.",
     )
     vae_enable_slicing: bool = option(
         False,
         label="Encode one by one",
         advanced=True,
-        later=True,
-        help="Let the VAE take the pictures of a batch one after another.",
+        help="Let the VAE take the pictures of a batch one after another: less memory, and a little slower.",
     )
     vae_enable_patch_conv: bool = option(
         False,
@@ -45,8 +44,7 @@ class CacheOptions(Part):
         False,
         label="Keep the VAE loaded",
         advanced=True,
-        later=True,
-        help="Do not free the VAE's memory while training, so that validation need not load it again.",
+        help="Leave the VAE on the GPU while training, so that validation need not bring it there again.",
     )
     vae_cache_ondemand: bool = option(
         False,
@@ -66,6 +64,7 @@ class CacheOptions(Part):
         label="When cache and data differ",
         advanced=True,
         later=True,
+        moot="no encoding can be of other settings, for it is found by what it was made from",
         help="recreate encodes again what does not fit; sync changes the list of pictures instead.",
     )
     text_cache_ondemand: bool = option(
@@ -81,13 +80,25 @@ class CacheOptions(Part):
         help="Encode captions each time and write nothing to disk.",
     )
     text_encoder_batch_size: int = option(
-        1, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+        1,
+        label="Captions at once",
+        advanced=True,
+        later=True,
+        moot="captions are encoded one by one, so that none depends on those beside it",
+        ge=1,
+        help="Captions encoded at once.",
     )
     image_processing_batch_size: int = option(
         32, label="Pictures prepared at once", advanced=True, later=True, ge=1, help="Pictures cut and scaled at once."
     )
     write_batch_size: int = option(
-        128, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to disk together."
+        128,
+        label="Written at once",
+        advanced=True,
+        later=True,
+        moot="encodings are written in files of a fixed size",
+        ge=1,
+        help="Encodings written to disk together.",
     )
     read_batch_size: int = option(
         25, label="Read at once", advanced=True, later=True, ge=1, help="Files read together while encoding."
@@ -104,6 +115,7 @@ class CacheOptions(Part):
         label="Folder of caches",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where downloads and encodings are kept. Here they lie in the workspace, for all runs.",
     )
@@ -112,6 +124,7 @@ class CacheOptions(Part):
         label="Folder of text embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where encoded captions are kept; here all runs share one cache in the workspace.",
     )
@@ -120,6 +133,7 @@ class CacheOptions(Part):
         label="Folder of latents",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         kind="path",
         help="Where encoded pictures are kept; here all runs share one cache in the workspace.",
     )

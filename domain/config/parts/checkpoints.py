@@ -27,9 +27,9 @@ class CheckpointOptions(Part):
     checkpoints_total_limit: int = option(
         5,
         label="Checkpoints kept",
-        ge=1,
+        ge=0,
         aliases=["save_total_limit"],
-        help="Older checkpoints are removed when there are more. Pinned ones do not count, and the best stays.",
+        help="Older checkpoints are removed when there are more. Pinned ones do not count, and the best stays. 0: all are kept.",
     )
     checkpointing_rolling_steps: int = option(
         0,
@@ -51,7 +51,8 @@ class CheckpointOptions(Part):
         label="Save aside first",
         advanced=True,
         later=True,
-        help="Write checkpoints to a temporary folder and move them when they are whole. Here that is always so.",
+        moot="every checkpoint is written to a temporary folder and moved when it is whole",
+        help="Write checkpoints to a temporary folder and move them when they are whole.",
     )
     resume_from_checkpoint: str | None = option(
         None,
@@ -69,45 +70,41 @@ class CheckpointOptions(Part):
         False,
         label="Delete damaged checkpoints",
         advanced=True,
-        later=True,
-        help="Remove checkpoints that cannot be loaded. Here they are set aside.",
+        help="Remove checkpoints that turn out to be damaged when a run is resumed. Off: they are set aside.",
     )
     save_text_encoder: bool = option(
         False,
         label="Save text encoders",
         advanced=True,
-        later=True,
         model_types=["full"],
-        help="Put the text encoders beside the trained weights, so that the folder is complete.",
+        help="Put the text encoders, as they are used, into each checkpoint too. The pipeline at the end always has them.",
     )
     disk_low_threshold: str | None = option(
         None,
         label="Free space needed",
         advanced=True,
-        later=True,
-        help="How much must be free before a checkpoint is written, for example 20GB.",
+        help="How much must be free on the disk before a checkpoint is written, for example 20GB; K, M, G and T count by 1024. Empty: it is tried.",
     )
     disk_low_action: Literal["stop", "wait", "script"] = option(
         "stop",
         label="With less",
         advanced=True,
-        later=True,
-        help="End the run, wait until there is room, or run a script that makes some.",
+        help="stop ends the run before anything is written, to be resumed from the checkpoint before. wait goes on when there is room. script runs a command that makes some, and ends the run if it does not.",
     )
     disk_low_script: str | None = option(
         None,
         label="Script that makes room",
         advanced=True,
-        later=True,
         is_script=True,
         requires={"disk_low_action": "script"},
-        help="The command that is run when space is short.",
+        help="The command that is run, in the folder of the run, when space is short.",
     )
     output_dir: str = option(
         "simpletuner-results",
         label="Folder of results",
         advanced=True,
         later=True,
+        moot="each run has a folder of its own in the workspace",
         kind="path",
         help="Where the command line keeps a run. Here each run has its own folder.",
     )

@@ -30,6 +30,7 @@ class DataOptions(Part):
         label="File of datasets",
         advanced=True,
         later=True,
+        moot="datasets belong to the environment",
         kind="path",
         help="Where the command line looks for the list of datasets. Here datasets belong to the environment.",
     )
@@ -57,34 +58,30 @@ class DataOptions(Part):
         None,
         label="Leave out smaller than",
         advanced=True,
-        later=True,
         ge=0,
-        help="Pictures smaller than this are not trained on, measured as the resolution is.",
+        help="Pictures smaller than this are not trained on, measured as the resolution of their dataset is. A dataset may say otherwise.",
     )
     maximum_image_size: float | None = option(
         None,
         label="Shrink larger than",
         advanced=True,
-        later=True,
         gt=0,
-        help="Pictures larger than this are made smaller before they are cropped, so that a crop still shows something.",
+        help="Pictures larger than this are made smaller before they are cropped, so that a crop still shows something. A dataset may say otherwise.",
     )
     target_downsample_size: float | None = option(
         None,
         label="Shrink to",
         advanced=True,
-        later=True,
         gt=0,
-        help="The size that too large pictures are made smaller to.",
+        help="The size that too large pictures are made smaller to, where the dataset has no sizes of its own.",
     )
     max_upscale_threshold: float | None = option(
         None,
         label="Enlarge at most by",
         advanced=True,
-        later=True,
         ge=0,
         le=2,
-        help="Pictures that would have to grow by more than this share are kept out of a bucket; 0.2 is a fifth.",
+        help="Share by which pictures may be enlarged where their dataset does not say; 0.2 is a fifth. Empty: not at all.",
     )
     data_backend_sampling: Literal["auto-weighting", "uniform"] = option(
         "auto-weighting",
@@ -143,6 +140,7 @@ class DataOptions(Part):
         label="Accept changed datasets",
         advanced=True,
         later=True,
+        moot="no encoding can differ from the settings, for it is found by what it was made from",
         help="Go on although a dataset's settings differ from those that its caches were made with.",
     )
     skip_file_discovery: str = option(

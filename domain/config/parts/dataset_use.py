@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from domain.config.options import Group, Part, option
+from domain.config.parts.caches import ONE_CACHE
 from domain.config.parts.dataset_video import VideoSettings
 
 
@@ -124,6 +125,7 @@ class DatasetCacheOptions(Part):
         label="The usual one",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where no dataset of embeds is named, this one counts.",
     )
     cache_dir: str | None = option(
@@ -140,6 +142,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where encoded pictures are kept; here all runs share one cache.",
     )
     cache_dir_conditioning_image_embeds: str | None = option(
@@ -148,6 +151,7 @@ class DatasetCacheOptions(Part):
         kind="path",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="Where encoded conditioning pictures are kept; here all runs share one cache.",
     )
     text_embeds: str | None = option(
@@ -155,6 +159,7 @@ class DatasetCacheOptions(Part):
         label="Text embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     image_embeds: str | None = option(
@@ -162,6 +167,7 @@ class DatasetCacheOptions(Part):
         label="Image embeds",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     conditioning_image_embeds: str | None = option(
@@ -169,19 +175,32 @@ class DatasetCacheOptions(Part):
         label="Embeds of conditions",
         advanced=True,
         later=True,
+        moot=ONE_CACHE,
         help="The dataset that says where they are kept; here all runs share one cache.",
     )
     vae_batch_size: int | None = option(
         None, label="VAE batch size", advanced=True, later=True, ge=1, help="Pictures encoded at once."
     )
     write_batch_size: int | None = option(
-        None, label="Written at once", advanced=True, later=True, ge=1, help="Encodings written to the cache at once."
+        None,
+        label="Written at once",
+        advanced=True,
+        later=True,
+        moot="encodings are written in files of a fixed size",
+        ge=1,
+        help="Encodings written to the cache at once.",
     )
     read_batch_size: int | None = option(
         None, label="Read at once", advanced=True, later=True, ge=1, help="Files read at once."
     )
     text_encoder_batch_size: int | None = option(
-        None, label="Captions at once", advanced=True, later=True, ge=1, help="Captions encoded at once."
+        None,
+        label="Captions at once",
+        advanced=True,
+        later=True,
+        moot="captions are encoded one by one, so that none depends on those beside it",
+        ge=1,
+        help="Captions encoded at once.",
     )
     image_processing_batch_size: int | None = option(
         None, label="Prepared at once", advanced=True, later=True, ge=1, help="Pictures cropped and scaled at once."
@@ -208,7 +227,12 @@ class DatasetCacheOptions(Part):
         False, label="Keep no embeds", advanced=True, help="Encode captions each time they are needed."
     )
     hash_filenames: bool = option(
-        True, label="Hashed names", advanced=True, later=True, help="Name cached files by a hash of the picture's name."
+        True,
+        label="Hashed names",
+        advanced=True,
+        later=True,
+        moot=ONE_CACHE,
+        help="Name cached files by a hash of the picture's name.",
     )
     skip_file_discovery: str = option(
         "", label="Skip scans", advanced=True, later=True, help="Which scans to leave out when nothing has changed."

@@ -173,8 +173,7 @@ class DeviceOptions(Part):
         None,
         label="Look for idle weights",
         advanced=True,
-        later=True,
-        help="Let devices find out which weights a step did not use; needed when some are skipped.",
+        help="Let devices find out which weights a step did not use; needed when some are skipped, as by module_dropout of LyCORIS. Costs a look at the graph in each step. Empty: off.",
     )
     torch_num_threads: int = option(
         8, label="Threads", advanced=True, later=True, ge=1, help="Threads that torch uses on the CPU."

@@ -85,7 +85,6 @@ class FamilyOptions(Part):
         False,
         label="Mask padding",
         advanced=True,
-        later=True,
         families=["flux"],
         help="Keep the padding of captions out of attention.",
     )
@@ -93,23 +92,20 @@ class FamilyOptions(Part):
         "unmodified",
         label="Padding of T5",
         advanced=True,
-        later=True,
         families=["flux", "sd3", "chroma", "pixart", "hidream"],
-        help="Leave what T5 makes of padding, or set it to zero.",
+        help="Leave what T5 makes of padding, or train with zeros in its place. Validation pictures are drawn as diffusers reads prompts.",
     )
     sd3_clip_uncond_behaviour: Literal["empty_string", "zero"] = option(
         "empty_string",
         label="Empty caption by CLIP",
         advanced=True,
-        later=True,
         families=["sd3"],
-        help="What stands for no caption: an empty text, or zeros.",
+        help="What stands for no caption in training: an empty text, or zeros. Validation pictures are drawn as diffusers does, with an empty text.",
     )
     sd3_t5_uncond_behaviour: Literal["empty_string", "zero"] | None = option(
         None,
         label="Empty caption by T5",
         advanced=True,
-        later=True,
         families=["sd3"],
         help="The same for T5. Empty: as for CLIP.",
     )
@@ -117,7 +113,6 @@ class FamilyOptions(Part):
         False,
         label="Balance the experts",
         advanced=True,
-        later=True,
         families=["hidream"],
         help="Add a loss that keeps the experts of the model equally busy.",
     )
@@ -125,20 +120,18 @@ class FamilyOptions(Part):
         None,
         label="Weight of the balance",
         advanced=True,
-        later=True,
         ge=0,
         families=["hidream"],
         requires={"hidream_use_load_balancing_loss": True},
-        help="How much that loss counts.",
+        help="How much that loss counts. Empty: 0.01, as diffusers weighs it.",
     )
     sana_complex_human_instruction: str | None = option(
         None,
         label="Instruction",
         advanced=True,
-        later=True,
         kind="long_text",
         families=["sana"],
-        help="What Gemma is told to do with a caption before it is encoded. Empty: the instruction Sana was trained with.",
+        help="What Gemma is told to do with a caption, in training and in validation pictures. Empty: what Sana was trained with.",
     )
     krea2_reference_latents: bool = option(
         False,
@@ -185,7 +178,6 @@ class FamilyOptions(Part):
         None,
         label="Layers of the text encoder",
         advanced=True,
-        later=True,
         families=["flux2"],
-        help="From which layers captions are read, as a list or with commas. Empty: as the model was trained.",
+        help="From which layers captions are read, in validation pictures too; as many as the model reads, three for the published ones. Empty: as it was trained.",
     )

@@ -17,10 +17,9 @@ class MemoryOptions(Part):
         None,
         label="Checkpoint every nth block",
         advanced=True,
-        later=True,
         ge=1,
         requires={"gradient_checkpointing": True},
-        help="Compute again only every nth block: less slow, and less memory saved. Empty: all blocks.",
+        help="Compute again only every nth block, from the first one on: less slow, and less memory saved. Empty: all blocks.",
     )
     gradient_checkpointing_backend: Literal["torch", "torch-ffn", "unsloth", "unsloth-ffn"] = option(
         "torch",
@@ -231,7 +230,6 @@ class MemoryOptions(Part):
         None,
         label="Give memory back every",
         advanced=True,
-        later=True,
         ge=0,
         unit="steps",
         help="Return unused GPU memory this often, against fragmentation. Empty: never.",
@@ -241,6 +239,7 @@ class MemoryOptions(Part):
         label="Drop gradients",
         advanced=True,
         later=True,
+        moot="gradients are always freed after a step, but for steps that are one CUDA graph, which keeps their place",
         help="Free the memory of gradients after each update instead of filling it with zeros.",
     )
     delete_model_after_load: bool = option(

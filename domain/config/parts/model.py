@@ -113,35 +113,34 @@ class ModelOptions(Part):
         None,
         label="Transformer",
         advanced=True,
-        later=True,
         kind="path",
-        help="Takes only the transformer from another place than the rest of the base model.",
+        help="Takes only the transformer from another place than the rest of the base model: a folder or owner/name on the Hub.",
     )
     pretrained_transformer_subfolder: str = option(
         "transformer",
         label="Folder of the transformer",
         advanced=True,
-        later=True,
-        help="Where in that place the transformer lies.",
+        help="Where in that place the transformer lies. Empty: not in a folder of its own.",
     )
     pretrained_unet_model_name_or_path: str | None = option(
         None,
         label="UNet",
         advanced=True,
-        later=True,
         kind="path",
-        help="Takes only the UNet from another place than the rest of the base model.",
+        help="Takes only the UNet from another place than the rest of the base model: a folder or owner/name on the Hub.",
     )
     pretrained_unet_subfolder: str = option(
-        "unet", label="Folder of the UNet", advanced=True, later=True, help="Where in that place the UNet lies."
+        "unet",
+        label="Folder of the UNet",
+        advanced=True,
+        help="Where in that place the UNet lies. Empty: not in a folder of its own.",
     )
     pretrained_vae_model_name_or_path: str | None = option(
         None,
         label="VAE",
         advanced=True,
-        later=True,
         kind="path",
-        help="Takes the VAE from another place, for example one of SDXL that does not overflow in fp16.",
+        help="Takes the VAE from another place, for example one of SDXL that does not overflow in fp16: a folder or owner/name on the Hub, of a VAE or of a whole model.",
     )
     pretrained_t5_model_name_or_path: str | None = option(
         None,

@@ -67,7 +67,6 @@ class PublishingOptions(Part):
         None,
         label="Comment in the file",
         advanced=True,
-        later=True,
         kind="long_text",
         help="Text that is kept in the header of the saved weights.",
     )

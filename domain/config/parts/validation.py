@@ -1,6 +1,8 @@
 """Pictures made while a run goes on."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from domain.config.options import Group, Part, option
 from domain.families.samplers import DIFFUSION_SAMPLERS, FLOW_SAMPLERS
@@ -22,6 +24,9 @@ Sampler = Literal[
 ]
 
 
+LayerIndex = Annotated[int, Field(ge=0)]
+
+
 class ValidationOptions(Part):
     group = Group("validation", "Validation", "Pictures made during training, always from the same prompts and seeds.")
 
@@ -35,9 +40,9 @@ class ValidationOptions(Part):
     user_prompt_library: dict[str, str] | str | None = option(
         None,
         label="Prompt library",
-        kind="json",
+        kind="named_texts",
         may_be_file=True,
-        help="Several validation prompts, each with a short name, as a JSON object.",
+        help="Several validation prompts, each with a short name.",
     )
     validation_prompt_library: bool = option(
         False,
@@ -135,19 +140,17 @@ class ValidationOptions(Part):
         families=["sdxl", "sd1x", "sd2x"],
         help="Take back the contrast that guidance adds; models with zero terminal SNR need about 0.7.",
     )
-    validation_guidance_skip_layers: list[int] | None = option(
+    validation_guidance_skip_layers: list[LayerIndex] | None = option(
         None,
         label="Skip layers",
         advanced=True,
-        later=True,
         families=["sd3"],
-        help="Layers left out in a further pass that guidance moves away from, as a list.",
+        help="Blocks of the transformer, counted from 0, that are left out in a further pass, which guidance moves away from; for SD3.5 medium 7, 8 and 9 are usual. Empty: no further pass.",
     )
     validation_guidance_skip_layers_start: float = option(
         0.01,
         label="Skip from",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         families=["sd3"],
@@ -157,7 +160,6 @@ class ValidationOptions(Part):
         0.2,
         label="Skip to",
         advanced=True,
-        later=True,
         ge=0,
         le=1,
         families=["sd3"],
@@ -167,7 +169,6 @@ class ValidationOptions(Part):
         2.8,
         label="Strength of skipping",
         advanced=True,
-        later=True,
         ge=0,
         families=["sd3"],
         help="How strongly guidance moves away from the pass with skipped layers.",
@@ -207,21 +208,20 @@ class ValidationOptions(Part):
         False,
         label="Another seed each time",
         advanced=True,
-        later=True,
-        help="Draw the seeds anew at each validation: pictures differ, and cannot be compared.",
+        help="Other seeds at each validation, following from the validation seed and the step: the pictures of two steps cannot be compared.",
     )
     validation_seed_source: Literal["cpu", "gpu"] = option(
         "cpu",
         label="Draw noise on",
         advanced=True,
-        later=True,
-        help="The CPU gives the same pictures on every machine.",
+        help="cpu gives the same pictures on every machine; gpu draws it where the model is, as diffusers does when it is given a generator of that device.",
     )
     validation_disable_unconditional: bool = option(
         False,
         label="No picture without prompt",
         advanced=True,
         later=True,
+        moot="no picture is made from an empty prompt",
         help="Leave out the picture made from an empty prompt.",
     )
     validation_image_format: Literal["png", "webp", "jpeg"] = option(
@@ -240,8 +240,7 @@ class ValidationOptions(Part):
         "batch-parallel",
         label="With several GPUs",
         advanced=True,
-        later=True,
-        help="Share the pictures among the GPUs, or let the first one make all.",
+        help="batch-parallel: each GPU makes its share of the pictures. single-gpu: the first one makes all, while the others wait.",
     )
     validation_preview: bool = option(
         False,
@@ -285,18 +284,17 @@ class ValidationOptions(Part):
         1.0,
         label="Strength of LyCORIS",
         advanced=True,
-        later=True,
         ge=0,
         requires={"lora_type": "lycoris"},
-        help="How strongly the adapter counts in validation pictures.",
+        help="How strongly the LyCORIS adapter counts in validation pictures: the multiplier that it would be loaded with.",
     )
     validation_adapter_path: str | None = option(
         None,
         label="Another adapter",
         advanced=True,
-        later=True,
+        model_types=["lora"],
         kind="path",
-        help="An adapter that is loaded for validation only, to see how both go together.",
+        help="A further adapter for validation pictures alone, to see how both go together: a file or folder, or owner/name or owner/name:file on the Hub.",
     )
     validation_adapter_name: str | None = option(
         None,
@@ -306,14 +304,19 @@ class ValidationOptions(Part):
         help="What the other adapter is called in captions of pictures.",
     )
     validation_adapter_strength: float = option(
-        1.0, label="Its strength", advanced=True, later=True, ge=0, help="How strongly the other adapter counts."
+        1.0,
+        label="Its strength",
+        advanced=True,
+        model_types=["lora"],
+        ge=0,
+        help="How strongly the other adapter counts.",
     )
     validation_adapter_mode: Literal["adapter_only", "comparison", "none"] = option(
         "adapter_only",
         label="When it counts",
         advanced=True,
-        later=True,
-        help="In every picture, in a second set beside the usual one, or never.",
+        model_types=["lora"],
+        help="adapter_only: in every picture. comparison: each picture is shown without it and, to the right, with it. none: never.",
     )
     validation_adapter_config: list[Any] | dict[str, Any] | str | None = option(
         None,

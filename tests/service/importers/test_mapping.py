@@ -9,10 +9,11 @@ import pytest
 from service.environment_folder import read_environment_folder
 from service.importers.files import FolderFiles
 from service.importers.findings import Imported, Mapped
+from service.importers.optimizers import optimizer
 from service.importers.prompts import split_lines
 from service.importers.registry import import_files
 from service.importers.rules import edge
-from service.importers.vocabulary import optimizer, recognise_weights
+from service.importers.vocabulary import recognise_weights
 from tests.service.importers.reading import FIXTURES, import_folder, import_texts, import_tree
 
 ROOT = Path(__file__).parents[3]
@@ -73,10 +74,12 @@ def test_kohya_training_comes_to_our_options() -> None:
         "use_tucker": True,
         "linear_dim": 16,
         "linear_alpha": 8,
+        "apply_preset": {"enable_conv": False, "unet_target_module": ["Transformer2DModel"]},
     }
     wanted = {
         "learning_rate": 0.0002,
-        "text_encoder_lr": 5e-5,
+        "text_encoder_lr": None,  # LyCORIS trains no text encoder here
+        "train_text_encoder": None,
         "optimizer": "bnb-adamw8bit",
         "adam_weight_decay": 0.1,
         "optimizer_beta1": 0.9,
@@ -137,7 +140,8 @@ def test_gui_of_kohya_counts_shares_and_zeros_as_its_form_does() -> None:
     assert config["learning_rate"] == 0.0003
     assert config["lycoris_config"]["algo"] == "loha"
     assert config["report_to"] == "wandb"
-    assert reasons(imported)["additional_parameters.min_timestep"] == "all timesteps are trained here"
+    bias = ("timestep_bias_strategy", "timestep_bias_multiplier", "timestep_bias_begin", "timestep_bias_end")
+    assert [config[key] for key in bias] == ["range", 0.0, 0, 100]
     assert reasons(imported)["a_field_of_tomorrow"] == "this importer does not know it"
 
 
@@ -251,6 +255,8 @@ def test_defaults_of_the_other_tool_are_written_down_where_the_file_is_silent() 
         "lr_scheduler": "constant",
         "lr_warmup_steps": 0,
         "optimizer": "torch-adamw",
+        "adam_weight_decay": 0.01,
+        "train_text_encoder": True,
         "train_batch_size": 1,
         "mixed_precision": "no",
         "gradient_checkpointing": False,

@@ -2,6 +2,7 @@ import type { RunState } from '../graphql/generated/documents'
 import { accountWords } from './messages.accounts.en'
 import { datasetWords } from './messages.datasets.en'
 import { environmentWords } from './messages.environments.en'
+import { trainingWords } from './messages.training.en'
 
 const states: Record<RunState, string> = {
   REQUESTED: 'Requested',
@@ -15,28 +16,11 @@ const states: Record<RunState, string> = {
   LOST: 'Lost',
 }
 
-const phases: Record<string, string> = {
-  load_model: 'Load the model',
-  read_images: 'Look at images',
-  encode_captions: 'Encode captions',
-  encode_images: 'Encode images',
-  encode_masks: 'Prepare masks',
-  validate: 'Make validation images',
-  save: 'Save',
-}
-
-const metrics: Record<string, string> = {
-  loss: 'Loss',
-  learning_rate: 'Learning rate',
-  grad_norm: 'Gradient norm',
-  step_seconds: 'Seconds per step',
-  images_per_second: 'Images per second',
-}
-
 export const en = {
   ...accountWords,
   ...datasetWords,
   ...environmentWords,
+  ...trainingWords,
   locale: 'en',
   product: 'SimpleTuner',
   none: '–',
@@ -187,11 +171,21 @@ export const en = {
     stopNowHint: 'Ends after the step without saving. You can resume from the last checkpoint.',
     stopTitle: 'Stop this training now?',
     stopSaveTitle: 'Save and stop this training?',
+    stopping: { SAVE_AND_STOP: 'Saving and stopping', STOP_NOW: 'Stopping' },
+    withdraw: 'Withdraw',
+    withdrawTitle: 'Withdraw this training?',
+    withdrawHint: 'It has not begun. It is listed as stopped, and nothing is lost.',
+    notYetRunning: 'Possible once the training has begun its steps',
     resumeFrom: (step: string) => `Resume from step ${step}`,
-    checkpointNow: 'Checkpoint now',
+    resumeOtherwise: 'Change something first…',
+    trainFurther: 'Train further…',
+    checkpointNow: 'Save now',
+    checkpointHint: 'Writes a checkpoint after the step it is at, and goes on.',
     validateNow: 'Validate now',
-    requested: 'Requested',
-    downloadWeights: 'Download weights',
+    validateHint: 'Draws the validation prompts after the step it is at, and goes on.',
+    noPrompts: 'This run has no validation prompts',
+    asked: 'Asked: the trainer does it after the step it is at',
+    done: 'Done',
     failedTitle: 'The training failed',
     lostTitle: 'The training was lost',
     stoppedTitle: 'The training was stopped',
@@ -200,25 +194,6 @@ export const en = {
     notResumable: 'There is no checkpoint to resume from.',
     skipped: (count: string) => `${count} points were left out because this connection was too slow.`,
     reload: 'Load them',
-  },
-  phases: {
-    names: phases,
-    title: 'Getting ready',
-    waiting: 'Waiting for the trainer to start',
-    queued: 'Waiting for a free device',
-  },
-  chart: {
-    title: 'Metrics',
-    names: metrics,
-    metric: 'Metric',
-    smoothing: 'Smoothing',
-    logScale: 'Log scale',
-    zoomHint: 'Drag to zoom, double-click to reset',
-    step: 'step',
-    smoothed: 'smoothed',
-    raw: 'value',
-    label: (metric: string) => `${metric} by step`,
-    empty: 'No steps were recorded.',
   },
   images: {
     title: 'Validation images',
@@ -244,15 +219,16 @@ export const en = {
     nextPrompt: 'Next prompt',
     original: 'Open the file',
     newest: 'Newest',
-  },
-  checkpoints: {
-    title: 'Checkpoints',
-    empty: 'No checkpoints yet',
-    columns: { step: 'Step', size: 'Size', saved: 'Saved' },
-    weights: 'Weights',
-    download: (step: string) => `Download the weights of step ${step}`,
-    final: 'Final weights',
-    pinned: 'Pinned',
+    untrained: 'before training',
+    numSteps: 'steps',
+    guidance: 'guidance',
+    realGuidance: 'real guidance',
+    sampler: 'sampler',
+    negative: 'without:',
+    halves: 'Left half: the last weights. Right half: their average (EMA).',
+    lastWeights: 'last weights',
+    average: 'their average (EMA)',
+    averageOnly: 'Drawn with the average of the weights (EMA).',
   },
   log: { title: 'Log', empty: 'Nothing has been logged yet', toEnd: 'Newest', label: 'Log of the run' },
 }

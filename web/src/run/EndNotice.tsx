@@ -1,4 +1,4 @@
-import { Alert, Group, Text } from '@mantine/core'
+import { Alert, Button, Group, Text } from '@mantine/core'
 import { formatCount, toSentence } from '../app/format'
 import { Warning } from '../app/icons'
 import { messages } from '../app/messages'
@@ -18,10 +18,12 @@ interface EndNoticeProps {
   ownerId: string | undefined
   status: RunStatusFragment
   onResumed: () => void
+  /** Opens what can be changed before it goes on. */
+  onChange: (step: number) => void
 }
 
 /** Why a run ended before its last step, and the way to go on from its newest checkpoint. */
-export function EndNotice({ ownerId, status, onResumed }: EndNoticeProps) {
+export function EndNotice({ ownerId, status, onResumed, onChange }: EndNoticeProps) {
   const may = useMay()
   const mayTo = useMayTo()
   const { state, endReason, resumeStep } = status
@@ -49,7 +51,12 @@ export function EndNotice({ ownerId, status, onResumed }: EndNoticeProps) {
           </Text>
         </div>
         {resumeStep !== null && may('job.submit') && mayTo('job.cancel', ownerId) && (
-          <ResumeButton runId={status.id} resumeStep={resumeStep} onResumed={onResumed} />
+          <Group gap="xs">
+            <Button size="sm" variant="default" onClick={() => onChange(resumeStep)}>
+              {words.resumeOtherwise}
+            </Button>
+            <ResumeButton runId={status.id} resumeStep={resumeStep} onResumed={onResumed} />
+          </Group>
         )}
       </Group>
     </Alert>

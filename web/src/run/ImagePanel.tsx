@@ -1,4 +1,4 @@
-import { SegmentedControl } from '@mantine/core'
+import { SegmentedControl, Text } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { useMemo } from 'react'
 import { useSearchParams } from 'wouter'
@@ -6,6 +6,7 @@ import { messages } from '../app/messages'
 import { Notice } from '../app/Notice'
 import { Panel } from '../app/Panel'
 import { withParameter } from '../app/searchParameters'
+import { readDrawingSettings } from './drawing'
 import { ImageComparison } from './ImageComparison'
 import { arrange, findAtPlace, toPlace } from './imageGrid'
 import { ImageTable } from './ImageTable'
@@ -17,13 +18,14 @@ const CELL_PX = { small: 80, medium: 128, large: 224 }
 type Size = keyof typeof CELL_PX
 
 /** Validation images, by prompt and step or two steps side by side; the address holds what is being looked at. */
-export function ImagePanel({ images }: { images: readonly RunImage[] }) {
+export function ImagePanel({ images, config }: { images: readonly RunImage[]; config: unknown }) {
   const [search, setSearch] = useSearchParams()
   const [size, setSize] = useLocalStorage<Size>({
     key: 'image-size',
     defaultValue: 'medium',
     getInitialValueInEffect: false,
   })
+  const settings = useMemo(() => readDrawingSettings(config), [config])
   const grid = useMemo(() => arrange(images), [images])
   const isComparing = search.get('images') === 'compare'
   const enlarged = findAtPlace(images, search.get('image') ?? '')
@@ -67,12 +69,17 @@ export function ImagePanel({ images }: { images: readonly RunImage[] }) {
         </>
       }
     >
+      {settings.note !== null && (
+        <Text fz="xs" c="dimmed" px="md" pb={8}>
+          {settings.note}
+        </Text>
+      )}
       {isComparing ? (
         <ImageComparison grid={grid} onEnlarge={enlarge} />
       ) : (
-        <ImageTable grid={grid} cellPx={CELL_PX[size]} onEnlarge={enlarge} />
+        <ImageTable grid={grid} cellPx={CELL_PX[size] * (settings.hasHalves ? 2 : 1)} onEnlarge={enlarge} />
       )}
-      <ImageViewer grid={grid} image={enlarged} onMove={enlarge} />
+      <ImageViewer grid={grid} image={enlarged} settings={settings} onMove={enlarge} />
     </Panel>
   )
 }

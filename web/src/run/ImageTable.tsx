@@ -3,7 +3,7 @@ import type { CSSProperties } from 'react'
 import { formatCount } from '../app/format'
 import { messages } from '../app/messages'
 import { ImageCell } from './ImageCell'
-import type { ImageGrid } from './imageGrid'
+import { formatSize, type ImageGrid } from './imageGrid'
 import { useStickToEnd } from './useStickToEnd'
 import type { RunImage } from './view'
 import classes from './ImageTable.module.css'
@@ -19,6 +19,7 @@ interface ImageTableProps {
 /** A row for each prompt, a column for each step. New columns come in view only for those who look at the last one. */
 export function ImageTable({ grid, cellPx, onEnlarge }: ImageTableProps) {
   const { ref, isAtEnd, onScroll, goToEnd } = useStickToEnd<HTMLDivElement>(grid, 'horizontal')
+  const hasSizes = new Set(grid.rows.map(formatSize)).size > 1
   const style = { '--cell': `${cellPx}px` } as CSSProperties
   return (
     <div className={classes.place}>
@@ -38,6 +39,7 @@ export function ImageTable({ grid, cellPx, onEnlarge }: ImageTableProps) {
               {grid.steps.map((step) => (
                 <th key={step} scope="col">
                   {words.step(formatCount(step))}
+                  {step === 0 && <span className={classes.untrained}>{words.untrained}</span>}
                 </th>
               ))}
             </tr>
@@ -47,7 +49,10 @@ export function ImageTable({ grid, cellPx, onEnlarge }: ImageTableProps) {
               <tr key={row.index}>
                 <th scope="row" className={classes.prompt} title={row.prompt}>
                   <span className={classes.promptText}>{row.prompt}</span>
-                  <span className={classes.seed}>{words.seed(row.seed)}</span>
+                  <span className={classes.seed}>
+                    {words.seed(row.seed)}
+                    {hasSizes && ` · ${formatSize(row)}`}
+                  </span>
                 </th>
                 {grid.steps.map((step) => (
                   <td key={step}>

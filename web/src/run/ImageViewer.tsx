@@ -3,8 +3,9 @@ import type { KeyboardEvent } from 'react'
 import { formatCount, formatSeconds } from '../app/format'
 import { ChevronDown, ChevronLeft, ChevronRight, ChevronUp, External } from '../app/icons'
 import { messages } from '../app/messages'
+import type { DrawingSettings } from './drawing'
 import { FullSize } from './FullSize'
-import { neighbour, type ImageGrid } from './imageGrid'
+import { formatSize, neighbour, type ImageGrid } from './imageGrid'
 import type { RunImage } from './view'
 import classes from './ImageViewer.module.css'
 
@@ -20,11 +21,12 @@ const MOVES = [
 interface ImageViewerProps {
   grid: ImageGrid
   image: RunImage | undefined
+  settings: DrawingSettings
   onMove: (image: RunImage | null) => void
 }
 
 /** One image as large as the window allows; the arrows go through steps and prompts. */
-export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
+export function ImageViewer({ grid, image, settings, onMove }: ImageViewerProps) {
   function moveByKey(event: KeyboardEvent) {
     const move = MOVES.find(({ key }) => key === event.key)
     if (!move || !image) return
@@ -44,6 +46,12 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
       {image && (
         <div className={classes.viewer}>
           <FullSize image={image} />
+          {settings.hasHalves && (
+            <div className={classes.halves}>
+              <span>{words.lastWeights}</span>
+              <span>{words.average}</span>
+            </div>
+          )}
           <Text fz="sm" className={classes.prompt}>
             {image.prompt}
           </Text>
@@ -64,9 +72,7 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
               )
             })}
             <Text fz="xs" c="dimmed" flex={1}>
-              {words.seed(image.seed)} · {image.width} × {image.height}
-              {image.durationSeconds !== null &&
-                ` · ${words.frames(formatCount(image.numFrames))} · ${formatSeconds(image.durationSeconds)}`}
+              {[words.seed(image.seed), formatSize(image), ...lengthOf(image), ...settings.facts].join(' · ')}
             </Text>
             <Anchor href={image.url} target="_blank" rel="noreferrer" fz="xs" className={classes.original ?? ''}>
               {words.original} <External size={12} />
@@ -76,4 +82,8 @@ export function ImageViewer({ grid, image, onMove }: ImageViewerProps) {
       )}
     </Modal>
   )
+}
+
+function lengthOf({ numFrames, durationSeconds }: RunImage): string[] {
+  return durationSeconds === null ? [] : [words.frames(formatCount(numFrames)), formatSeconds(durationSeconds)]
 }

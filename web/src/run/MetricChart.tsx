@@ -4,6 +4,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { formatCount, formatMetric } from '../app/format'
 import { messages } from '../app/messages'
+import type { Line } from './charts'
 import classes from './MetricChart.module.css'
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- a const enum of a declaration has no value
@@ -12,37 +13,38 @@ const LOGARITHMIC = 3 as uPlot.Scale.Distr.Logarithmic
 /** Distances between ticks: steps are whole numbers. */
 const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat()
 
-/** Three columns of equal length. */
-export interface ChartPoints {
-  steps: readonly number[]
-  values: readonly (number | null)[]
-  smoothed: readonly (number | null)[]
-}
+export const NUM_COLORS = 4
 
 interface MetricChartProps {
   label: string
-  points: ChartPoints
+  lines: readonly Line[]
   isLog: boolean
-  /** The index of the points under the pointer, null when it leaves. */
-  onHover: (index: number | null) => void
+  /** The step under the pointer, null when it leaves. */
+  onHover: (step: number | null) => void
 }
 
-/** One metric by step: the values faint, their average strong. A zoom that the user made is kept while points come. */
-export function MetricChart({ label, points, isLog, onHover }: MetricChartProps) {
+/** Metrics by step; the values behind a smoothed line are faint. A zoom that the user made is kept while points come. */
+export function MetricChart({ label, lines, isLog, onHover }: MetricChartProps) {
   const box = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot | null>(null)
   const isZoomed = useRef(false)
-  const newest = useRef(points)
+  const newest = useRef(lines)
   const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false })
+  // What the drawing is made of: other lines need another one, further points do not.
+  const shape = lines.map(({ label, isOther, raw }) => `${label} ${isOther} ${raw !== null}`).join('\n')
+
+  useEffect(() => {
+    newest.current = lines
+  }, [lines])
 
   useEffect(() => {
     const element = box.current
     if (!element) return
     const hooks: uPlot.Hooks.Arrays = {
-      setCursor: [(drawn) => onHover(drawn.cursor.idx ?? null)],
+      setCursor: [(drawn) => onHover(drawn.cursor.idx == null ? null : (drawn.data[0][drawn.cursor.idx] ?? null))],
       setSelect: [(drawn) => (isZoomed.current = isZoomed.current || drawn.select.width > 0)],
     }
-    const drawn = new uPlot(describe(element, isLog, hooks), toColumns(newest.current), element)
+    const drawn = new uPlot(describe(element, newest.current, isLog, hooks), toColumns(newest.current), element)
     const unzoom = () => (isZoomed.current = false)
     drawn.over.addEventListener('dblclick', unzoom)
     const observer = new ResizeObserver(() =>
@@ -56,24 +58,33 @@ export function MetricChart({ label, points, isLog, onHover }: MetricChartProps)
       drawn.destroy()
       chart.current = null
     }
-  }, [isLog, scheme, onHover])
+  }, [isLog, scheme, onHover, shape])
 
   useEffect(() => {
-    newest.current = points
     const drawn = chart.current
     if (!drawn) return
-    drawn.setData(toColumns(points), !isZoomed.current)
+    drawn.setData(toColumns(lines), !isZoomed.current)
     if (isZoomed.current) drawn.redraw(true, false)
-  }, [points])
+  }, [lines])
 
   return <div ref={box} className={classes.chart} role="img" aria-label={label} title={messages.chart.zoomHint} />
 }
 
-function toColumns({ steps, values, smoothed }: ChartPoints): uPlot.AlignedData {
-  return [[...steps], [...values], [...smoothed]]
+/** Each line by its own steps; a step that a line has no value at is no gap in it. */
+function toColumns(lines: readonly Line[]): uPlot.AlignedData {
+  const tables = lines.map(({ steps, values, raw }): uPlot.AlignedData => {
+    const columns = raw === null ? [values] : [raw, values]
+    return [[...steps], ...columns.map((column) => [...column])]
+  })
+  return uPlot.join(tables)
 }
 
-function describe(element: HTMLElement, isLog: boolean, hooks: uPlot.Hooks.Arrays): uPlot.Options {
+function describe(
+  element: HTMLElement,
+  lines: readonly Line[],
+  isLog: boolean,
+  hooks: uPlot.Hooks.Arrays,
+): uPlot.Options {
   const style = getComputedStyle(element)
   const color = (name: string) => style.getPropertyValue(name)
   const axis = {
@@ -82,6 +93,7 @@ function describe(element: HTMLElement, isLog: boolean, hooks: uPlot.Hooks.Array
     grid: { stroke: color('--line'), width: 1 },
     ticks: { show: false },
   }
+  const points = { show: isSingle }
   return {
     width: element.clientWidth,
     height: element.clientHeight,
@@ -101,15 +113,29 @@ function describe(element: HTMLElement, isLog: boolean, hooks: uPlot.Hooks.Array
     ],
     series: [
       {},
-      { stroke: color('--accent-faint'), width: 1, points: { show: isSingle } },
-      { stroke: color('--accent'), width: 2, points: { show: isSingle } },
+      ...lines.flatMap((line, index) => {
+        const stroke = color(colorOf(lines, index))
+        const faint = { stroke: color('--accent-faint'), width: 1, points }
+        const strong = { stroke, width: 2, points, spanGaps: true, ...(line.isOther && { dash: [6, 4] }) }
+        return line.raw === null ? [strong] : [faint, strong]
+      }),
     ],
   }
 }
 
+/** The variable with the colour of a line: the same for a metric of this run and of the one it is compared with, unless there is only one. */
+export function colorOf(lines: readonly Line[], index: number): string {
+  const own = lines.filter(({ isOther }) => !isOther).length
+  const line = lines[index]
+  if (own <= 1 && line?.isOther) return '--series-2'
+  const twin = line?.isOther ? lines.findIndex(({ label, isOther }) => !isOther && label === line.label) : index
+  return `--series-${((twin < 0 ? index : twin) % NUM_COLORS) + 1}`
+}
+
 /** A single point makes no line, so it is shown as a dot. */
-function isSingle(chart: uPlot): boolean {
-  return chart.data[0].length === 1
+function isSingle(chart: uPlot, series: number): boolean {
+  const values = [...(chart.data[series] ?? [])]
+  return values.filter((value) => value != null).length === 1
 }
 
 /** A tick of an axis: short, and empty where a logarithmic axis leaves one out. */

@@ -2,30 +2,33 @@ import { NativeSelect, Slider, Switch, Text } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { useState } from 'react'
 import { useSearchParams } from 'wouter'
-import { formatMetric, formatCount, formatName } from '../app/format'
+import { formatCount, formatMetric, formatName } from '../app/format'
 import { messages } from '../app/messages'
 import { Panel } from '../app/Panel'
 import { withParameter } from '../app/searchParameters'
 import type { RunStatusFragment } from '../graphql/generated/documents'
-import { MetricChart, type ChartPoints } from './MetricChart'
+import { arrangeCharts, isSmoothed, linesOf, valueAt, type Chart, type Line } from './charts'
+import { CompareSelect, useOtherSeries } from './comparison'
+import { colorOf, MetricChart } from './MetricChart'
 import { PhaseList } from './PhaseList'
-import { EMPTY_SERIES, smooth, type Series } from './series'
+import type { Series } from './series'
 import { hasEnded } from './states'
 import classes from './MetricPanel.module.css'
 
 const words = messages.chart
-const DEFAULT_METRIC = 'loss'
 
 interface MetricPanelProps {
   series: Readonly<Record<string, Series>>
   status: RunStatusFragment
+  environmentId: string | undefined
 }
 
 /** The metrics of a run; before there are any, what the trainer does to get there. */
-export function MetricPanel({ series, status }: MetricPanelProps) {
-  const names = Object.keys(series)
-  const hasPoints = names.some((name) => (series[name]?.steps.length ?? 0) > 0)
-  if (hasPoints) return <Metrics series={series} names={names} />
+export function MetricPanel({ series, status, environmentId }: MetricPanelProps) {
+  const charts = arrangeCharts(series)
+  const [first] = charts
+  if (first)
+    return <Metrics series={series} charts={charts} first={first} runId={status.id} environmentId={environmentId} />
   return (
     <Panel title={hasEnded(status.state) ? words.title : messages.phases.title}>
       <div className={classes.place}>
@@ -35,7 +38,15 @@ export function MetricPanel({ series, status }: MetricPanelProps) {
   )
 }
 
-function Metrics({ series, names }: { series: MetricPanelProps['series']; names: string[] }) {
+interface MetricsProps {
+  series: MetricPanelProps['series']
+  charts: Chart[]
+  first: Chart
+  runId: string
+  environmentId: string | undefined
+}
+
+function Metrics({ series, charts, first, runId, environmentId }: MetricsProps) {
   const [search, setSearch] = useSearchParams()
   const [smoothing, setSmoothing] = useLocalStorage({
     key: 'smoothing',
@@ -44,14 +55,15 @@ function Metrics({ series, names }: { series: MetricPanelProps['series']; names:
   })
   const [isLog, setIsLog] = useState(false)
   const [hovered, setHovered] = useState<number | null>(null)
-  const asked = search.get('metric') ?? DEFAULT_METRIC
-  const name = names.includes(asked) ? asked : (names[0] ?? DEFAULT_METRIC)
-  const { steps, values } = series[name] ?? EMPTY_SERIES
-  const points: ChartPoints = { steps, values, smoothed: smooth(values, smoothing) }
-  const label = formatName(name, words.names)
+  const otherId = search.get('with')
+  const other = useOtherSeries(otherId)
+  const chart = charts.find(({ key }) => key === search.get('metric')) ?? first
+  const lines = linesOf(chart, series, other, smoothing)
+  const newest = Math.max(...lines.filter(({ isOther }) => !isOther).map(({ steps }) => steps.at(-1) ?? 0))
+  const title = formatName(chart.key, words.charts)
 
-  function choose(chosen: string) {
-    setSearch((before) => withParameter(before, 'metric', chosen === DEFAULT_METRIC ? null : chosen), { replace: true })
+  function set(key: string, value: string | null) {
+    setSearch((before) => withParameter(before, key, value), { replace: true })
   }
 
   return (
@@ -61,21 +73,25 @@ function Metrics({ series, names }: { series: MetricPanelProps['series']; names:
         <>
           <NativeSelect
             size="xs"
-            w={170}
+            w={190}
             aria-label={words.metric}
-            data={names.map((value) => ({ value, label: formatName(value, words.names) }))}
-            value={name}
-            onChange={(event) => choose(event.currentTarget.value)}
+            data={charts.map(({ key }) => ({ value: key, label: formatName(key, words.charts) }))}
+            value={chart.key}
+            onChange={(event) => {
+              const { value } = event.currentTarget
+              set('metric', value === first.key ? null : value)
+            }}
           />
           <div className={classes.slider}>
             <span id="smoothing">{words.smoothing}</span>
             <Slider
               size="sm"
-              w={90}
+              w={70}
               min={0}
               max={0.99}
               step={0.01}
-              value={smoothing}
+              value={isSmoothed(chart) ? smoothing : 0}
+              disabled={!isSmoothed(chart)}
               onChange={setSmoothing}
               label={(value) => value.toFixed(2)}
               thumbProps={{ 'aria-labelledby': 'smoothing' }}
@@ -90,31 +106,50 @@ function Metrics({ series, names }: { series: MetricPanelProps['series']; names:
         </>
       }
     >
-      <Readout points={points} at={hovered ?? steps.length - 1} />
+      <Text className={classes.help ?? ''}>{words.help[chart.key] ?? ''}</Text>
+      <Readout lines={lines} step={hovered ?? newest} unit={words.unitsOf[chart.key] ?? ''} />
       <MetricChart
-        key={`${name} ${isLog}`}
-        label={words.label(label)}
-        points={points}
+        key={`${chart.key} ${isLog}`}
+        label={words.label(title)}
+        lines={lines}
         isLog={isLog}
         onHover={setHovered}
+      />
+      <CompareSelect
+        runId={runId}
+        environmentId={environmentId}
+        chosen={otherId}
+        onChoose={(chosen) => set('with', chosen)}
       />
     </Panel>
   )
 }
 
 /** The numbers under the pointer, or the newest ones. */
-function Readout({ points, at }: { points: ChartPoints; at: number }) {
+function Readout({ lines, step, unit }: { lines: readonly Line[]; step: number; unit: string }) {
   return (
     <div className={classes.readout}>
       <span>
-        {words.step} <b>{formatCount(points.steps[at] ?? 0)}</b>
+        {words.step} <b>{formatCount(step)}</b>
       </span>
-      <span className={classes.smoothed}>
-        {words.smoothed} <b>{formatMetric(points.smoothed[at])}</b>
-      </span>
-      <span className={classes.raw}>
-        {words.raw} <b>{formatMetric(points.values[at])}</b>
-      </span>
+      {lines.map((line, index) => (
+        <span key={`${line.label} ${line.isOther}`}>
+          <i style={{ background: `var(${colorOf(lines, index)})` }} data-dashed={line.isOther || undefined} />
+          {line.isOther ? words.ofOther(line.label) : line.raw === null ? line.label : words.smoothed}{' '}
+          <b>{formatMetric(valueAt(line, line.values, step))}</b>
+          {unit}
+        </span>
+      ))}
+      {lines.map(
+        (line) =>
+          line.raw !== null && (
+            <span key={line.label}>
+              <i className={classes.faint} />
+              {words.raw} <b>{formatMetric(valueAt(line, line.raw, step))}</b>
+              {unit}
+            </span>
+          ),
+      )}
     </div>
   )
 }

@@ -4,7 +4,7 @@ import { Check } from '../app/icons'
 import { messages } from '../app/messages'
 import { useNow } from '../app/Time'
 import type { RunStatusFragment } from '../graphql/generated/documents'
-import type { Phase } from './progress'
+import { secondsLeft, type Phase } from './progress'
 import classes from './PhaseList.module.css'
 
 const words = messages.phases
@@ -33,6 +33,7 @@ function PhaseRow({ phase, now }: { phase: Phase; now: number }) {
   const { name, startedAt, endedAt, progress, total } = phase
   const isDone = endedAt !== null
   const seconds = ((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt)) / 1000
+  const left = secondsLeft(phase, now)
   const label = formatName(name, words.names)
   return (
     <li className={classes.phase} data-done={isDone || undefined}>
@@ -40,6 +41,7 @@ function PhaseRow({ phase, now }: { phase: Phase; now: number }) {
       <span>{label}</span>
       <span className={classes.count}>
         {total !== null && total > 0 && `${formatCount(progress)} / ${formatCount(total)}`}
+        {left !== null && ` · ${words.left(formatDuration(left))}`}
       </span>
       <span className={classes.time}>{formatDuration(seconds)}</span>
       <span className={classes.bar}>

@@ -1,6 +1,6 @@
-import { Button, Group, Menu, Stack, Text } from '@mantine/core'
-import { useState } from 'react'
-import { Check, ChevronDown, Stop } from '../app/icons'
+import { Button, Group, Loader, Menu, Stack, Text } from '@mantine/core'
+import { useState, type ReactNode } from 'react'
+import { Check, ChevronDown, Picture, Save, Stop } from '../app/icons'
 import { messages } from '../app/messages'
 import { Refused } from '../app/Notice'
 import { useConfirm } from '../app/useConfirm'
@@ -12,29 +12,49 @@ import {
   type StopMode,
 } from '../graphql/generated/documents'
 import { useAction } from '../graphql/useAction'
-import { isActive } from './states'
+import { isAnswered, lookAt, type Look } from './requests'
+import { hasEnded, isWaiting } from './states'
 
 const words = messages.run
 
+interface RunActionsProps {
+  status: RunStatusFragment
+  hasPrompts: boolean
+}
+
 /** What may be asked of a run while it goes on; what comes of it arrives with its updates. */
-export function RunActions({ status }: { status: RunStatusFragment }) {
+export function RunActions({ status, hasPrompts }: RunActionsProps) {
   const { id, state } = status
   const checkpoint = useAction(RequestCheckpointDocument)
   const validation = useAction(RequestValidationDocument)
   const stop = useAction(StopTrainingDocument)
   const problem = checkpoint.problem ?? validation.problem ?? stop.problem
-  const isRunning = state === 'RUNNING'
-  if (!isActive(state)) return null
+  if (hasEnded(state)) return null
   return (
     <Stack gap="xs">
       <Group gap={8}>
-        <RequestButton
-          label={words.checkpointNow}
-          isDisabled={!isRunning}
-          onAsk={() => checkpoint.act({ runId: id })}
-        />
-        <RequestButton label={words.validateNow} isDisabled={!isRunning} onAsk={() => validation.act({ runId: id })} />
-        <StopMenu onStop={(mode) => stop.act({ runId: id, mode })} />
+        {!isWaiting(state) && (
+          <>
+            <RequestButton
+              label={words.checkpointNow}
+              hint={words.checkpointHint}
+              icon={<Save size={14} />}
+              phase="save"
+              status={status}
+              onAsk={() => checkpoint.act({ runId: id })}
+            />
+            <RequestButton
+              label={words.validateNow}
+              hint={words.validateHint}
+              icon={<Picture size={14} />}
+              phase="validate"
+              status={status}
+              missing={hasPrompts ? undefined : words.noPrompts}
+              onAsk={() => validation.act({ runId: id })}
+            />
+          </>
+        )}
+        <StopMenu status={status} onStop={(mode) => stop.act({ runId: id, mode })} />
       </Group>
       <Refused message={problem} />
     </Stack>
@@ -43,31 +63,39 @@ export function RunActions({ status }: { status: RunStatusFragment }) {
 
 interface RequestButtonProps {
   label: string
-  isDisabled: boolean
+  hint: string
+  icon: ReactNode
+  /** What the trainer is in while it does it. */
+  phase: string
+  status: RunStatusFragment
+  /** What it would need and the run has not. */
+  missing?: string | undefined
   onAsk: () => Promise<unknown>
 }
 
-/** Asks the trainer for something that it does when it comes to it; a tick says that the request has been taken. */
-function RequestButton({ label, isDisabled, onAsk }: RequestButtonProps) {
-  const [isBusy, setIsBusy] = useState(false)
-  const [isTaken, setIsTaken] = useState(false)
+/** Asks the trainer for something. It is done when the trainer says so, not when the request was taken. */
+function RequestButton({ label, hint, icon, phase, status, missing, onAsk }: RequestButtonProps) {
+  const [isSending, setIsSending] = useState(false)
+  const [asked, setAsked] = useState<Look | null>(null)
+  const now = lookAt(status, phase)
+  const isPending = isSending || (asked !== null && !isAnswered(asked, now))
+  const isDone = asked !== null && !isPending && status.state === 'RUNNING'
+  const reason = missing ?? (status.state === 'RUNNING' ? undefined : words.notYetRunning)
   async function ask() {
-    setIsBusy(true)
+    setIsSending(true)
     const answer = await onAsk()
-    setIsBusy(false)
-    if (answer === null) return
-    setIsTaken(true)
-    setTimeout(() => setIsTaken(false), 3_000)
+    setIsSending(false)
+    setAsked(answer === null ? null : now)
   }
   return (
     <Button
       size="xs"
       px={11}
       variant="default"
-      disabled={isDisabled}
-      loading={isBusy}
-      rightSection={isTaken ? <Check size={14} /> : null}
-      title={isTaken ? words.requested : undefined}
+      disabled={reason !== undefined || isPending}
+      leftSection={isPending ? <Loader size={14} /> : isDone ? <Check size={14} /> : icon}
+      title={reason ?? (isPending ? words.asked : isDone ? words.done : hint)}
+      aria-busy={isPending}
       onClick={() => void ask()}
     >
       {label}
@@ -75,12 +103,46 @@ function RequestButton({ label, isDisabled, onAsk }: RequestButtonProps) {
   )
 }
 
-function StopMenu({ onStop }: { onStop: (mode: StopMode) => Promise<unknown> }) {
+interface StopMenuProps {
+  status: RunStatusFragment
+  onStop: (mode: StopMode) => Promise<unknown>
+}
+
+interface Choice {
+  mode: StopMode
+  title: string
+  label: string
+  hint: string
+  color?: string
+}
+
+const SAVE_AND_STOP: Choice = {
+  mode: 'SAVE_AND_STOP',
+  title: words.stopSaveTitle,
+  label: words.stopSave,
+  hint: words.stopSaveHint,
+}
+const STOP_NOW: Choice = {
+  mode: 'STOP_NOW',
+  title: words.stopTitle,
+  label: words.stopNow,
+  hint: words.stopNowHint,
+  color: 'red',
+}
+const WITHDRAW: Choice = {
+  mode: 'STOP_NOW',
+  title: words.withdrawTitle,
+  label: words.withdraw,
+  hint: words.withdrawHint,
+  color: 'red',
+}
+
+/** What is on its way can only become more urgent; what waits has nothing to save. */
+function StopMenu({ status: { state, stopMode }, onStop }: StopMenuProps) {
   const [confirm, dialog] = useConfirm()
-  const choices: { mode: StopMode; title: string; label: string; hint: string; color?: string }[] = [
-    { mode: 'SAVE_AND_STOP', title: words.stopSaveTitle, label: words.stopSave, hint: words.stopSaveHint },
-    { mode: 'STOP_NOW', title: words.stopTitle, label: words.stopNow, hint: words.stopNowHint, color: 'red' },
-  ]
+  const isStopping = state === 'STOPPING'
+  const choices = isWaiting(state) ? [WITHDRAW] : isStopping ? [STOP_NOW] : [SAVE_AND_STOP, STOP_NOW]
+  const isAtOnce = isStopping && stopMode !== 'SAVE_AND_STOP'
   return (
     <>
       <Menu position="bottom-end" width={300}>
@@ -90,10 +152,11 @@ function StopMenu({ onStop }: { onStop: (mode: StopMode) => Promise<unknown> }) 
             px={11}
             color="red"
             variant="light"
-            leftSection={<Stop />}
+            disabled={isAtOnce}
+            leftSection={isStopping ? <Loader size={14} color="red" /> : <Stop />}
             rightSection={<ChevronDown size={14} />}
           >
-            {words.stop}
+            {isStopping ? words.stopping[stopMode ?? 'STOP_NOW'] : words.stop}
           </Button>
         </Menu.Target>
         <Menu.Dropdown>

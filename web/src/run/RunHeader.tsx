@@ -7,7 +7,8 @@ import { routes } from '../app/routes'
 import { Time, useNow } from '../app/Time'
 import type { RunStatusFragment } from '../graphql/generated/documents'
 import { useMayTo } from '../user/viewer'
-import { currentPhase, elapsedSeconds } from './progress'
+import { currentPhase, elapsedSeconds, secondsLeft } from './progress'
+import { hasPrompts } from './requests'
 import { RunActions } from './RunActions'
 import { RunProgress } from './RunProgress'
 import { StateBadge } from './StateBadge'
@@ -45,7 +46,7 @@ export function RunHeader({ identity, status }: RunHeaderProps) {
             <Time at={status.startedAt ?? requestedAt} /> {startedBy && words.startedBy(startedBy.username)}
           </Text>
         </div>
-        {mayTo('job.cancel', startedBy?.id) && <RunActions status={status} />}
+        {mayTo('job.cancel', startedBy?.id) && <RunActions status={status} hasPrompts={hasPrompts(identity.config)} />}
       </Group>
       <Paper withBorder className={classes.numbers ?? ''}>
         <div className={classes.progress}>
@@ -60,13 +61,16 @@ export function RunHeader({ identity, status }: RunHeaderProps) {
 
 /** What the trainer does besides steps; the line is kept when there is nothing, so that nothing moves. */
 function PhaseLine({ status }: { status: RunStatusFragment }) {
+  const now = useNow(1_000)
   const phase = hasEnded(status.state) ? undefined : currentPhase(status.phases)
+  const left = phase ? secondsLeft(phase, now) : null
   return (
     <div className={classes.phase} role="status">
       {phase && status.step > 0 && (
         <>
           {formatName(phase.name, messages.phases.names)}
           {phase.total !== null && ` ${phase.progress} / ${phase.total}`}
+          {left !== null && ` · ${messages.phases.left(formatDuration(left))}`}
         </>
       )}
     </div>

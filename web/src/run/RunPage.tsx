@@ -1,6 +1,6 @@
-import { Stack } from '@mantine/core'
+import { Button, Stack } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { useMemo, useSyncExternalStore } from 'react'
+import { useMemo, useState, useSyncExternalStore } from 'react'
 import { useClient } from 'urql'
 import { formatPercent } from '../app/format'
 import { messages } from '../app/messages'
@@ -9,15 +9,17 @@ import { Panel } from '../app/Panel'
 import { Pending } from '../app/Pending'
 import { useSession } from '../app/session'
 import { ConfigTable } from '../environment/ConfigTable'
+import { useMay, useMayTo } from '../user/viewer'
 import { CheckpointTable } from './CheckpointTable'
 import { EndNotice } from './EndNotice'
 import { RunFeed } from './feed'
 import { ImagePanel } from './ImagePanel'
 import { LogPanel } from './LogPanel'
 import { MetricPanel } from './MetricPanel'
+import { ResumeDialog } from './ResumeDialog'
 import { RunHeader } from './RunHeader'
 import { SkippedNotice } from './SkippedNotice'
-import { isActive } from './states'
+import { hasEnded, isActive } from './states'
 import type { RunView } from './view'
 import classes from './RunPage.module.css'
 
@@ -40,27 +42,55 @@ export default function RunPage({ runId }: { runId: string }) {
 }
 
 function RunDetails({ view, onReload }: { view: RunView; onReload: () => void }) {
-  const { identity, status, series, images, checkpoints, log, skippedPoints } = view
+  const { identity, status, series, images, checkpoints, bestStep, log, skippedPoints } = view
+  const may = useMay()
+  const mayTo = useMayTo()
+  const [fromStep, setFromStep] = useState<number | null>(null)
+  const config = identity.config as Readonly<Record<string, unknown>>
+  const ownerId = identity.startedBy?.id
+  const isMine = mayTo('job.cancel', ownerId)
+  const isResumable = hasEnded(status.state) && isMine && may('job.submit')
+  const newest = checkpoints[0]?.step
   const share = isActive(status.state) ? `${formatPercent(status.progress)} · ` : ''
   useDocumentTitle(`${share}${identity.name} · ${messages.product}`)
   return (
     <Stack gap="md">
       <RunHeader identity={identity} status={status} />
-      <EndNotice ownerId={identity.startedBy?.id} status={status} onResumed={onReload} />
+      <EndNotice ownerId={ownerId} status={status} onResumed={onReload} onChange={setFromStep} />
       <SkippedNotice count={skippedPoints} onReload={onReload} />
       <div className={classes.panels}>
         <div className={classes.metrics}>
-          <MetricPanel series={series} status={status} />
+          <MetricPanel series={series} status={status} environmentId={identity.environment?.id} />
         </div>
         <div className={classes.images}>
-          <ImagePanel images={images} />
+          <ImagePanel images={images} config={identity.config} />
         </div>
         <div className={classes.log}>
           <LogPanel log={log} />
         </div>
         <div className={classes.checkpoints}>
-          <Panel title={messages.checkpoints.title} isFlush>
-            <CheckpointTable checkpoints={checkpoints} weightsUrl={status.weightsUrl} />
+          <Panel
+            title={messages.checkpoints.title}
+            isFlush
+            aside={
+              status.state === 'FINISHED' &&
+              isResumable &&
+              newest !== undefined && (
+                <Button size="compact-sm" variant="default" onClick={() => setFromStep(newest)}>
+                  {words.trainFurther}
+                </Button>
+              )
+            }
+          >
+            <CheckpointTable
+              runId={status.id}
+              checkpoints={checkpoints}
+              bestStep={bestStep}
+              weights={status.weights}
+              isComfyUI={config.lora_format === 'comfyui'}
+              mayPin={isMine}
+              onResume={isResumable ? setFromStep : undefined}
+            />
           </Panel>
         </div>
         <div className={classes.config}>
@@ -69,6 +99,19 @@ function RunDetails({ view, onReload }: { view: RunView; onReload: () => void })
           </Panel>
         </div>
       </div>
+      <ResumeDialog
+        runId={status.id}
+        run={{
+          step: status.step,
+          totalSteps: status.totalSteps,
+          isFinished: status.state === 'FINISHED',
+          learningRate: typeof config.learning_rate === 'number' ? config.learning_rate : null,
+          steps: checkpoints.map(({ step }) => step),
+        }}
+        fromStep={fromStep}
+        onClose={() => setFromStep(null)}
+        onResumed={onReload}
+      />
     </Stack>
   )
 }

@@ -1,8 +1,8 @@
 import type { Client } from '@urql/core'
 import { describeFailure } from '../graphql/errors'
-import { RunCheckpointsDocument, RunDocument, RunUpdatesDocument } from '../graphql/generated/documents'
+import { RunBestDocument, RunDocument, RunUpdatesDocument } from '../graphql/generated/documents'
 import type { LiveConnection } from '../graphql/live'
-import { mergeUpdate, toView, type RunUpdate, type RunView } from './view'
+import { changesCheckpoints, mergeUpdate, toView, type RunUpdate, type RunView } from './view'
 
 export type FeedState =
   { kind: 'loading' } | { kind: 'missing' } | { kind: 'failed'; message: string } | { kind: 'ready'; view: RunView }
@@ -72,20 +72,15 @@ export class RunFeed {
   #merge(update: RunUpdate): void {
     if (this.#state.kind !== 'ready') return
     this.#set({ kind: 'ready', view: mergeUpdate(this.#state.view, update) })
-    // A new checkpoint may have taken the place of an old one, which no update tells.
-    if (update.checkpoints.length > 0) void this.#refreshCheckpoints()
+    if (changesCheckpoints(update)) void this.#refreshBest()
   }
 
-  async #refreshCheckpoints(): Promise<void> {
+  /** Which checkpoint is the best depends on all of them, so no update tells it. */
+  async #refreshBest(): Promise<void> {
     const attempt = this.#attempt
-    const { data } = await this.#client.query(
-      RunCheckpointsDocument,
-      { id: this.#runId },
-      { requestPolicy: 'network-only' },
-    )
+    const { data } = await this.#client.query(RunBestDocument, { id: this.#runId }, { requestPolicy: 'network-only' })
     if (attempt !== this.#attempt || this.#state.kind !== 'ready' || !data?.trainingRun) return
-    const checkpoints = [...data.trainingRun.checkpoints].sort((one, other) => other.step - one.step)
-    this.#set({ kind: 'ready', view: { ...this.#state.view, checkpoints } })
+    this.#set({ kind: 'ready', view: { ...this.#state.view, bestStep: data.trainingRun.bestStep } })
   }
 
   /** The service knows this cursor no more, or refused for another reason: start from a snapshot again. */

@@ -46,6 +46,10 @@ export function findAtPlace(images: readonly RunImage[], place: string): RunImag
   return images.find((image) => toPlace(image) === place)
 }
 
+export function formatSize({ width, height }: { width: number; height: number }): string {
+  return `${width} × ${height}`
+}
+
 /** Small pictures are pixel art to the eye: enlarge them with sharp pixels. */
 export function isPixelArt(image: { width: number; height: number }): boolean {
   return Math.max(image.width, image.height) <= 128

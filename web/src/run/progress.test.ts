@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { currentPhase, elapsedSeconds, type Phase } from './progress'
+import { currentPhase, elapsedSeconds, secondsLeft, type Phase } from './progress'
 
 const phase = (name: string, endedAt: string | null): Phase => ({
   name,
@@ -29,3 +29,10 @@ it('counts on after a resume, although an end is recorded', () =>
 
 it('knows nothing before the start', () =>
   expect(elapsedSeconds({ state: 'QUEUED', startedAt: null, endedAt: null }, now)).toBeNull())
+
+it('tells the time left at the present pace, once there is one', () => {
+  const halfway = { ...phase('encode_images', null), progress: 20, total: 60 }
+  expect(secondsLeft(halfway, now)).toBe(120)
+  expect(secondsLeft(halfway, Date.parse('2026-01-01T00:00:01Z'))).toBeNull()
+  expect(secondsLeft({ ...halfway, total: null }, now)).toBeNull()
+})

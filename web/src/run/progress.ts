@@ -1,11 +1,21 @@
 import type { RunStatusFragment } from '../graphql/generated/documents'
 import { hasEnded } from './states'
 
+/** Before, a pace would be guessed from its first moments. */
+const SECONDS_OF_PACE = 3
+
 export type Phase = RunStatusFragment['phases'][number]
 
 /** What the trainer is at besides steps: the phase that began last and has not ended. */
 export function currentPhase(phases: readonly Phase[]): Phase | undefined {
   return phases.findLast(({ endedAt }) => endedAt === null)
+}
+
+/** How long a phase will take yet at its present pace; null while that cannot be said. now: milliseconds since the epoch. */
+export function secondsLeft({ startedAt, endedAt, progress, total }: Phase, now: number): number | null {
+  const seconds = (now - Date.parse(startedAt)) / 1000
+  if (endedAt !== null || total === null || progress === 0 || seconds < SECONDS_OF_PACE) return null
+  return (seconds / progress) * (total - progress)
 }
 
 /** The time since the start, or from start to end; null before the start. now: milliseconds since the epoch. */

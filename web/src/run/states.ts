@@ -5,6 +5,11 @@ export function isActive(state: RunState): boolean {
   return ['REQUESTED', 'QUEUED', 'STARTING', 'RUNNING'].includes(state)
 }
 
+/** No trainer has been started yet. */
+export function isWaiting(state: RunState): boolean {
+  return ['REQUESTED', 'QUEUED'].includes(state)
+}
+
 export function hasEnded(state: RunState): boolean {
   return ['FINISHED', 'STOPPED', 'FAILED', 'LOST'].includes(state)
 }

@@ -16,7 +16,8 @@ const status: RunUpdate['run'] = {
   endedAt: null,
   endReason: null,
   resumeStep: null,
-  weightsUrl: null,
+  stopMode: null,
+  weights: [],
   phases: [],
 }
 
@@ -39,8 +40,11 @@ const checkpoint = (step: number, sizeBytes = 1) => ({
   path: `checkpoint-${step}`,
   sizeBytes,
   at: '2026-01-01T00:00:00Z',
+  meanLoss: null,
+  evalLoss: null,
+  isRolling: false,
   pinned: false,
-  weightsUrl: null,
+  weights: [],
 })
 
 const line = (message: string) => ({ at: '2026-01-01T00:00:00Z', level: 'info', message })
@@ -54,6 +58,7 @@ const snapshot: RunSnapshot = {
   requestedAt: '2026-01-01T00:00:00Z',
   config: {},
   cursor: 'c1',
+  bestStep: null,
   checkpoints: [checkpoint(1)],
   validationImages: [image(0, 0), image(0, 1)],
   metrics: [{ name: 'loss', numPoints: 2, pointsReturned: 2, steps: [1, 2], values: [0.1, 0.2] }],
@@ -67,6 +72,7 @@ const update = (changes: Partial<RunUpdate>): RunUpdate => ({
   metrics: [],
   validationImages: [],
   checkpoints: [],
+  removedCheckpoints: [],
   log: [],
   skippedPoints: 0,
   ...changes,
@@ -117,6 +123,11 @@ describe('mergeUpdate', () => {
       [9, 1],
       [1, 2],
     ])
+  })
+
+  it('drops checkpoints that are gone', () => {
+    const merged = mergeUpdate(view, update({ checkpoints: [checkpoint(9)], removedCheckpoints: [1] }))
+    expect(merged.checkpoints.map(({ step }) => step)).toEqual([9])
   })
 
   it('keeps the last 200 lines of the log', () => {

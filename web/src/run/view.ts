@@ -25,6 +25,7 @@ export interface RunView {
   series: Readonly<Record<string, Series>>
   images: readonly RunImage[]
   checkpoints: readonly Checkpoint[]
+  bestStep: number | null
   log: readonly LogLine[]
   skippedPoints: number
 }
@@ -32,7 +33,7 @@ export interface RunView {
 export const MOST_LOG_LINES = 200
 
 export function toView(snapshot: RunSnapshot): RunView {
-  const { metrics, validationImages, checkpoints, log, cursor, ...rest } = snapshot
+  const { metrics, validationImages, checkpoints, bestStep, log, cursor, ...rest } = snapshot
   const series = metrics.map(({ name, steps, values }): [string, Series] => [name, { steps, values }])
   return {
     identity: rest,
@@ -41,6 +42,7 @@ export function toView(snapshot: RunSnapshot): RunView {
     series: Object.fromEntries(series),
     images: [...validationImages].sort(byStepAndIndex),
     checkpoints: [...checkpoints].sort(newestFirst),
+    bestStep,
     log: appendLines([], log),
     skippedPoints: 0,
   }
@@ -56,7 +58,7 @@ export function mergeUpdate(view: RunView, update: RunUpdate): RunView {
     cursor: update.cursor,
     series: mergeMetrics(kept, update.metrics),
     images: mergeImages(view.images, update.validationImages),
-    checkpoints: mergeCheckpoints(view.checkpoints, update.checkpoints),
+    checkpoints: mergeCheckpoints(view.checkpoints, update),
     log: appendLines(view.log, update.log),
     skippedPoints: view.skippedPoints + update.skippedPoints,
   }
@@ -80,10 +82,15 @@ function mergeImages(images: readonly RunImage[], added: readonly RunImage[]): r
   return [...byPlace.values()].sort(byStepAndIndex)
 }
 
-function mergeCheckpoints(checkpoints: readonly Checkpoint[], added: readonly Checkpoint[]): readonly Checkpoint[] {
-  if (added.length === 0) return checkpoints
-  const byStep = new Map([...checkpoints, ...added].map((checkpoint) => [checkpoint.step, checkpoint]))
+function mergeCheckpoints(checkpoints: readonly Checkpoint[], update: RunUpdate): readonly Checkpoint[] {
+  if (!changesCheckpoints(update)) return checkpoints
+  const byStep = new Map([...checkpoints, ...update.checkpoints].map((checkpoint) => [checkpoint.step, checkpoint]))
+  for (const step of update.removedCheckpoints) byStep.delete(step)
   return [...byStep.values()].sort(newestFirst)
+}
+
+export function changesCheckpoints({ checkpoints, removedCheckpoints }: RunUpdate): boolean {
+  return checkpoints.length > 0 || removedCheckpoints.length > 0
 }
 
 function appendLines(log: readonly LogLine[], added: RunSnapshot['log']): readonly LogLine[] {

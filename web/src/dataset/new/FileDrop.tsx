@@ -94,11 +94,11 @@ export function FileDrop({ picked, onPick }: FileDropProps) {
 function Chosen({ picked }: Pick<FileDropProps, 'picked'>) {
   const counts = tally(picked)
   const said = [
-    counts.picture > 0 || counts.archive === 0
-      ? words.chosen(formatCount(counts.picture), formatBytes(counts.bytes))
-      : formatBytes(counts.bytes),
+    counts.picture > 0 || counts.video + counts.archive === 0 ? words.pictures(formatCount(counts.picture)) : null,
+    counts.video > 0 ? words.videos(formatCount(counts.video)) : null,
     counts.archive > 0 ? words.archives(formatCount(counts.archive)) : null,
     counts.text > 0 ? words.texts(formatCount(counts.text)) : null,
+    formatBytes(counts.bytes),
   ].filter((each) => each !== null)
   return (
     <div role="status">

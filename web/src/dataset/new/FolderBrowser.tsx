@@ -22,6 +22,7 @@ export interface Stop {
   path: string
   name: string
   numImages: number | null
+  numVideos: number | null
 }
 
 interface FolderBrowserProps {
@@ -107,7 +108,7 @@ function Entries({ directory, onOpen }: { directory: Directory; onOpen: (stop: S
           key={entry.path}
           className={classes.folder ?? ''}
           aria-label={words.open(entry.name)}
-          onClick={() => onOpen({ path: entry.path, name: entry.name, numImages: entry.numImages })}
+          onClick={() => onOpen(stopOf(entry))}
         >
           <Folder />
           <span className={classes.name}>
@@ -121,9 +122,7 @@ function Entries({ directory, onOpen }: { directory: Directory; onOpen: (stop: S
               {words.used}
             </Badge>
           )}
-          <span className={classes.count}>
-            {entry.numImages === null ? words.uncounted : words.images(formatCount(entry.numImages))}
-          </span>
+          <span className={classes.count}>{describeCounts(entry) ?? words.uncounted}</span>
         </UnstyledButton>
       ))}
       {files.length > 0 && (
@@ -147,6 +146,18 @@ function Entries({ directory, onOpen }: { directory: Directory; onOpen: (stop: S
   )
 }
 
+function stopOf({ path, name, numImages, numVideos }: DirectoryEntry): Stop {
+  return { path, name, numImages, numVideos }
+}
+
+/** "3 pictures, 2 videos"; null where there is too much to count. */
+export function describeCounts({ numImages, numVideos }: Pick<Stop, 'numImages' | 'numVideos'>): string | null {
+  if (numImages === null || numVideos === null) return null
+  const videos = words.videos(formatCount(numVideos))
+  if (numVideos === 0) return words.images(formatCount(numImages))
+  return numImages === 0 ? videos : `${words.images(formatCount(numImages))}, ${videos}`
+}
+
 function NewFolder({ path, onMade }: { path: string; onMade: (stop: Stop) => void }) {
   const [name, setName] = useState<string | null>(null)
   const create = useAction(CreateFolderDocument, ['Directory'])
@@ -157,7 +168,7 @@ function NewFolder({ path, onMade }: { path: string; onMade: (stop: Stop) => voi
     const payload = await create.act({ path, name: wanted, idempotencyKey: createIdempotencyKey() })
     if (!payload?.directory?.path) return
     setName(null)
-    onMade({ path: payload.directory.path, name: wanted, numImages: 0 })
+    onMade({ path: payload.directory.path, name: wanted, numImages: 0, numVideos: 0 })
   }
 
   function onKey(event: KeyboardEvent) {

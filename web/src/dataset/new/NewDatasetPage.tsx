@@ -1,17 +1,18 @@
-import { Button, Group, Paper, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Input, Paper, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { useState, type SyntheticEvent } from 'react'
 import { Link } from 'wouter'
 import { Breadcrumb } from '../../app/Breadcrumb'
-import { formatCount } from '../../app/format'
 import { messages } from '../../app/messages'
 import { Refused } from '../../app/Notice'
 import { PageTitle } from '../../app/PageTitle'
 import { routes } from '../../app/routes'
 import { useLeaveGuard } from '../../environment/editor/useLeaveGuard'
 import { CaptionSource, type Strategy } from './CaptionSource'
+import { ClipOptions } from './ClipOptions'
+import { KINDS, suggestKind, USUAL_CLIPS, type Kind } from './clips'
 import { FileDrop } from './FileDrop'
-import { FolderBrowser, type Stop } from './FolderBrowser'
+import { describeCounts, FolderBrowser, type Stop } from './FolderBrowser'
 import { nameOf, sendable, tally, type Picked } from './picked'
 import { suggestStrategy } from './strategy'
 import { UploadReport } from './UploadReport'
@@ -82,17 +83,20 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
   const [typedName, setTypedName] = useState<string | null>(null)
   const [chosenStrategy, setStrategy] = useState<Strategy | null>(null)
   const [typedPrompt, setTypedPrompt] = useState<string | null>(null)
+  const [chosenKind, setKind] = useState<Kind | null>(null)
+  const [clips, setClips] = useState(USUAL_CLIPS)
 
   const way = made === null ? chosenWay : 'upload'
   const here = trail.at(-1)
   const source = sourceOf(way, picked, here)
   const name = typedName ?? suggestName(way === 'upload' ? nameOf(picked) : here?.name)
   const strategy = chosenStrategy ?? suggestStrategy(way === 'upload' ? picked.map(({ file }) => file.name) : names)
+  const kind = chosenKind ?? kindOf(way, picked, here)
   const prompt = typedPrompt ?? words.promptOf(name)
 
   async function submit(event: SyntheticEvent) {
     event.preventDefault()
-    if (source !== null) await make({ name: name.trim(), strategy, prompt: prompt.trim(), source })
+    if (source !== null) await make({ name: name.trim(), kind, clips, strategy, prompt: prompt.trim(), source })
   }
 
   function go(next: Stop[]) {
@@ -129,6 +133,17 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
               error={refusal.fields.name}
               onChange={(event) => setTypedName(event.currentTarget.value)}
             />
+            <Input.Wrapper label={words.kind}>
+              <SegmentedControl
+                display="flex"
+                w="fit-content"
+                aria-label={words.kind}
+                value={kind}
+                onChange={setKind}
+                data={KINDS.map((each) => ({ value: each, label: words.kinds[each] }))}
+              />
+            </Input.Wrapper>
+            {kind === 'video' && <ClipOptions clips={clips} problem={refusal.fields.video} onChange={setClips} />}
             <CaptionSource
               strategy={strategy}
               prompt={prompt}
@@ -162,11 +177,16 @@ function sourceOf(way: Way, picked: readonly Picked[], here: Stop | undefined): 
   return sendable(picked).length === 0 ? null : { picked }
 }
 
+function kindOf(way: Way, picked: readonly Picked[], here: Stop | undefined): Kind {
+  const { picture, video } = tally(picked)
+  return way === 'upload' ? suggestKind(picture, video) : suggestKind(here?.numImages ?? 0, here?.numVideos ?? 0)
+}
+
 /** What is still missing, or what the button would do. */
 function hintOf(way: Way, picked: readonly Picked[], here: Stop | undefined): string | null {
-  const { picture, archive } = tally(picked)
-  if (way === 'upload') return picture + archive === 0 ? words.problems.nothing : null
+  const { picture, video, archive } = tally(picked)
+  if (way === 'upload') return picture + video + archive === 0 ? words.problems.nothing : null
   if (here === undefined) return words.problems.noFolder
-  if (here.numImages === null) return here.path
-  return `${here.path}, ${messages.folders.hereImages(formatCount(here.numImages))}`
+  const counts = describeCounts(here)
+  return counts === null ? here.path : `${here.path}, ${messages.folders.here(counts)}`
 }

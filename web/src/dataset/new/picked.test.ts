@@ -11,6 +11,7 @@ function picked(...paths: string[]): Picked[] {
 it.each([
   ['cat.JPG', 'picture'],
   ['cat.tiff', 'picture'],
+  ['cat.MP4', 'video'],
   ['cat.txt', 'text'],
   ['metadata.jsonl', 'text'],
   ['cats.zip', 'archive'],
@@ -19,8 +20,8 @@ it.each([
 ])('%s', (name, sort) => expect(sortOf(name)).toBe(sort))
 
 it('counts what would be sent', () => {
-  const all = picked('a.png', 'a.txt', 'b.zip', 'Thumbs.db')
-  expect(tally(all)).toEqual({ picture: 1, text: 1, archive: 1, other: 1, bytes: 15 })
+  const all = picked('a.png', 'a.txt', 'b.zip', 'c.mkv', 'Thumbs.db')
+  expect(tally(all)).toEqual({ picture: 1, video: 1, text: 1, archive: 1, other: 1, bytes: 20 })
 })
 
 it('sends what the service takes, by name', () => {

@@ -4,15 +4,17 @@ export interface Picked {
   folder: string
 }
 
-export type Sort = 'picture' | 'text' | 'archive' | 'other'
+export type Sort = 'picture' | 'video' | 'text' | 'archive' | 'other'
 
 const PICTURES = /\.(png|jpe?g|webp|bmp|gif|tiff?|avif)$/i
+const VIDEOS = /\.(mp4|m4v|mov|mkv|webm|avi)$/i
 const TEXTS = /\.(txt|caption|jsonl?|csv|parquet)$/i
 const ARCHIVES = /\.zip$/i
 
 export function sortOf(name: string): Sort {
   if (name.startsWith('.')) return 'other'
   if (PICTURES.test(name)) return 'picture'
+  if (VIDEOS.test(name)) return 'video'
   if (TEXTS.test(name)) return 'text'
   return ARCHIVES.test(name) ? 'archive' : 'other'
 }
@@ -20,6 +22,7 @@ export function sortOf(name: string): Sort {
 /** What there is of each sort, and how much would be sent. */
 export interface Tally {
   picture: number
+  video: number
   text: number
   archive: number
   other: number
@@ -27,7 +30,7 @@ export interface Tally {
 }
 
 export function tally(picked: readonly Picked[]): Tally {
-  const counts: Tally = { picture: 0, text: 0, archive: 0, other: 0, bytes: 0 }
+  const counts: Tally = { picture: 0, video: 0, text: 0, archive: 0, other: 0, bytes: 0 }
   for (const { file } of picked) {
     const sort = sortOf(file.name)
     counts[sort] += 1

@@ -7,13 +7,14 @@ import { describeFailure, sortRefusals, type Refusal } from '../../graphql/error
 import { CreateDatasetDocument, ScanDatasetDocument } from '../../graphql/generated/documents'
 import { createIdempotencyKey } from '../../graphql/idempotencyKey'
 import type { Strategy } from './CaptionSource'
+import { toVideo, type Clips, type Kind } from './clips'
 import type { Picked } from './picked'
 import { isPlain, type Outcome } from './progress'
 import { makeFolder } from './uploadService'
 import type { UploadQueue } from './uploadQueue'
 import { useUpload } from './useUpload'
 
-const FIELDS = ['name', 'instance_prompt'] as const
+const FIELDS = ['name', 'instance_prompt', 'video'] as const
 type Refused = Refusal<(typeof FIELDS)[number]>
 const NOTHING: Refused = { fields: {}, form: null }
 
@@ -22,6 +23,9 @@ export type Source = { picked: readonly Picked[] } | { folder: string }
 
 export interface Wish {
   name: string
+  kind: Kind
+  /** Of videos. */
+  clips: Clips
   strategy: Strategy
   prompt: string
   source: Source
@@ -77,11 +81,14 @@ export function useMakeDataset(): MakeDataset {
   }
 
   async function create(wish: Wish, path: string): Promise<Made | null> {
-    const { name, strategy, prompt } = wish
+    const { name, kind, clips, strategy, prompt } = wish
+    const video = kind === 'video' ? toVideo(clips) : null
     setStep(messages.uploads.creating)
     const config = {
       instance_data_dir: path,
       caption_strategy: strategy,
+      ...(kind === 'video' && { dataset_type: kind }),
+      ...(video !== null && { video }),
       ...(strategy === 'instanceprompt' && { instance_prompt: prompt }),
     }
     const input = { name, config, idempotencyKey: createIdempotencyKey() }

@@ -1,6 +1,6 @@
 import { ActionIcon, Anchor, Badge, Button, Drawer, Group, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useState, type KeyboardEvent } from 'react'
-import { formatBytes, toSentence } from '../../app/format'
+import { formatBytes, formatCount, formatSeconds, toSentence } from '../../app/format'
 import { ChevronLeft, ChevronRight, External } from '../../app/icons'
 import { messages } from '../../app/messages'
 import { Refused } from '../../app/Notice'
@@ -9,6 +9,7 @@ import { useAction } from '../../graphql/useAction'
 import { CaptionEditor } from './CaptionEditor'
 import type { Picture, PictureEdge, Selection } from './pictureFeed'
 import { colorOf, isUnusable, labelOf } from './problems'
+import { describeShape } from './Summary'
 import { TrainingView } from './TrainingView'
 import classes from './PictureDrawer.module.css'
 
@@ -116,7 +117,7 @@ function Move({ label, target, onOpen, Icon }: MoveProps) {
 }
 
 function FileView({ picture }: { picture: Picture }) {
-  const { path, url, width, height, problems, message } = picture
+  const { path, url, width, height, problems, message, durationSeconds, thumbnailUrl } = picture
   if (isUnusable(problems) || width === null || height === null)
     return (
       <div className={classes.nothing}>
@@ -124,11 +125,26 @@ function FileView({ picture }: { picture: Picture }) {
         {message !== null && <Text fz="xs">{toSentence(message)}</Text>}
       </div>
     )
+  if (durationSeconds !== null)
+    return (
+      <video
+        key={url}
+        className={classes.image}
+        src={url}
+        poster={thumbnailUrl}
+        aria-label={words.alt(path)}
+        controls
+        loop
+        muted
+        playsInline
+      />
+    )
   return <img className={classes.image} src={url} alt={words.alt(path)} />
 }
 
 function Facts({ picture, onCopies }: { picture: Picture; onCopies: () => void }) {
-  const { width, height, bucket, format, mode, sizeBytes, problems, leftOut, url } = picture
+  const { width, height, bucket, clipFrames, format, mode, sizeBytes, problems, leftOut, url } = picture
+  const { numFrames, durationSeconds } = picture
   const file = [format, mode, sizeBytes === null ? null : formatBytes(sizeBytes)].filter((each) => each !== null)
   return (
     <div>
@@ -139,8 +155,14 @@ function Facts({ picture, onCopies }: { picture: Picture; onCopies: () => void }
         </div>
         <div>
           <dt>{words.bucket}</dt>
-          <dd>{bucket === null ? messages.none : `${bucket.width} × ${bucket.height}`}</dd>
+          <dd>{bucket === null ? messages.none : describeShape(bucket.width, bucket.height, clipFrames ?? 1)}</dd>
         </div>
+        {durationSeconds !== null && (
+          <div>
+            <dt>{words.length}</dt>
+            <dd>{words.lengthOf(formatCount(numFrames), formatSeconds(durationSeconds))}</dd>
+          </div>
+        )}
         <div>
           <dt>{words.format}</dt>
           <dd>

@@ -1,5 +1,6 @@
 import { Button, Group, UnstyledButton } from '@mantine/core'
 import type { KeyboardEvent } from 'react'
+import { formatSeconds } from '../../app/format'
 import { describeFailure } from '../../graphql/errors'
 import { Warning } from '../../app/icons'
 import { messages } from '../../app/messages'
@@ -51,7 +52,7 @@ export function PictureGrid({ list, onOpen, onMore }: PictureGridProps) {
 }
 
 function Tile({ picture, onOpen }: { picture: Picture; onOpen: () => void }) {
-  const { path, caption, problems, isExcluded, thumbnailUrl } = picture
+  const { path, caption, problems, isExcluded, thumbnailUrl, durationSeconds } = picture
   const hasNone = caption === null || caption === ''
   return (
     <UnstyledButton
@@ -62,6 +63,7 @@ function Tile({ picture, onOpen }: { picture: Picture; onOpen: () => void }) {
     >
       <span className={classes.frame}>
         {isUnusable(problems) ? <span className={classes.hole} /> : <Thumbnail url={thumbnailUrl} />}
+        {durationSeconds !== null && <span className={classes.length}>{formatSeconds(durationSeconds)}</span>}
         {problems.length > 0 && (
           <span className={classes.mark}>
             <Warning size={12} /> {problems.map(labelOf).join(', ')}

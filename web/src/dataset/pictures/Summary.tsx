@@ -1,6 +1,6 @@
 import { Badge, Text, UnstyledButton } from '@mantine/core'
 import { useState, type ReactNode } from 'react'
-import { formatBytes, formatCount } from '../../app/format'
+import { formatBytes, formatCount, formatDuration } from '../../app/format'
 import { LoadedView } from '../../app/LoadedView'
 import { messages } from '../../app/messages'
 import { Panel } from '../../app/Panel'
@@ -61,6 +61,7 @@ function Facts({ report, buckets }: { report: Report; buckets: Buckets }) {
     [facts.bytes, formatBytes(report.totalBytes)],
     [facts.formats, report.formats.map(({ name }) => name).join(', ') || messages.none],
     [facts.sizes, [describeSize(report.smallest), describeSize(report.largest)].join(' – ')],
+    ...describeLengths(report),
   ]
   return (
     <dl className={classes.facts}>
@@ -72,6 +73,17 @@ function Facts({ report, buckets }: { report: Report; buckets: Buckets }) {
       ))}
     </dl>
   )
+}
+
+/** Of videos. */
+function describeLengths({ totalSeconds, fewestFrames, mostFrames, frameRates }: Report): [string, string][] {
+  if (totalSeconds === null || fewestFrames === null || mostFrames === null) return []
+  const { facts } = words
+  return [
+    [facts.duration, formatDuration(totalSeconds)],
+    [facts.frames, [...new Set([fewestFrames, mostFrames])].map(formatCount).join(' – ')],
+    [facts.frameRates, facts.frameRatesOf(frameRates.map(({ name }) => name).join(', '))],
+  ]
 }
 
 function describeSize(size: Report['smallest']): string {
@@ -112,6 +124,11 @@ function Problems({ report, filter, onFilter }: Filtering & { report: Report }) 
   )
 }
 
+export function describeShape(width: number, height: number, numFrames: number): string {
+  const size = `${width} × ${height}`
+  return numFrames === 1 ? size : `${size}, ${words.frames(formatCount(numFrames))}`
+}
+
 function BucketBars({ buckets, filter, onFilter }: Filtering & { buckets: Buckets }) {
   const [isLong, setIsLong] = useState(false)
   if (buckets.length === 0)
@@ -125,16 +142,16 @@ function BucketBars({ buckets, filter, onFilter }: Filtering & { buckets: Bucket
   return (
     <>
       <div className={classes.bars} data-long={isLong || undefined} role="group" aria-label={words.buckets}>
-        {shown.map(({ width, height, numImages }) => {
-          const bucket = toBucket({ width, height })
+        {shown.map(({ width, height, numFrames, numImages }) => {
+          const bucket = toBucket({ width, height, numFrames })
           const isChosen = filter.bucket === bucket
-          const size = `${width} × ${height}`
+          const size = describeShape(width, height, numFrames)
           return (
             <UnstyledButton
               key={bucket}
               className={classes.bar ?? ''}
               aria-pressed={isChosen}
-              aria-label={words.bucketLabel(size, formatCount(numImages))}
+              aria-label={(numFrames === 1 ? words.bucketLabel : words.clipsLabel)(size, formatCount(numImages))}
               onClick={() => onFilter({ bucket: isChosen ? null : bucket })}
             >
               <span>{size}</span>

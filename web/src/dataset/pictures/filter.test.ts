@@ -7,11 +7,12 @@ it.each([
   ['', null],
   ['problem=NO_CAPTION', { problem: 'NO_CAPTION' }],
   ['problem=NO_SUCH&bucket=5-5', null],
-  ['bucket=512x768&path=cats/', { bucket: { width: 512, height: 768 }, path: 'cats/' }],
+  ['bucket=512x768&path=cats/', { bucket: { width: 512, height: 768, numFrames: 1 }, path: 'cats/' }],
   ['caption=grey&picture=abc', { caption: 'grey' }],
   ['sameAs=abc', { sameAs: 'abc' }],
 ])('%s', (address, input) => expect(inputOf(address)).toEqual(input))
 
-it('reads the sizes that it writes', () => {
-  expect(inputOf(`bucket=${toBucket({ width: 64, height: 128 })}`)).toEqual({ bucket: { width: 64, height: 128 } })
+it.each([1, 81])('reads the sizes with %d frames that it writes', (numFrames) => {
+  const bucket = { width: 64, height: 128, numFrames }
+  expect(inputOf(`bucket=${toBucket(bucket)}`)).toEqual({ bucket })
 })

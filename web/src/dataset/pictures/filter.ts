@@ -1,11 +1,11 @@
 import type { DatasetImageFilter, ImageProblem } from '../../graphql/generated/documents'
 import { isProblem } from './problems'
 
-const BUCKET = /^(\d{1,6})x(\d{1,6})$/
+const BUCKET = /^(\d{1,6})x(\d{1,6})(?:x(\d{1,6}))?$/
 
 export interface PictureFilter {
   problem: ImageProblem | null
-  /** As in the address: 512x768. */
+  /** As in the address: 512x768, or with the frames of clips 512x768x81. */
   bucket: string | null
   caption: string
   path: string
@@ -33,7 +33,7 @@ export function toInput({ problem, bucket, caption, path, sameAs }: PictureFilte
   const size = bucket === null ? null : BUCKET.exec(bucket)
   const input: DatasetImageFilter = {
     ...(problem && { problem }),
-    ...(size && { bucket: { width: Number(size[1]), height: Number(size[2]) } }),
+    ...(size && { bucket: { width: Number(size[1]), height: Number(size[2]), numFrames: Number(size[3] ?? 1) } }),
     ...(caption !== '' && { caption }),
     ...(path !== '' && { path }),
     ...(sameAs !== null && { sameAs }),
@@ -41,6 +41,12 @@ export function toInput({ problem, bucket, caption, path, sameAs }: PictureFilte
   return Object.keys(input).length === 0 ? null : input
 }
 
-export function toBucket({ width, height }: { width: number; height: number }): string {
-  return `${width}x${height}`
+export interface Bucket {
+  width: number
+  height: number
+  numFrames: number
+}
+
+export function toBucket({ width, height, numFrames }: Bucket): string {
+  return numFrames === 1 ? `${width}x${height}` : `${width}x${height}x${numFrames}`
 }

@@ -15,6 +15,8 @@ const WEIGHTS: Record<ImageProblem, Weight> = {
   CRASHED: 'unusable',
   LEFT_OUT_TOO_SMALL: 'leftOut',
   LEFT_OUT_ASPECT: 'leftOut',
+  LEFT_OUT_TOO_SHORT: 'leftOut',
+  LEFT_OUT_TOO_LONG: 'leftOut',
   EXCLUDED: 'leftOut',
   NO_CAPTION: 'remark',
   DUPLICATE: 'remark',

@@ -1,6 +1,8 @@
 import { Select, Switch, Textarea, TextInput } from '@mantine/core'
 import { messages } from '../../app/messages'
 import type { ConfigOption } from './options'
+import { NamedTexts } from './NamedTexts'
+import { Starters } from './Starters'
 import { fromText, toText, type Entry } from './values'
 
 const words = messages.editor
@@ -29,6 +31,8 @@ export function OptionInput(props: OptionInputProps) {
   const { option, id, describedBy, value, text, fallback, problem, isReadOnly, onEdit, onFinish } = props
   if (option.type === 'boolean') return <BooleanInput {...props} />
   if (option.type === 'choice') return <ChoiceInput {...props} />
+  // Text in its place names the file that holds them.
+  if (option.type === 'named_texts' && typeof value !== 'string') return <NamedTexts {...props} />
   const field = {
     id,
     'aria-describedby': describedBy,
@@ -44,14 +48,19 @@ export function OptionInput(props: OptionInputProps) {
   const monospace = { input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: '0.82rem' } }
   if (option.type === 'long_text' || option.type === 'json')
     return (
-      <Textarea
-        {...field}
-        autosize
-        minRows={2}
-        maxRows={14}
-        {...(option.type === 'json' && { styles: monospace })}
-        onChange={(event) => read(event.currentTarget.value)}
-      />
+      <>
+        <Textarea
+          {...field}
+          autosize
+          minRows={2}
+          maxRows={14}
+          {...(option.type === 'json' && { styles: monospace })}
+          onChange={(event) => read(event.currentTarget.value)}
+        />
+        {option.starters.length > 0 && !isReadOnly && (
+          <Starters starters={option.starters} onChoose={(chosen) => onEdit({ value: chosen })} />
+        )}
+      </>
     )
   const isNumber = option.type === 'integer' || option.type === 'number'
   return (

@@ -10,7 +10,7 @@ import { formatNumber, toText, type Entry } from './values'
 import classes from './OptionRow.module.css'
 
 const words = messages.editor
-const WIDE = ['long_text', 'json', 'path']
+const WIDE = ['long_text', 'json', 'path', 'named_texts']
 
 export interface OptionRowProps {
   option: ConfigOption

@@ -127,3 +127,8 @@ describe('readEdits', () => {
   })
   it.each([null, '', '[]', '{"a": 1}', '{'])('takes nothing from %s', (text) => expect(readEdits(text)).toBeNull())
 })
+
+it('sends objects in the order that they were written in', () => {
+  const edits = editOption({}, {}, 'user_prompt_library', { value: { dog: 'a dog', cat: 'a cat' } })
+  expect(toChanges(edits).set).toEqual({ user_prompt_library: '{"dog":"a dog","cat":"a cat"}' })
+})

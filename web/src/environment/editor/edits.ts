@@ -79,9 +79,14 @@ export function toChanges(edits: Edits): Changes {
   for (const [key, { value }] of Object.entries(edits)) {
     if (key === DATASETS) changes.datasetIds = value as string[]
     else if (value === undefined) changes.unset.push(key)
-    else changes.set[key] = value
+    else changes.set[key] = keepOrder(value)
   }
   return changes
+}
+
+/** As text, which the service reads as well: urql sorts the keys of objects, and prompts are drawn in the order they are in. */
+function keepOrder(value: unknown): unknown {
+  return isRecord(value) ? JSON.stringify(value) : value
 }
 
 export function problemsOf(edits: Edits): string[] {

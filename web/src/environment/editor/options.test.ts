@@ -16,6 +16,7 @@ const OPTION: ConfigOption = {
   unit: null,
   advanced: true,
   requires: { lr_scheduler: 'polynomial' },
+  starters: [],
 }
 
 it('groups options in the order of the groups', () => {

@@ -22,16 +22,17 @@ export function BucketTable({ buckets }: { buckets: readonly Bucket[] }) {
           </tr>
         </thead>
         <tbody>
-          {sortBuckets(buckets).map(({ dataset, width, height, numImages, scheduled, smallestRepeats, usable }) => (
-            <tr key={`${dataset} ${width} ${height}`}>
+          {sortBuckets(buckets).map(({ dataset, width, height, numFrames, ...bucket }) => (
+            <tr key={`${dataset} ${width} ${height} ${numFrames}`}>
               <th scope="row">{dataset === '' ? words.hiddenDataset : dataset}</th>
               <td>
                 {width} × {height}
+                {numFrames > 1 && <small>{messages.pictures.frames(formatCount(numFrames))}</small>}
               </td>
-              <td>{formatCount(numImages)}</td>
+              <td>{formatCount(bucket.numImages)}</td>
               <td>
-                {formatCount(scheduled)}
-                {!usable && <small>{words.tooSmall(formatCount(smallestRepeats))}</small>}
+                {formatCount(bucket.scheduled)}
+                {!bucket.usable && <small>{words.tooSmall(formatCount(bucket.smallestRepeats))}</small>}
               </td>
             </tr>
           ))}

@@ -80,6 +80,7 @@ export function PreflightPanel({ draft, isReadOnly }: PreflightPanelProps) {
 
 function Figures({ preflight }: { preflight: Preflight }) {
   const { totalSteps, stepsPerEpoch, epochs, effectiveBatchSize, numImages } = preflight
+  const { numValidationImages, numTrainableParameters } = preflight
   return (
     <dl className={classes.figures}>
       <Figure
@@ -90,6 +91,8 @@ function Figures({ preflight }: { preflight: Preflight }) {
       <Figure name={words.epochs} value={epochs} />
       <Figure name={words.effectiveBatch} value={effectiveBatchSize} />
       <Figure name={words.pictures} value={numImages} />
+      {numValidationImages !== null && <Figure name={words.validationImages} value={numValidationImages} />}
+      {numTrainableParameters !== null && <Figure name={words.parameters} value={numTrainableParameters} />}
     </dl>
   )
 }

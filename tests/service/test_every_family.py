@@ -1,0 +1,145 @@
+"""Every family that can be trained, made small, through the whole service: environment, dataset, run, picture, weights.
+
+Each run is processes of its own, which load torch for some seconds: all families together are for `make families`, one of
+them is for every change.
+"""
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from safetensors.torch import load as load_weights
+
+from domain.families.registry import FAMILIES
+from tests.service.conftest import Script, Server, free_port, set_up
+from tests.trainer.runs import ROOT, SMALL_MODEL
+from tests.trainer.small_families import SMALL, save_small
+
+TIMEOUT_SECONDS = 600
+BUILT_ELSEWHERE = {"sd1x": SMALL_MODEL}
+"""Families whose small model lies with the examples."""
+
+TRAINABLE = sorted(
+    key for key, family in FAMILIES.items() if family.capabilities and (key in SMALL or key in BUILT_ELSEWHERE)
+)
+NEEDS_A_PACKAGE = "cosmos"
+"""Of which NVIDIA's guardrail is a part, in a package that is not installed here."""
+
+FOR_EVERY_CHANGE = "krea2"
+OPTIONS = {
+    "model_type": "lora",
+    "lora_rank": 4,
+    "max_train_steps": 1,
+    "train_batch_size": 1,
+    "resolution": 64,
+    "mixed_precision": "no",
+    "gradient_checkpointing": False,
+    "disable_benchmark": True,
+    "validation_prompt": "a rose",
+    "validation_num_inference_steps": 2,
+    "validation_resolution": 64,
+}
+CREATE = (
+    "mutation ($i: CreateEnvironmentInput!) { createEnvironment(input: $i) { environment { id } errors { message } } }"
+)
+ADD = "mutation ($i: CreateDatasetInput!) { createDataset(input: $i) { dataset { id } errors { message } } }"
+START = "mutation ($i: StartTrainingInput!) { startTraining(input: $i) { run { id } errors { message } } }"
+RUNS = """{ trainingRuns(first: 100) { edges { node { id name state step endReason
+  validationImages { step prompt url width height } weights { kind url } } } } }"""
+
+
+def created(script: Script, document: str, noun: str, **given: Any) -> str:
+    (answer,) = script.ask(document, i=given).values()
+    assert answer["errors"] == [], given
+    made: str = answer[noun]["id"]
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    environment = {"SIMPLETUNER_MAX_RUNNING": "2"}
+    running = Server(tmp_path_factory.mktemp("workspace"), free_port(), environment=environment).start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def script(server: Server) -> Script:
+    return set_up(server)
+
+
+def chosen_families(request: pytest.FixtureRequest) -> list[str]:
+    """Those that the tests of this call are about."""
+    asked = [
+        item for item in request.session.items if isinstance(item, pytest.Function) and item.path == Path(__file__)
+    ]
+    return [item.callspec.params["family"] for item in asked if "runs" in item.fixturenames]
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, server: Server, script: Script) -> dict[str, Any]:
+    """By family, each as it was when none of them went on any more."""
+    pictures = str(ROOT / "examples" / "datasets" / "ink-style")
+    dataset = created(
+        script,
+        ADD,
+        "dataset",
+        name="pictures",
+        config={
+            "type": "local",
+            "instance_data_dir": pictures,
+            "caption_strategy": "textfile",
+            "resolution": 64,
+            "crop": True,
+        },
+    )
+    for family in chosen_families(request):
+        model = BUILT_ELSEWHERE.get(family) or save_small(family, server.workspace / "models" / family)
+        own = SMALL[family].options if family in SMALL else {}
+        config = OPTIONS | own | {"model_family": family, "pretrained_model_name_or_path": str(model)}
+        environment = created(script, CREATE, "environment", name=family, config=config, datasetIds=[dataset])
+        created(script, START, "run", environmentId=environment)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        found = [edge["node"] for edge in script.ask(RUNS)["trainingRuns"]["edges"]]
+        if all(run["state"] in ("FINISHED", "FAILED", "LOST") for run in found):
+            return {run["name"].removesuffix("-1"): run for run in found}
+        time.sleep(0.3)
+    raise AssertionError(f"not all have ended in {TIMEOUT_SECONDS} s: {found}")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=() if family == FOR_EVERY_CHANGE else pytest.mark.families)
+        for family in TRAINABLE
+        if family != NEEDS_A_PACKAGE
+    ],
+)
+def test_family_is_trained_drawn_and_downloaded(script: Script, runs: dict[str, Any], family: str) -> None:
+    run = runs[family]
+    assert (run["state"], run["step"]) == ("FINISHED", 1), run["endReason"]
+    (picture,) = run["validationImages"]
+    assert (picture["step"], picture["prompt"]) == (1, "a rose")
+    with Image.open(io.BytesIO(script.get(picture["url"]).content)) as drawn:
+        assert drawn.size == (picture["width"], picture["height"]) == (64, 64)
+    (weights,) = run["weights"]
+    tensors = load_weights(script.get(weights["url"]).content)
+    assert tensors
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+@pytest.mark.families
+@pytest.mark.parametrize("family", [NEEDS_A_PACKAGE])
+def test_family_without_its_package_says_which_one(runs: dict[str, Any], family: str) -> None:
+    assert runs[family]["state"] == "FAILED"
+    assert "pip install cosmos_guardrail" in runs[family]["endReason"]
+
+
+def test_every_trainable_family_is_here() -> None:
+    """sd2x is sd1x with other settings, and has no small model of its own."""
+    assert {key for key, family in FAMILIES.items() if family.capabilities} - set(TRAINABLE) <= {"sd2x"}

@@ -1,0 +1,75 @@
+"""Room on the disk before a checkpoint is written, and what is done about too little of it."""
+
+import shlex
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from domain.config.training import TrainingConfig
+from trainer.errors import TrainingError
+from trainer.inbox import Inbox
+from trainer.journal import Journal, log
+
+SECONDS_BETWEEN_LOOKS = 1.0
+GIB = 2**30
+
+
+def make_room(config: TrainingConfig, run_dir: Path, *, journal: Journal, inbox: Inbox) -> bool:
+    """Whether there is as much as disk_low_threshold says; not, when the end was asked for while waiting for it.
+
+    Raises TrainingError when there is none, and nothing that could make some.
+    """
+    needed = config.disk_low_bytes
+    if needed is None or _free(run_dir) >= needed:
+        return True
+    match config.disk_low_action:
+        case "wait":
+            return _waited(run_dir, needed, journal=journal, inbox=inbox)
+        case "script" if config.disk_low_script:
+            log(journal, "warning", f"{_said(run_dir, needed)}; running disk_low_script")
+            _run(config.disk_low_script, run_dir)
+            if _free(run_dir) >= needed:
+                return True
+            raise _too_little(run_dir, needed, "also after disk_low_script")
+        case _:
+            raise _too_little(run_dir, needed, "so no checkpoint was written")
+
+
+def _waited(run_dir: Path, needed: int, *, journal: Journal, inbox: Inbox) -> bool:
+    log(journal, "warning", f"{_said(run_dir, needed)}; waiting until there is room")
+    while _free(run_dir) < needed:
+        if inbox.wants_stop():
+            log(journal, "warning", "the run is stopped without the checkpoint that there was no room for")
+            return False
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    log(journal, "info", "there is room for a checkpoint again")
+    return True
+
+
+def _run(command: str, run_dir: Path) -> None:
+    try:
+        subprocess.run(
+            shlex.split(command), cwd=run_dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        printed = " ".join((error.stderr or error.stdout).split())[-300:]
+        raise TrainingError(
+            f"disk_low_script ended with status {error.returncode}: {printed or 'it printed nothing'}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"disk_low_script cannot be run: {error}; make the file executable") from error
+
+
+def _too_little(run_dir: Path, needed: int, how: str) -> TrainingError:
+    return TrainingError(
+        f"{_said(run_dir, needed)}, {how}; free some space or lower checkpoints_total_limit, then resume"
+    )
+
+
+def _said(run_dir: Path, needed: int) -> str:
+    return f"{_free(run_dir) / GIB:.1f} GiB are free, less than the {needed / GIB:.1f} GiB of disk_low_threshold"
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
