@@ -105,11 +105,11 @@ class StableDiffusion3(ModelFamily):
         read = read_by_t5(self._pipeline.tokenizer_3, [caption], num_tokens=self._num_tokens)
         by_t5 = padded(by_t5, read, self._config)
         if not caption:
-            standing = self._without_caption()
-            by_clip, pooled = (
-                torch.zeros_like(each) if standing["clip"] == "zero" else each for each in (by_clip, pooled)
-            )
-            by_t5 = torch.zeros_like(by_t5) if standing["t5"] == "zero" else by_t5
+            stands = self._without_caption()
+            if stands["clip"] == "zero":
+                by_clip, pooled = torch.zeros_like(by_clip), torch.zeros_like(pooled)
+            if stands["t5"] == "zero":
+                by_t5 = torch.zeros_like(by_t5)
         return {"prompt_embeds": torch.cat([by_clip, by_t5], dim=1)[0], "pooled": pooled[0]}
 
     def _without_caption(self) -> dict[str, str]:

@@ -16,6 +16,7 @@ from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
 from trainer.families.loading import LOADING_ERRORS
 from trainer.hub import explain_refusal
+from trainer.trained.companions import load_beside, place_of
 from trainer.trained.lora_names import ALPHA, LoraNames
 
 ADAPTER, BEGINNING = "default", "beginning"
@@ -41,11 +42,12 @@ class AdapterFile:
 
 
 def read_adapter(source: str, *, option: str) -> AdapterFile:
-    """source: a file, a folder with one, or a name on the Hub. Raises TrainingError when it cannot be read."""
+    """source: a file or folder, or owner/name or owner/name:file on the Hub. Raises TrainingError when it cannot be read."""
+    place, name = place_of(source)
     try:
         weights, settings = _fetch_state_dict(
-            source,
-            weight_name=None,
+            place,
+            weight_name=name,
             use_safetensors=True,
             local_files_only=None,
             cache_dir=None,
@@ -58,7 +60,8 @@ def read_adapter(source: str, *, option: str) -> AdapterFile:
             allow_pickle=False,
         )
     except LOADING_ERRORS as error:
-        raise _unreadable(option, source, error) from error
+        reason = explain_refusal(error, place) or " ".join(str(error).split())[:300]
+        raise TrainingError(f"the adapter {option} ({source}) cannot be loaded: {reason}") from error
     return AdapterFile(option, source, weights, settings or {})
 
 
@@ -152,12 +155,7 @@ def _load_beside(file: AdapterFile, family: ModelFamily) -> None:
             f"the adapter {file.option} ({file.source}) has none of the layers of {type(family.denoiser).__name__}, by the "
             "names of diffusers or ComfyUI; choose one of this model_family"
         )
-    try:
-        family.pipeline.load_lora_weights(file.source, adapter_name=BEGINNING, **family.lora_loading)
-    except torch.OutOfMemoryError:
-        raise
-    except LOADING_ERRORS as error:
-        raise _unreadable(file.option, file.source, error) from error
+    load_beside(file.source, family, key=file.option, adapter=BEGINNING)
 
 
 def _copy_weights(file: AdapterFile, network: nn.Module) -> None:
@@ -172,8 +170,3 @@ def _copy_weights(file: AdapterFile, network: nn.Module) -> None:
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(begun[name])
-
-
-def _unreadable(option: str, source: str, error: Exception) -> TrainingError:
-    reason = explain_refusal(error, source) or " ".join(str(error).split())[:300]
-    return TrainingError(f"the adapter {option} ({source}) cannot be loaded: {reason}")

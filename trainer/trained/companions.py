@@ -99,6 +99,12 @@ def without_adapters(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad = is_wanted
 
 
+def place_of(source: str) -> tuple[str, str | None]:
+    """A path or a name on the Hub, and the file there that is meant, when one is."""
+    place, _, file = (source, "", "") if Path(source).exists() else source.partition(":")
+    return place, file or None
+
+
 def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> None:
     """Let diffusers load a saved adapter. source: a file or folder, or owner/name or owner/name:file on the Hub. key: of
     the option that names it. Raises TrainingError when it cannot be loaded."""
@@ -106,7 +112,7 @@ def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> 
         raise TrainingError(
             f"{key} is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
         )
-    place, _, file = (source, "", "") if Path(source).exists() else source.partition(":")
+    place, file = place_of(source)
     try:
         options = {**family.lora_loading, **({"weight_name": file} if file else {})}
         family.pipeline.load_lora_weights(place, adapter_name=adapter, **options)
