@@ -539,13 +539,13 @@ def wan(*, vae: AutoencoderKLWan | None = None, channels: int = 4, **options: An
 def wan_from_picture(*, has_clip: bool = True, in_two: bool = False) -> WanImageToVideoPipeline:
     """Told of a first frame by four channels that say where it is, as many as latents have, and by CLIP."""
     tokenizer = t5_tokenizer()
-    told = {"channels": 4, "told": 4 + 4, "image_dim": 16 if has_clip else None}
+    image_dim = 16 if has_clip else None
     clip = CLIPVisionConfig(
         hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=14
     )
     return WanImageToVideoPipeline(
-        transformer=wan_transformer(**told),
-        transformer_2=wan_transformer(**told) if in_two else None,
+        transformer=wan_transformer(told=4 + 4, image_dim=image_dim),
+        transformer_2=wan_transformer(told=4 + 4, image_dim=image_dim) if in_two else None,
         vae=wan_vae(),
         text_encoder=umt5_encoder(tokenizer),
         tokenizer=tokenizer,

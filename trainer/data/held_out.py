@@ -42,13 +42,7 @@ def read_held_out(
             f"eval_dataset_id is {wanted!r:.80}, but no dataset of kind eval is called so; "
             f"set it to one of: {known}, or leave it empty for all of them"
         )
-    flavour = family.flavour(config.model_flavour)
     for dataset in datasets:
-        if flavour is not None and flavour.needs_first_frame:
-            raise TrainingError(
-                f"dataset {dataset.id!r} is of kind eval, whose pictures {flavour.name} cannot be measured with, as it makes "
-                "videos; take it out of the environment, or switch eval_loss_disable on"
-            )
         if wanted in (None, "", dataset.id):
             geometry = geometry_of(dataset, config, family)
             captions = read_caption_rules(dataset, config)
