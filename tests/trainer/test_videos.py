@@ -282,3 +282,16 @@ def test_run_that_is_told_first_frames_resumes_exactly(tmp_path: Path, train_her
     shutil.copytree(run.path / "checkpoint-1", resumed.path / "checkpoint-1")
     assert train_here(resumed) == 0
     assert resumed.losses() == {2: run.losses()[2]}
+
+
+def test_encodings_with_first_frames_are_none_without(tmp_path: Path) -> None:
+    """Though both have the same autoencoder."""
+    told = save_small("wan-i2v-low", tmp_path / "told")
+    untold = save_small("wan-low", tmp_path / "untold")
+    shutil.rmtree(untold / "vae")
+    shutil.copytree(told / "vae", untold / "vae")
+    families = [
+        loaded(told, "wan", model_flavour="i2v-14b-2.2-low"),
+        loaded(untold, "wan", model_flavour="animegen-t2v-low"),
+    ]
+    assert len({family.latents_identity for family in families}) == 2

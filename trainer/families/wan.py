@@ -71,10 +71,10 @@ class Wan(VideoFamily):
         self.text_identity = text_identity(
             base, (pipeline.tokenizer, pipeline.text_encoder), num_tokens=self._num_tokens, mended_by="ftfy"
         )
-        image_encoder = pipeline.components.get("image_encoder")
-        self.latents_identity = "".join(
-            base.digest_of(part) for part in (pipeline.vae, image_encoder) if part is not None
-        )
+        seeing = (pipeline.vae, pipeline.components.get("image_encoder"))
+        self.latents_identity = "".join(base.digest_of(part) for part in seeing if part is not None)
+        if flavour.needs_first_frame:
+            self.latents_identity += FIRST_FRAME  # what is told of it is kept with them
 
     @classmethod
     def load(cls, base: BaseModel) -> Self:
