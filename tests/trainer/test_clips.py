@@ -17,11 +17,12 @@ from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.clips import ClipRules, Frames
 from domain.families.family import VideoFacts
 from tests.trainer.filming import film, frame_picture, level_of, record_sound
-from trainer.data import videos
+from trainer.data import decoding, timeline
+from trainer.data.decoding import BrokenVideo
 from trainer.data.pictures import UnreadablePicture
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
-from trainer.data.videos import BrokenVideo, Measured, check_clip, count_frames, measure, read_clip, read_first_frame
+from trainer.data.videos import Measured, check_clip, count_frames, measure, read_clip, read_first_frame
 
 FACTS = VideoFacts(frame_rate=16, frames_per_latent=4)
 
@@ -129,16 +130,28 @@ def test_only_a_part_of_a_video_is_kept_in_memory(tmp_path: Path, monkeypatch: p
     """A frame is made a picture only where it is of the clip, and what lies behind it is not decoded."""
     path = film(tmp_path / "a.mkv", num_frames=40)
     decoded = itertools.count()
-    frames = videos._decoded
+    frames = decoding.decoded
 
     def counted(*args: object) -> object:
         for frame in frames(*args):  # type: ignore[arg-type]
             next(decoded)
             yield frame
 
-    monkeypatch.setattr(videos, "_decoded", counted)
+    monkeypatch.setattr(timeline, "decoded", counted)
     read_clip(picture_of(path), placement(Size(64, 64), Frames(10, 5, 40)))
-    assert next(decoded) == 15
+    assert next(decoded) == 5
+
+
+@pytest.mark.parametrize("rate", [None, 16, 10])
+@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.avi"])
+def test_part_in_the_middle_is_what_it_is_when_all_is_decoded(name: str, rate: int | None, tmp_path: Path) -> None:
+    """Frames of .mp4 lean on later ones, and only every twelfth stands for itself; an .avi does not say when they are shown."""
+    path = film(tmp_path / name, num_frames=60, options={"g": "12", "bf": "3"} if name == "a.mp4" else {"g": "12"})
+    total = {None: 60, 16: 60, 10: 37}[rate]
+    whole = read_clip(picture_of(path), placement(Size(64, 64), Frames(0, total, total, rate)))
+    for first in (1, 11, 12, 13, 24, 30):
+        clip = read_clip(picture_of(path), placement(Size(64, 64), Frames(first, 7, total, rate)))
+        assert [each.tobytes() for each in clip] == [each.tobytes() for each in whole[first : first + 7]]
 
 
 def cut_short(path: Path) -> None:
@@ -242,7 +255,7 @@ def test_frame_that_is_larger_than_the_header_says_is_not_even_decoded(
             packet = av.Packet(content.getvalue())
             packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 16)
             container.mux(packet)
-    monkeypatch.setattr(videos, "MAX_PIXELS", 64 * 64)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 64)
     assert measured(path).num_frames == 2
     with pytest.raises(BrokenVideo, match="is damaged"), path.open("rb") as file:
         count_frames(file, Size(64, 64))
@@ -250,7 +263,7 @@ def test_frame_that_is_larger_than_the_header_says_is_not_even_decoded(
 
 def test_video_of_a_codec_that_is_not_listed_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "a.mkv")
-    monkeypatch.setattr(videos, "VIDEO_CODECS", ("h264",))
+    monkeypatch.setattr(decoding, "VIDEO_CODECS", ("h264",))
     with pytest.raises(BrokenVideo, match="has a codec that is not read here"), path.open("rb") as file:
         measure(file)
 
