@@ -97,7 +97,7 @@ class CheckpointOptions(Part):
         advanced=True,
         is_script=True,
         requires={"disk_low_action": "script"},
-        help="The command that is run, in the folder of the run, when space is short.",
+        help="The command that is run, in the folder of the run and without its secrets, when space is short.",
     )
     output_dir: str = option(
         "simpletuner-results",
