@@ -1,10 +1,15 @@
 """Videos read frame by frame: what they are, which part is taken, and what cannot be."""
 
 import itertools
+import struct
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 from PIL import Image, ImageChops
 
@@ -174,6 +179,14 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
         "is no video of a kind that is read here",
     ),
     "without its index": (lambda folder: shortened(folder, {}), "has no video, or ends before it says where"),
+    "pixels as wide as a street": (
+        lambda folder: with_pixels(film(folder / "a.mp4"), width=65_535),
+        "has frames of 4194240×64 pixels, more than are read here",
+    ),
+    "shown for weeks": (
+        lambda folder: film(folder / "a.mkv", num_frames=2, milliseconds=[0, 2_000_000_000]),
+        "says that it lasts 556 hours, and more than 24 are not read here",
+    ),
     "cut short": (
         lambda folder: shortened(folder, {"movflags": "faststart"}),
         "is cut short: 60 frames are told of and",
@@ -184,6 +197,18 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
 def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
+
+
+def with_pixels(path: Path, *, width: int) -> Path:
+    """Of an .mp4, so many times as wide as they are high, as its header says it."""
+    content = bytearray(path.read_bytes())
+    said = b"\0\0\0\x10pasp" + struct.pack(">II", width, 1)
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        at = content.index(name, content.index(b"moov")) - 4
+        struct.pack_into(">I", content, at, struct.unpack_from(">I", content, at)[0] + len(said))
+    behind = content.index(b"avcC") - 4
+    content[behind:behind] = said
+    return written(path, bytes(content))
 
 
 def picture_as(path: Path) -> Path:
@@ -215,6 +240,25 @@ def test_damage_inside_is_found_by_whoever_decodes_it(tmp_path: Path) -> None:
         count_frames(file, Size(128, 128))
     with pytest.raises(UnreadablePicture), path.open("rb") as file:
         check_clip(picture_of(path), file, placement(Size(128, 128), Frames(0, 5, 30)))
+
+
+def test_frame_that_is_larger_than_the_header_says_is_not_even_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mjpeg", rate=16)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        for number, edge in enumerate((64, 128)):
+            content = BytesIO()
+            Image.new("RGB", (edge, edge)).save(content, "JPEG")
+            packet = av.Packet(content.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 16)
+            container.mux(packet)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 64)
+    assert measured(path).num_frames == 2
+    with pytest.raises(BrokenVideo, match="is damaged"), path.open("rb") as file:
+        count_frames(file, Size(64, 64))
 
 
 def test_video_of_a_codec_that_is_not_listed_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

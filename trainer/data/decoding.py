@@ -69,10 +69,9 @@ def opened(file: BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
                 raise BrokenVideo("has no video, or ends before it says where")
             if stream.codec_context is None or stream.codec_context.name not in VIDEO_CODECS:
                 raise BrokenVideo("has a codec that is not read here; H.264, H.265, VP9 and AV1 are", "no_video")
-            if stream.width * stream.height > MAX_PIXELS:
-                raise BrokenVideo(
-                    f"has frames of {stream.width}×{stream.height} pixels, more than are read here", "too_large"
-                )
+            _refuse_too_large(Size(stream.width, stream.height))
+            # Frames may be larger than the header says, and are refused before there is memory for them.
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             stream.thread_count = 1
             yield container, stream
     except av.error.FFmpegError as error:
@@ -127,9 +126,17 @@ def upright_size(frame: VideoFrame, stream: VideoStream) -> Size:
 
 
 def _square_size(frame: VideoFrame, stream: VideoStream) -> Size:
-    """With the width that pixels have which are not square, as on a DVD."""
+    """With the width that pixels have which are not square, as on a DVD. Raises BrokenVideo for one that is too large."""
     ratio = stream.sample_aspect_ratio or Fraction(1)
-    return Size(max(1, round(frame.width * ratio)), frame.height) if ratio > 0 else Size(frame.width, frame.height)
+    size = Size(max(1, round(frame.width * ratio)), frame.height) if ratio > 0 else Size(frame.width, frame.height)
+    _refuse_too_large(size)
+    return size
+
+
+def _refuse_too_large(size: Size) -> None:
+    """Raises BrokenVideo."""
+    if size.width * size.height > MAX_PIXELS:
+        raise BrokenVideo(f"has frames of {size} pixels, more than are read here", "too_large")
 
 
 def turned_of(frame: VideoFrame) -> int:

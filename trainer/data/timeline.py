@@ -15,6 +15,9 @@ from trainer.data.decoding import BEGINNING, BrokenVideo, Entry, decoded, opened
 
 Shown = tuple[VideoFrame, VideoStream]
 
+MAX_HOURS = 24
+"""After which nobody believes the times of frames: a few bytes can say that one is shown for years, and it would be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -123,5 +126,10 @@ def length_of(file: BinaryIO) -> tuple[int, float]:
         if num_packets < told:
             raise BrokenVideo(f"is cut short: {told} frames are told of and {num_packets} are there", "truncated")
         seconds = 0.0 if begins is None else float((ends - begins) * base)
+        if seconds > MAX_HOURS * 3600:
+            raise BrokenVideo(
+                f"says that it lasts {seconds / 3600:.0f} hours, and more than {MAX_HOURS} are not read here",
+                "too_large",
+            )
         rate = stream.average_rate
         return num_shown, seconds if seconds > 0 or not rate else float(num_shown / rate)
