@@ -43,9 +43,9 @@ MAX_NAMED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures that are not trained on, each with the reason. base_model: a
-    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings.
-    validation_frames: of each validation video; 1 for pictures."""
+    """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures
+    that are not trained on, each with the reason. base_model: a folder in diffusers format or a name on the Hugging Face Hub.
+    cache: the folder of encodings. validation_frames: of each validation video; 1 for pictures."""
 
     run_dir: Path
     name: str

@@ -12,11 +12,12 @@ from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.clips import ClipRules, Frames
 from domain.families.family import VideoFacts
 from tests.trainer.filming import film, frame_picture, level_of, record_sound
-from trainer.data import videos
+from trainer.data import decoding, timeline
+from trainer.data.decoding import BrokenVideo
 from trainer.data.pictures import UnreadablePicture
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
-from trainer.data.videos import BrokenVideo, Measured, check_clip, count_frames, measure, read_clip, read_first_frame
+from trainer.data.videos import Measured, check_clip, count_frames, measure, read_clip, read_first_frame
 
 FACTS = VideoFacts(frame_rate=16, frames_per_latent=4)
 
@@ -124,14 +125,14 @@ def test_only_a_part_of_a_video_is_kept_in_memory(tmp_path: Path, monkeypatch: p
     """A frame is made a picture only where it is of the clip, and what lies behind it is not decoded."""
     path = film(tmp_path / "a.mkv", num_frames=40)
     decoded = itertools.count()
-    frames = videos._decoded
+    frames = decoding.decoded
 
     def counted(*args: object) -> object:
         for frame in frames(*args):  # type: ignore[arg-type]
             next(decoded)
             yield frame
 
-    monkeypatch.setattr(videos, "_decoded", counted)
+    monkeypatch.setattr(timeline, "decoded", counted)
     read_clip(picture_of(path), placement(Size(64, 64), Frames(10, 5, 40)))
     assert next(decoded) == 5
 
@@ -218,7 +219,7 @@ def test_damage_inside_is_found_by_whoever_decodes_it(tmp_path: Path) -> None:
 
 def test_video_of_a_codec_that_is_not_listed_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "a.mkv")
-    monkeypatch.setattr(videos, "VIDEO_CODECS", ("h264",))
+    monkeypatch.setattr(decoding, "VIDEO_CODECS", ("h264",))
     with pytest.raises(BrokenVideo, match="has a codec that is not read here"), path.open("rb") as file:
         measure(file)
 

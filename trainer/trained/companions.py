@@ -13,10 +13,9 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from domain.config.training import TrainingConfig
-from trainer.errors import TrainingError, is_out_of_memory
+from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
-from trainer.families.loading import LOADING_ERRORS
-from trainer.hub import explain_refusal
+from trainer.families.loading import explained
 
 ASSISTANT, OTHER = "assistant", "other"
 """What companions are called in peft."""
@@ -110,17 +109,13 @@ def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> 
     the option that names it. Raises TrainingError when it cannot be loaded."""
     if not isinstance(family.pipeline, LoraBaseMixin):
         raise TrainingError(
-            f"{key} is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
+            f"the adapter {key} ({source}) cannot be loaded: it would take a loader of diffusers, which has none for "
+            f"{type(family.pipeline).__name__}; leave it empty"
         )
     place, file = place_of(source)
-    try:
-        options = {**family.lora_loading, **({"weight_name": file} if file else {})}
+    options = {**family.lora_loading, **({"weight_name": file} if file else {})}
+    with explained(place, what="the adapter", key=key):
         family.pipeline.load_lora_weights(place, adapter_name=adapter, **options)
-    except LOADING_ERRORS as error:
-        if is_out_of_memory(error):
-            raise
-        reason = explain_refusal(error, place) or " ".join(str(error).split())[:300]
-        raise TrainingError(f"the adapter {key} ({source}) cannot be loaded: {reason}") from error
 
 
 def _load_frozen(source: str, family: ModelFamily, *, key: str, adapter: str) -> None:
