@@ -1,5 +1,7 @@
 """The story of a newcomer in the browser: first start, an example, watching it train, signing out and in."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -117,6 +119,18 @@ def test_run_goes_on_from_an_earlier_checkpoint_with_another_learning_rate(page:
     expect(checkpoints.get_by_role("rowheader", name="52")).to_be_visible()
     expect(checkpoints.get_by_role("rowheader", name="100")).to_have_count(0)
     expect(checkpoints.get_by_text("Pinned")).to_be_visible()
+
+
+def test_run_that_was_stopped_before_a_checkpoint_can_begin_again(page: Page) -> None:
+    page.get_by_role("link", name="ink-style", exact=True).click()
+    page.get_by_role("button", name="Start training").first.click()
+    expect(page.get_by_role("heading", name="ink-style-2")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("Stop now|Withdraw")).click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("Stop now|Withdraw")).click()
+    expect(page.get_by_text("The training was stopped")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_role("button", name="Begin again")).to_be_enabled()
+    expect(page.get_by_role("link", name="Open the environment")).to_be_visible()
 
 
 def test_list_shows_the_run(page: Page) -> None:

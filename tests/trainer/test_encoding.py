@@ -90,6 +90,9 @@ def test_what_is_no_number_is_not_kept() -> None:
 
         encode_videos = encode_pictures
 
+        def encode_beginnings(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {}
+
     encoder = Encoder(Overflowing(), batch_size=1, device=CPU)
     with pytest.raises(TrainingError, match="text encoder of the base model makes nan or inf of the caption 'a cat'"):
         encoder.encode_caption("a cat")

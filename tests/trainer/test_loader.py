@@ -38,6 +38,9 @@ class Numbers:
 
     encode_videos = encode_pictures
 
+    def encode_beginnings(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {}
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:

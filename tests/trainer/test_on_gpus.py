@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from tests.trainer.runs import SMALL_MODEL, RunDirectory, write_run
 from tests.trainer.small_families import SMALL, save_small
-from tests.trainer.test_small_families import OPTIONS, WEIGHTS, Small
+from tests.trainer.test_small_families import WEIGHTS, Small
 from trainer.wire import REQUESTS_FILE, Started, StepDone, Stop, ValidationImageSaved, append_line
 
 NUM_GPUS = torch.cuda.device_count()
@@ -61,7 +61,7 @@ def test_half_precision_previews_are_what_diffusers_makes(name: str, precision: 
     (image,) = [image for image in run.of(ValidationImageSaved) if image.step == 3]
     told = {"num_inference_steps": 2, "height": 64, "width": 64, "generator": torch.Generator().manual_seed(image.seed)}
     with torch.no_grad():
-        drawn = SMALL[name].draw(pipeline, num_tokens=OPTIONS["tokenizer_max_length"], **told)
+        drawn = SMALL[name].draw(pipeline, num_tokens=small.options["tokenizer_max_length"], **told)
     assert Image.open(run.path / image.path).tobytes() == drawn.images[0].tobytes()
 
 

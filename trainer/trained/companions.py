@@ -3,6 +3,7 @@
 diffusers loads them, for whatever it can load can be shown and trained with.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from trainer.families.loading import explained
 
 ASSISTANT, OTHER = "assistant", "other"
 """What companions are called in peft."""
+
+FILE_ON_HUB = re.compile(r"(?P<place>[\w-][\w.-]*/[\w-][\w.-]*):(?P<file>(?!\.)[^/\\]+(/(?!\.)[^/\\]+)*)")
+"""No path of this machine, and nothing above the folder of the file."""
 
 Strengths = Mapping[str, float]
 """How strongly each companion counts; those that are not named do not."""
@@ -99,9 +103,14 @@ def without_adapters(network: nn.Module) -> Iterator[None]:
 
 
 def place_of(source: str) -> tuple[str, str | None]:
-    """A path or a name on the Hub, and the file there that is meant, when one is."""
-    place, _, file = (source, "", "") if Path(source).exists() else source.partition(":")
-    return place, file or None
+    """A path or a name on the Hub, and the file there that is meant, when one is.
+
+    Of a folder here no file can be meant so: whoever asks for it may name the folder, and perhaps not what lies elsewhere.
+    """
+    named = FILE_ON_HUB.fullmatch(source)
+    if named is None or Path(source).exists() or Path(named["place"]).exists():
+        return source, None
+    return named["place"], named["file"]
 
 
 def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> None:

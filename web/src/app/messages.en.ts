@@ -191,7 +191,10 @@ export const en = {
     stoppedTitle: 'The training was stopped',
     noReason: 'No reason was recorded.',
     resumable: (step: string) => `The newest checkpoint is from step ${step}. Resuming goes on from exactly there.`,
-    notResumable: 'There is no checkpoint to resume from.',
+    notResumable:
+      'There is no checkpoint. Beginning again uses the same configuration; to change it, start another run.',
+    beginAgain: 'Begin again',
+    openEnvironment: 'Open the environment',
     skipped: (count: string) => `${count} points were left out because this connection was too slow.`,
     reload: 'Load them',
   },

@@ -1,7 +1,9 @@
 import { Alert, Button, Group, Text } from '@mantine/core'
+import { Link } from 'wouter'
 import { formatCount, toSentence } from '../app/format'
 import { Warning } from '../app/icons'
 import { messages } from '../app/messages'
+import { routes } from '../app/routes'
 import type { RunState, RunStatusFragment } from '../graphql/generated/documents'
 import { useMay, useMayTo } from '../user/viewer'
 import { ResumeButton } from './ResumeButton'
@@ -15,6 +17,7 @@ const TITLES: Partial<Record<RunState, string>> = {
 }
 
 interface EndNoticeProps {
+  environmentId: string | undefined
   ownerId: string | undefined
   status: RunStatusFragment
   onResumed: () => void
@@ -23,7 +26,7 @@ interface EndNoticeProps {
 }
 
 /** Why a run ended before its last step, and the way to go on from its newest checkpoint. */
-export function EndNotice({ ownerId, status, onResumed, onChange }: EndNoticeProps) {
+export function EndNotice({ environmentId, ownerId, status, onResumed, onChange }: EndNoticeProps) {
   const may = useMay()
   const mayTo = useMayTo()
   const { state, endReason, resumeStep } = status
@@ -50,11 +53,18 @@ export function EndNotice({ ownerId, status, onResumed, onChange }: EndNoticePro
             {resumeStep === null ? words.notResumable : words.resumable(formatCount(resumeStep))}
           </Text>
         </div>
-        {resumeStep !== null && may('job.submit') && mayTo('job.cancel', ownerId) && (
+        {may('job.submit') && mayTo('job.cancel', ownerId) && (
           <Group gap="xs">
-            <Button size="sm" variant="default" onClick={() => onChange(resumeStep)}>
-              {words.resumeOtherwise}
-            </Button>
+            {resumeStep !== null && (
+              <Button size="sm" variant="default" onClick={() => onChange(resumeStep)}>
+                {words.resumeOtherwise}
+              </Button>
+            )}
+            {resumeStep === null && environmentId !== undefined && (
+              <Button size="sm" variant="default" component={Link} href={routes.environment(environmentId)}>
+                {words.openEnvironment}
+              </Button>
+            )}
             <ResumeButton runId={status.id} resumeStep={resumeStep} onResumed={onResumed} />
           </Group>
         )}

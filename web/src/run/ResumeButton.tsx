@@ -10,7 +10,8 @@ import { useAction } from '../graphql/useAction'
 
 interface ResumeButtonProps {
   runId: string
-  resumeStep: number
+  /** Null: there is no checkpoint, so it begins anew. */
+  resumeStep: number | null
   onResumed: () => void
 }
 
@@ -24,7 +25,7 @@ export function ResumeButton({ runId, resumeStep, onResumed }: ResumeButtonProps
     <Stack gap="xs">
       <Refused message={resume.problem} />
       <Button size="sm" leftSection={<Resume />} loading={resume.isBusy} onClick={() => void act()}>
-        {messages.run.resumeFrom(formatCount(resumeStep))}
+        {resumeStep === null ? messages.run.beginAgain : messages.run.resumeFrom(formatCount(resumeStep))}
       </Button>
     </Stack>
   )

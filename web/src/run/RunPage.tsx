@@ -56,7 +56,13 @@ function RunDetails({ view, onReload }: { view: RunView; onReload: () => void })
   return (
     <Stack gap="md">
       <RunHeader identity={identity} status={status} />
-      <EndNotice ownerId={ownerId} status={status} onResumed={onReload} onChange={setFromStep} />
+      <EndNotice
+        environmentId={identity.environment?.id}
+        ownerId={ownerId}
+        status={status}
+        onResumed={onReload}
+        onChange={setFromStep}
+      />
       <SkippedNotice count={skippedPoints} onReload={onReload} />
       <div className={classes.panels}>
         <div className={classes.metrics}>
