@@ -53,6 +53,11 @@ SOURCE_STRATEGIES = {
 """Strategies that take captions from the source itself, and what makes a dataset have such a one."""
 
 
+def leads_out(folder: str) -> bool:
+    """Whether a folder in some place is none that lies there."""
+    return folder.startswith("/") or "\\" in folder or ".." in folder.split("/")
+
+
 def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
     """unknown: options whose value is not known yet; nothing can be said about them."""
     for rule in RULES:
@@ -507,6 +512,22 @@ RULES = (
         lambda config: (
             "text_encoder_lr is set, but prodigy finds one learning rate for everything; leave it empty, or choose another "
             "optimizer"
+        ),
+    ),
+    Rule(
+        ("pretrained_transformer_subfolder",),
+        lambda config: leads_out(config.pretrained_transformer_subfolder),
+        lambda config: (
+            f"pretrained_transformer_subfolder is {config.pretrained_transformer_subfolder!r:.80}, which leads out of the place that "
+            "pretrained_transformer_model_name_or_path names; write a folder that lies there, such as transformer"
+        ),
+    ),
+    Rule(
+        ("pretrained_unet_subfolder",),
+        lambda config: leads_out(config.pretrained_unet_subfolder),
+        lambda config: (
+            f"pretrained_unet_subfolder is {config.pretrained_unet_subfolder!r:.80}, which leads out of the place that "
+            "pretrained_unet_model_name_or_path names; write a folder that lies there, such as unet"
         ),
     ),
     Rule(

@@ -159,7 +159,7 @@ def test_file_may_be_named_of_the_hub_and_leads_nowhere_else(source: str, place:
 
 def test_file_behind_the_name_of_a_folder_here_is_not_loaded(flux: Small, other: Path, tmp_path: Path) -> None:
     run = flux.write(tmp_path.name, validation_adapter_path=f"{tmp_path}:{other}")
-    assert f"the adapter validation_adapter_path ({tmp_path}:{other}) cannot be loaded: " in refusal_of(run)
+    assert f"the adapter {tmp_path}:{other} cannot be loaded: " in refusal_of(run)
 
 
 def test_companion_that_cannot_be_loaded_is_refused(flux: Small, tmp_path: Path) -> None:

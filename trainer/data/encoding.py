@@ -9,6 +9,7 @@ memory's sake.
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
+import diffusers
 import torch
 from PIL import Image
 from torch import Tensor
@@ -70,7 +71,7 @@ class Encoder:
         )
 
     def latents_key(self, digest: str, placement: Placement) -> str:
-        """digest: of the file's content."""
+        """digest: of the file's content. An autoencoder is its weights, and the code of diffusers that computes with them."""
         frames = placement.frames
         of_clip = {} if frames is None else {"frames": str((frames.first, frames.num, frames.rate))}
         return key_of(
@@ -78,6 +79,7 @@ class Encoder:
             format=ENCODING_FORMAT,
             device=self._device.type,
             encoder=self._family.latents_identity,
+            library=diffusers.__version__,
             batch_size=self.num_at_once(is_clip=placement.frames is not None),
             picture=digest,
             region=str(tuple(placement.region)),
