@@ -47,8 +47,9 @@ Entry = os.DirEntry[str]
 
 @dataclass(slots=True)
 class Folder:
-    """What a dataset's pictures come to. buckets: pictures by what they are brought to. left_out, unsuited_length, unreadable,
-    uncaptioned, unmasked: how many, and the first few by name. shapes: by name, where only some are drawn of them. num_unknown: pictures whose size was not looked at for want of time."""
+    """What a dataset's pictures come to. buckets: pictures by what they are brought to. left_out, unsuited_length,
+    unreadable, uncaptioned, unmasked: how many, and the first few by name. shapes: by name, where only some are drawn
+    of them. num_unknown: pictures whose size was not looked at for want of time."""
 
     num_images: int = 0
     buckets: Counter[Shape] = field(default_factory=Counter)
@@ -108,7 +109,8 @@ def look_at(
     masks: Masks | None = None,
 ) -> Folder:
     """until: on the monotonic clock; what is remembered, or seen without opening a picture, is not left out for it.
-    open_folders: to which links to pictures may lead, besides the dataset's own. maker: who looks into videos. masks: what pictures need one of."""
+    open_folders: to which links to pictures may lead, besides the dataset's own. maker: who looks into videos. masks:
+    what pictures need one of."""
     root = os.path.join(Path(dataset.instance_data_dir), "")
     needs_captions = _wants_caption(captions)
     placed = _Placed(geometry, dataset=dataset.id, seed=seed)
