@@ -26,7 +26,7 @@ from service.database import Database
 from service.folders import scan_pictures
 from service.preflight.known_sizes import picture_sizes, video_sizes
 from service.preflight.masks import Masks
-from service.scans.maker import CannotMake, PictureMaker
+from service.scans.maker import CannotMake, Closed, PictureMaker
 from service.scans.placing import Extent
 
 ORIENTATION = 0x0112
@@ -76,7 +76,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Where it is remembered what files are, and how that is found out; None for what cannot be read."""
+    """Where it is remembered what files are, and how that is found out; None for what cannot be read. Raises Closed."""
 
     table: Table
     look: Callable[[Path], Extent | None]
@@ -275,7 +275,10 @@ def _extents_of(database: Database, known: Known, entries: list[Entry], *, until
         elif row is not None and (row["changed_ns"], row["num_bytes"]) == (status.st_mtime_ns, status.st_size):
             extents[path] = _extent_in(row)
         elif time.monotonic() < until:
-            extents[path] = known.look(Path(path))
+            try:
+                extents[path] = known.look(Path(path))
+            except Closed:  # nothing to be remembered of the file
+                break
             fresh.append(
                 {
                     "path": keys[path],
