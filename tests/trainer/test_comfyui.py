@@ -274,6 +274,8 @@ def test_text_encoders_have_the_names_of_kohyas_scripts(key: str, part: str, pre
 def test_families_with_names_are_those_that_comfyui_has() -> None:
     named = {key for key, family in FAMILIES.items() if family.comfy_names is not None}
     assert named == {key for key, family in KNOWN.items() if family.has_comfyui_names}
+    joined = {key for key in named if FAMILIES[key].comfy_names.joined}  # type: ignore[union-attr]
+    assert joined == {key for key, family in KNOWN.items() if family.joined_in_comfyui}
     assert set(FAMILIES) - named == {"sana", "kolors"}
     assert named - {"sd1x", "sd2x"} == set(TARGETS)
 
