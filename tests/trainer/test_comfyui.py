@@ -245,7 +245,7 @@ def test_file_for_comfyui_is_read_as_it_was_written(key: str) -> None:
     """Of the layers that get an adapter when nothing is said."""
     network = denoiser_of(key)
     family = FAMILIES[key]  # type: ignore[index]
-    settings = LoraConfig(r=2, target_modules=list(family.lora_targets), init_lora_weights=False)
+    settings = LoraConfig(r=2, target_modules=list(KNOWN[key].lora_targets), init_lora_weights=False)
     weights = get_peft_model_state_dict(inject_adapter_in_model(settings, network))
     adapted = [name for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]
     assert family.comfy_names is not None

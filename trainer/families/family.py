@@ -95,14 +95,12 @@ class Drawing:
 class ModelFamily(ABC):
     """A loaded base model of one family.
 
-    text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
+    encode_captions: where text encoders are trained, it gives what predict encodes.
     comfy_names: of its layers in files for ComfyUI; None where ComfyUI has no such family.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
-    lora_targets: ClassVar[tuple[str, ...]]
-    text_lora_targets: ClassVar[tuple[str, ...]] = ()
     comfy_names: ClassVar[ComfyNames | None] = None
     denoiser: nn.Module
     _pipeline: Any
