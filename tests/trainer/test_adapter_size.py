@@ -27,6 +27,7 @@ def lycoris(**settings: Any) -> dict[str, Any]:
 EVERYWHERE: dict[str, dict[str, Any]] = {
     "lora": {"lora_rank": 3},
     "dora": {"use_dora": True, "lora_rank": 5},
+    "pissa": {"lora_init_type": "pissa", "lora_rank": 3},
     "lokr": lycoris(algo="lokr", linear_dim=2, factor=4),
     "lokr of both": lycoris(algo="lokr", linear_dim=1, decompose_both=True),
     "lokr of whole matrices": lycoris(algo="lokr", linear_dim=10000, linear_alpha=1, factor=4, full_matrix=True),
