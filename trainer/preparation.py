@@ -23,10 +23,12 @@ from trainer.data.reading import read_still
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.errors import TrainingError
 from trainer.evaluation import Evaluation, encode_held_out
+from trainer.families.arrivals import Arrivals
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
 from trainer.families.weights import WeightDigests
+from trainer.hub import be_impatient, is_silent
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
@@ -110,13 +112,15 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         keeps_damaged=not config.delete_invalid_checkpoints,
     )
     saved_step = find_start(order, checkpoints, accelerator, journal=journal)
-    with phase(journal, "load_model"):
+    be_impatient()
+    with phase(journal, "load_model") as loading:
         base = BaseModel(
             source=order.base_model,
             config=config,
             device=accelerator.device,
             dtype=dtype_of(accelerator),
             digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
+            arrivals=Arrivals(journal, loading),
         )
         family = FAMILIES[config.model_family].load(base)
         trained = _what_trains(family, base)
@@ -132,6 +136,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         )
         if config.gradient_checkpointing:
             recompute_blocks(family.denoiser, interval=config.gradient_checkpointing_interval or 1)
+    if is_silent():
+        log(journal, "warning", "the Hub sends nothing, so the run goes on with the files that are on this machine")
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()

@@ -28,7 +28,6 @@ class Cosmos(ModelFamily):
     in is (1 - t) x + t noise, and what comes out is noise - x.
     """
 
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(
         prefix="diffusion_model.",
         layers=(r".+",),
