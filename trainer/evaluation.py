@@ -15,7 +15,7 @@ from trainer.errors import TrainingError, explain, is_out_of_memory
 from trainer.families.family import ModelFamily, TextEmbeds
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, log, phase
+from trainer.journal import Journal, Phase, log, phase
 from trainer.losses import bends, losses_of
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
@@ -70,24 +70,21 @@ class Evaluation:
         """Mean losses by the name of their metric; none when a stop was asked for meanwhile, or memory ran out."""
         if not self._pictures:
             return {}
-        try:
-            return self._run(predictor)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            log(self._journal, "warning", f"{explain(error, phase='evaluate')}; training goes on without it")
+        with phase(self._journal, "evaluate", total=len(self._pictures)) as progress:
+            try:
+                return self._run(predictor, progress)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                log(self._journal, "warning", f"{explain(error, phase='evaluate')}; training goes on without it")
         free_memory()
         return {}
 
-    def _run(self, predictor: nn.Module) -> dict[str, float]:
+    def _run(self, predictor: nn.Module, progress: Phase) -> dict[str, float]:
         losses: dict[str, list[Tensor]] = {}
         predictor.eval()
         try:
-            with (
-                torch.no_grad(),
-                torch.compiler.set_stance("force_eager"),
-                phase(self._journal, "evaluate", total=len(self._pictures)) as progress,
-            ):
+            with torch.no_grad(), torch.compiler.set_stance("force_eager"):
                 for picture in self._pictures:
                     if self._inbox.wants_stop():
                         return {}

@@ -24,10 +24,12 @@ from trainer.data.reading import read_still
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.errors import TrainingError
 from trainer.evaluation import Evaluation, encode_held_out
+from trainer.families.arrivals import Arrivals
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
 from trainer.families.weights import WeightDigests
+from trainer.hub import be_impatient, is_silent
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
@@ -117,8 +119,11 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     checkpoints = _checkpoints_of(order)
     saved_step = find_start(order, checkpoints, accelerator, journal=journal)
     saved = checkpoints.folder(saved_step) if saved_step > 0 else None
-    with phase(journal, "load_model"):
-        loaded = _load(order, accelerator, is_new=saved is None)
+    be_impatient()
+    with phase(journal, "load_model") as loading:
+        loaded = _load(order, accelerator, arrivals=Arrivals(journal, loading), is_new=saved is None)
+    if is_silent():
+        log(journal, "warning", "the Hub sends nothing, so the run goes on with the files that are on this machine")
     family, trained, parts = loaded.family, loaded.trained, loaded.parts
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
@@ -225,7 +230,7 @@ def _checkpoints_of(order: Order) -> Checkpoints:
     )
 
 
-def _load(order: Order, accelerator: Accelerator, *, is_new: bool) -> Loaded:
+def _load(order: Order, accelerator: Accelerator, *, arrivals: Arrivals, is_new: bool) -> Loaded:
     """is_new: there is no checkpoint, so that what trains begins as the configuration says. Raises TrainingError."""
     config = order.config
     base = BaseModel(
@@ -234,6 +239,7 @@ def _load(order: Order, accelerator: Accelerator, *, is_new: bool) -> Loaded:
         device=accelerator.device,
         dtype=dtype_of(accelerator),
         digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
+        arrivals=arrivals,
     )
     family = FAMILIES[config.model_family].load(base)
     trained = _what_trains(family, base)

@@ -181,9 +181,16 @@ class Planned:
     resumed_from_step: int | None = None
 
 
+IN_BYTES = frozenset({"download_model"})
+"""Phases whose progress is no count."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged:
-    """Progress of a phase before or between steps (load_model, encode_captions, encode_images, validate, save, ...)."""
+    """Progress of a phase before or between steps (load_model, encode_captions, encode_images, validate, save, ...).
+
+    progress, total: a count, or bytes; see IN_BYTES.
+    """
 
     TYPE: ClassVar[str] = "phase"
     at: float

@@ -245,7 +245,7 @@ def test_file_for_comfyui_is_read_as_it_was_written(key: str) -> None:
     """Of the layers that get an adapter when nothing is said."""
     network = denoiser_of(key)
     family = FAMILIES[key]  # type: ignore[index]
-    settings = LoraConfig(r=2, target_modules=list(family.lora_targets), init_lora_weights=False)
+    settings = LoraConfig(r=2, target_modules=list(KNOWN[key].lora_targets), init_lora_weights=False)
     weights = get_peft_model_state_dict(inject_adapter_in_model(settings, network))
     adapted = [name for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]
     assert family.comfy_names is not None
@@ -274,6 +274,8 @@ def test_text_encoders_have_the_names_of_kohyas_scripts(key: str, part: str, pre
 def test_families_with_names_are_those_that_comfyui_has() -> None:
     named = {key for key, family in FAMILIES.items() if family.comfy_names is not None}
     assert named == {key for key, family in KNOWN.items() if family.has_comfyui_names}
+    joined = {key for key in named if FAMILIES[key].comfy_names.joined}  # type: ignore[union-attr]
+    assert joined == {key for key, family in KNOWN.items() if family.joined_in_comfyui}
     assert set(FAMILIES) - named == {"sana", "kolors"}
     assert named - {"sd1x", "sd2x"} == set(TARGETS)
 

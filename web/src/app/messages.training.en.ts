@@ -1,4 +1,5 @@
 const phases: Record<string, string> = {
+  download_model: 'Download the model',
   load_model: 'Load the model',
   read_images: 'Look at images',
   encode_captions: 'Encode captions',
