@@ -1,5 +1,6 @@
 """Room on the disk before a checkpoint is written, and what is done about too little of it."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ from trainer.journal import Journal, log
 
 SECONDS_BETWEEN_LOOKS = 1.0
 GIB = 2**30
+PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR")
+"""What the command knows of this process' environment, which has the secrets of who started the run: perhaps not of who wrote
+the command."""
 
 
 def make_room(config: TrainingConfig, run_dir: Path, *, journal: Journal, inbox: Inbox) -> bool:
@@ -50,7 +54,13 @@ def _waited(run_dir: Path, needed: int, *, journal: Journal, inbox: Inbox) -> bo
 def _run(command: str, run_dir: Path) -> None:
     try:
         subprocess.run(
-            shlex.split(command), cwd=run_dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+            shlex.split(command),
+            cwd=run_dir,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except subprocess.CalledProcessError as error:
         printed = " ".join((error.stderr or error.stdout).split())[-300:]

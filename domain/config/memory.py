@@ -3,8 +3,9 @@
     peak of a phase = (weights + what is trained + activations) x calibration + what CUDA takes for itself
 
 Weights, gradients and the optimizer's state follow from parameter counts and formats. Activations are linear in pixels
-of latents' frames, tokens and batch; what one pixel and one token cost is known for each denoiser (domain/families/network.py). Measured
-peaks correct what is left: see calibration.py. What nobody knows is named in `unknown` rather than guessed.
+of latents' frames, tokens and batch; what one pixel and one token cost is known for each denoiser
+(domain/families/network.py). Measured peaks correct what is left: see calibration.py. What nobody knows is named in
+`unknown` rather than guessed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,7 +165,8 @@ def estimate_memory(
     clip that is trained on. drawn_frames: of validation videos.
 
     text_while_training, pictures_while_training: captions and pictures are encoded between steps, so that what encodes
-    them is on the device then. Before the first step all networks are, unless they are offloaded meanwhile. denoiser: None for that of the flavour.
+    them is on the device then. Before the first step all networks are, unless they are offloaded meanwhile. denoiser:
+    None for that of the flavour.
     """
     subject = _Subject(
         plan=plan,

@@ -27,6 +27,8 @@ def with_settings(config: TrainingConfig, *, open_folders: Sequence[Path]) -> Tr
     if not Path(written).is_absolute() or not any(path.is_relative_to(os.path.realpath(each)) for each in open_folders):
         return config
     try:
+        if not path.is_file():  # reading a pipe would wait for somebody to write into it
+            raise ValueError("it is no file")
         if path.stat().st_size > LARGEST_FILE:
             raise ValueError(f"it has more than {LARGEST_FILE} bytes")
         settings = json.loads(path.read_bytes())

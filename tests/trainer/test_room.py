@@ -62,6 +62,14 @@ def test_with_enough_room_nothing_happens(run: RunDirectory) -> None:
     assert run.messages() == []
 
 
+def test_script_is_told_no_secrets(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
+    assert made(run, disk_low_action="script", disk_low_script="sh -c 'rm ballast; env > seen'")
+    seen = (run.path / "seen").read_text()
+    assert "PATH=" in seen
+    assert "hf_of_somebody_else" not in seen
+
+
 def test_script_that_makes_room_lets_the_run_go_on(run: RunDirectory) -> None:
     assert made(run, disk_low_action="script", disk_low_script="rm ballast")
     assert told(run) == [

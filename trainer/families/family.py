@@ -68,8 +68,9 @@ class Drawing:
     """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
     for a video. beginning: the picture that a video is made of, of the same size, in flavours that do so.
 
-    sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
-    1 is none. noise_from: the device whose generator makes the noise.
+    sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have
+    guidance distilled into them, the strength of a second pass with the negative prompt; 1 is none. noise_from: the
+    device whose generator makes the noise.
     """
 
     prompt: str
@@ -129,8 +130,8 @@ class ModelFamily(ABC):
         raise TypeError(f"{type(self).__name__} makes pictures and reads no videos")
 
     def encode_beginnings(self, pixels: Tensor) -> dict[str, Tensor]:
-        """What the denoiser is told of the first frame of videos, by name, with a batch dimension; nothing, but in flavours that
-        make videos of pictures. pixels: as encode_videos takes them."""
+        """What the denoiser is told of the first frame of videos, by name, with a batch dimension; nothing, but in
+        flavours that make videos of pictures. pixels: as encode_videos takes them."""
         return {}
 
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:

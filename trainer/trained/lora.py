@@ -33,7 +33,8 @@ ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 
 
 class Lora(Trained):
-    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout. names: those of its files."""
+    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout. names:
+    those of its files."""
 
     def __init__(
         self, family: ModelFamily, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames

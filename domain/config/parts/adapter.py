@@ -145,7 +145,7 @@ class AdapterOptions(Part):
     )
     init_lora_step: int | None = option(
         None,
-        label="Its step",
+        label="Steps already made",
         advanced=True,
         ge=0,
         unit="steps",
@@ -153,7 +153,7 @@ class AdapterOptions(Part):
     )
     init_lora_ema: str | None = option(
         None,
-        label="Its average",
+        label="Average to begin with",
         advanced=True,
         kind="path",
         requires={"use_ema": True},

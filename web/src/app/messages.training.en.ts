@@ -32,9 +32,9 @@ const charts: Record<string, string> = {
 }
 
 const chartHelp: Record<string, string> = {
-  loss: 'How far predictions are from their targets. Single steps jump, as each draws other noise: watch the smoothed line. It sinks at first and then flattens; pictures often get better long after that.',
+  loss: 'How far predictions are from their targets. Single steps jump, as each draws other noise: watch the smoothed line. It falls at first and then flattens; pictures often get better long after that.',
   eval_loss:
-    'Measured on pictures that are not trained on, each time with the same noise. When it rises while the loss sinks, the model learns its pictures by heart: an earlier checkpoint is the better one.',
+    'Measured on pictures that are not trained on, each time with the same noise. When it rises while the loss falls, the model learns its pictures by heart: an earlier checkpoint is the better one.',
   loss_by_timestep:
     'The loss by how noisy the pictures were: 0 is nearly clean, where details are learned, 1000 is only noise, where composition is. Their heights differ by nature; compare each line with itself.',
   learning_rate: 'How far each step may change the weights, as the schedule says.',
