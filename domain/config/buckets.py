@@ -142,7 +142,7 @@ def geometry_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) 
         maximum_aspect_ratio=dataset.maximum_aspect_ratio,
         max_upscale_threshold=threshold,
         upscale=math.inf if dataset.upscale else 1 + (threshold or 0),
-        clips=clip_rules_of(dataset, family, rate=config.framerate),
+        clips=clip_rules_of(dataset, config, family),
     )
 
 

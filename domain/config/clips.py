@@ -9,8 +9,10 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from domain.config.checks import frame_rate
 from domain.config.dataset import DatasetConfig
 from domain.config.parts.dataset_video import MAX_CLIP_FRAMES, VideoSettings
+from domain.config.training import TrainingConfig
 from domain.families.family import Family, VideoFacts
 
 USUAL_SECONDS = 5
@@ -55,12 +57,12 @@ class ClipRules:
         return max(shortest, self.facts.fitting((num_frames - 1) // self.lengths_step * self.lengths_step + 1))
 
 
-def clip_rules_of(dataset: DatasetConfig, family: Family, *, rate: int | None) -> ClipRules | None:
-    """rate: what the environment brings videos to. None for pictures, and for families that make no videos."""
+def clip_rules_of(dataset: DatasetConfig, config: TrainingConfig, family: Family) -> ClipRules | None:
+    """None for pictures, and for families that make no videos."""
     if not dataset.holds_videos or family.video is None:
         return None
     settings = dataset.video or VideoSettings()
-    usual = min(USUAL_SECONDS * (rate or family.video.frame_rate), settings.max_frames or MAX_CLIP_FRAMES)
+    usual = min(USUAL_SECONDS * frame_rate(config), settings.max_frames or MAX_CLIP_FRAMES)
     num_frames = family.video.fitting(settings.num_frames or usual)
     return ClipRules(
         facts=family.video,
@@ -68,7 +70,7 @@ def clip_rules_of(dataset: DatasetConfig, family: Family, *, rate: int | None) -
         min_frames=settings.min_frames or num_frames,
         max_frames=settings.max_frames,
         lengths_step=settings.frame_interval if settings.bucket_strategy == "resolution_frames" else None,
-        rate=rate,
+        rate=config.framerate,
     )
 
 

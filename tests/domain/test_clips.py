@@ -13,10 +13,12 @@ from domain.config.training import TrainingConfig
 from domain.families.registry import FAMILIES
 
 
-def placed(available: int, /, *, family: str = "wan", seed: int = 0, **video: Any) -> Placement | LeftOut:
+def placed(
+    available: int, /, *, family: str = "wan", flavour: str | None = None, seed: int = 0, **video: Any
+) -> Placement | LeftOut:
     written = {"id": "clips", "dataset_type": "video", "instance_data_dir": "/v", "video": video}
     dataset = DatasetConfig.model_validate(written)
-    config = TrainingConfig.model_validate({"model_family": family, "resolution": 64})
+    config = TrainingConfig.model_validate({"model_family": family, "model_flavour": flavour, "resolution": 64})
     geometry = geometry_of(dataset, config, FAMILIES[family])
     return place(geometry, Size(64, 64), seed=seed, num_frames=available)
 
@@ -31,6 +33,8 @@ def length(available: int, /, **options: Any) -> int | str:
     [
         # Wan: 16 frames a second, clips of 4n + 1: five seconds are 80 frames, so 77.
         ({}, {76: "too_short", 77: 77, 80: 77, 1000: 77}),
+        # Its TI2V 5B: 24 frames a second.
+        ({"flavour": "ti2v-5b-2.2"}, {116: "too_short", 117: 117, 500: 117}),
         # LTX: 25 frames a second, clips of 8n + 1.
         ({"family": "ltxvideo"}, {120: "too_short", 121: 121, 10_000: 121}),
         ({"num_frames": 81}, {80: "too_short", 81: 81, 82: 81}),
