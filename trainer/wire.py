@@ -183,7 +183,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged:
-    """Progress of a phase before or between steps (load_model, encode_captions, encode_images, validate, save, ...)."""
+    """Progress of a phase before or between steps (count_frames, load_model, encode_captions, encode_images, validate, save, ...)."""
 
     TYPE: ClassVar[str] = "phase"
     at: float

@@ -1,5 +1,6 @@
 const phases: Record<string, string> = {
   load_model: 'Load the model',
+  count_frames: 'Count frames of videos',
   read_images: 'Look at images',
   encode_captions: 'Encode captions',
   encode_images: 'Encode images',
