@@ -24,8 +24,8 @@ class MemoryPlan:
     """batch_size: pictures in one forward pass on one device.
 
     weight_bytes: of each frozen weight that is not quantised; quantised_bits: of each that is, None for none.
-    optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter of the
-    same size lies beside it, which is not trained.
+    optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter of the same size lies beside
+    it, which is not trained.
     checkpointed: which share of the blocks is computed again. swapped_blocks: how many blocks wait in RAM. streamed:
     which share of the linear layers comes from RAM for each use. shards_states, shards_gradients, shards_weights: among
     the devices of a run. offloads_startup: no network is on the device before the first step while it has nothing to
