@@ -100,7 +100,7 @@ class Evaluation:
         """The mean loss over all timesteps, a scalar on the device."""
         schedule = self._family.schedule
         timesteps = schedule.fixed_timesteps(self._config.eval_timesteps, device=self._device)
-        told = picture.text_embeds | picture.beginnings
+        told = {**picture.text_embeds, **picture.beginnings}
         losses = []
         for first in range(0, len(timesteps), self._config.train_batch_size):
             chosen = timesteps[first : first + self._config.train_batch_size]
