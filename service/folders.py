@@ -44,5 +44,7 @@ def count_files(dataset: Mapping[str, Any]) -> int | None:
     folder = str(dataset.get("instance_data_dir", ""))
     if not folder or not Path(folder).is_dir():
         return None
-    counts = is_video if dataset.get("dataset_type") == "video" else is_picture
+    kind = dataset.get("dataset_type")
+    holds_videos = kind == "video" or (kind == "eval" and dataset.get("video") is not None)
+    counts = is_video if holds_videos else is_picture
     return sum(1 for _ in islice(scan_pictures(Path(folder), counts=counts), MAX_COUNTED))

@@ -96,7 +96,7 @@ def _leave(status: int) -> int:
 
 def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, str]) -> tuple[Outcome, object]:
     """How it ended, and everything it was made of."""
-    order = read_order(run_dir, _with_secrets(read_run_spec(run_dir), secrets))
+    order = read_order(run_dir, _with_secrets(read_run_spec(run_dir), secrets), journal=journal)
     silence_libraries()
     # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
     # A fifth of that was the search for garbage among what they make, all of which stays.

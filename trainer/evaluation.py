@@ -1,6 +1,6 @@
-"""The held-out loss: of the same pictures, at the same timesteps, with the same noise, whenever it is measured."""
+"""The held-out loss: of the same pictures and clips, at the same timesteps, with the same noise, whenever it is measured."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from domain.config.training import TrainingConfig
 from trainer.data.encoding import LATENTS, Encoder, EncodingFamily, geometry_of
 from trainer.data.held_out import HeldOut
-from trainer.data.pictures import UnreadablePicture, read_picture
+from trainer.data.pictures import UnreadablePicture
+from trainer.data.reading import read
 from trainer.devices import free_memory
 from trainer.errors import TrainingError, explain, is_out_of_memory
 from trainer.families.family import ModelFamily, TextEmbeds
@@ -23,13 +24,14 @@ from trainer.randomness import seed_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOutPicture:
-    """One picture, encoded, in main memory; without a batch dimension."""
+    """One picture or clip, encoded, in main memory; without a batch dimension. beginnings: see ModelFamily.encode_beginnings."""
 
     dataset: str
     seed: int
     latents: Tensor
     geometry: Tensor
     text_embeds: TextEmbeds
+    beginnings: Mapping[str, Tensor]
 
 
 class Evaluation:
@@ -98,6 +100,7 @@ class Evaluation:
         """The mean loss over all timesteps, a scalar on the device."""
         schedule = self._family.schedule
         timesteps = schedule.fixed_timesteps(self._config.eval_timesteps, device=self._device)
+        told = {**picture.text_embeds, **picture.beginnings}
         losses = []
         for first in range(0, len(timesteps), self._config.train_batch_size):
             chosen = timesteps[first : first + self._config.train_batch_size]
@@ -109,7 +112,7 @@ class Evaluation:
                 device=self._device,
             )
             conditions = self._family.conditions(
-                {name: _repeated(each, len(chosen)).to(self._device) for name, each in picture.text_embeds.items()},
+                {name: _repeated(each, len(chosen)).to(self._device) for name, each in told.items()},
                 geometry=_repeated(picture.geometry, len(chosen)).to(self._device),
                 seeds=[seed_for("eval_condition", picture.seed, place) for place in places],
             )
@@ -136,7 +139,7 @@ class Evaluation:
 def encode_held_out(
     held_out: Sequence[HeldOut], family: EncodingFamily, *, device: torch.device, journal: Journal
 ) -> Iterator[HeldOutPicture]:
-    """Raises TrainingError when no picture of a dataset can be read."""
+    """Raises TrainingError when no picture or video of a dataset can be read."""
     encoder = Encoder(family, batch_size=1, device=device)
     captions = {sample.captions[0]: None for each in held_out for sample in each.samples}
     text_embeds = {caption: encoder.encode_caption(caption) for caption in captions}
@@ -146,21 +149,24 @@ def encode_held_out(
             for sample, seed in zip(each.samples, each.seeds, strict=True):
                 progress.advance()
                 try:
-                    picture = read_picture(sample.picture, sample.placement)
+                    seen = read(sample.picture, sample.placement)
                 except UnreadablePicture as error:
                     log(journal, "warning", f"not measured: {error}")
                     continue
                 num_readable += 1
+                encoded = dict(encoder.encode([seen])[0])
                 yield HeldOutPicture(
                     dataset=each.dataset,
                     seed=seed,
-                    latents=encoder.encode([picture])[0][LATENTS],
+                    latents=encoded.pop(LATENTS),
                     geometry=geometry_of(sample.placement),
                     text_embeds=text_embeds[sample.captions[0]],
+                    beginnings=encoded,
                 )
             if num_readable == 0:
+                contents = "pictures" if each.samples[0].placement.frames is None else "videos"
                 raise TrainingError(
-                    f"none of the {len(each.samples)} pictures of dataset {each.dataset!r} can be read; "
+                    f"none of the {len(each.samples)} {contents} of dataset {each.dataset!r} can be read; "
                     "mend them, or switch eval_loss_disable on"
                 )
 

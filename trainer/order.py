@@ -28,6 +28,7 @@ from trainer.data.masks import with_masks
 from trainer.data.measurements import Measurements
 from trainer.data.samples import Found, Sample, nothing_left, read_samples
 from trainer.errors import TrainingError
+from trainer.journal import Journal
 from trainer.wire import RunSpec
 
 CACHE_FOLDER = "cache"
@@ -115,8 +116,8 @@ class Order:
                 )
 
 
-def read_order(run_dir: Path, spec: RunSpec) -> Order:
-    """Raises TrainingError, or InvalidInput for options that cannot be."""
+def read_order(run_dir: Path, spec: RunSpec, *, journal: Journal | None = None) -> Order:
+    """journal: see read_samples. Raises TrainingError, or InvalidInput for options that cannot be."""
     config = settled(check_training(spec.config, before={}))
     check_startable(config, is_resume=spec.resume)
     config = _with_prompts(config)
@@ -146,14 +147,17 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
             seed=config.seed,
             measurements=measurements,
             open_folders=open_folders,
+            journal=journal,
         )
         for number, dataset in enumerate(datasets)
     ]
-    measurements.save()
     found = [_with_masks(each, dataset, given) for each, dataset in zip(found, datasets, strict=True)]
     samples = [sample for each in found for sample in each.samples]
     EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
-    held_out = tuple(read_held_out(measured, config, family, open_folders=open_folders))
+    held_out = tuple(
+        read_held_out(measured, config, family, measurements=measurements, open_folders=open_folders, journal=journal)
+    )
+    measurements.save()
     return Order(
         run_dir=run_dir,
         name=spec.name,

@@ -118,13 +118,13 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         log(journal, "warning", remark)
     checkpoints = _checkpoints_of(order)
     saved_step = find_start(order, checkpoints, accelerator, journal=journal)
-    saved = checkpoints.folder(saved_step) if saved_step > 0 else None
     be_impatient()
+    saved = checkpoints.folder(saved_step) if saved_step > 0 else None
     with phase(journal, "load_model") as loading:
-        loaded = _load(order, accelerator, arrivals=Arrivals(journal, loading), is_new=saved is None)
+        loaded = _load(order, accelerator, is_new=saved is None, arrivals=Arrivals(journal, loading))
+    family, trained, parts = loaded.family, loaded.trained, loaded.parts
     if is_silent():
         log(journal, "warning", "the Hub sends nothing, so the run goes on with the files that are on this machine")
-    family, trained, parts = loaded.family, loaded.trained, loaded.parts
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
@@ -230,7 +230,7 @@ def _checkpoints_of(order: Order) -> Checkpoints:
     )
 
 
-def _load(order: Order, accelerator: Accelerator, *, arrivals: Arrivals, is_new: bool) -> Loaded:
+def _load(order: Order, accelerator: Accelerator, *, is_new: bool, arrivals: Arrivals) -> Loaded:
     """is_new: there is no checkpoint, so that what trains begins as the configuration says. Raises TrainingError."""
     config = order.config
     base = BaseModel(

@@ -187,7 +187,7 @@ IN_BYTES = frozenset({"download_model"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged:
-    """Progress of a phase before or between steps (load_model, encode_captions, encode_images, validate, save, ...).
+    """Progress of a phase before or between steps (count_frames, load_model, encode_captions, encode_images, validate, save, ...).
 
     progress, total: a count, or bytes; see IN_BYTES.
     """

@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from domain.config.checks import frame_rate
 from domain.config.dataset import DatasetConfig
 from domain.config.parts.dataset_video import MAX_CLIP_FRAMES, VideoSettings
 from domain.config.training import TrainingConfig
@@ -61,9 +62,7 @@ def clip_rules_of(dataset: DatasetConfig, config: TrainingConfig, family: Family
     if not dataset.holds_videos or family.video is None:
         return None
     settings = dataset.video or VideoSettings()
-    flavour = family.flavour(config.model_flavour)
-    frame_rate = config.framerate or (flavour and flavour.frame_rate) or family.video.frame_rate
-    usual = min(USUAL_SECONDS * frame_rate, settings.max_frames or MAX_CLIP_FRAMES)
+    usual = min(USUAL_SECONDS * frame_rate(config), settings.max_frames or MAX_CLIP_FRAMES)
     num_frames = family.video.fitting(settings.num_frames or usual)
     return ClipRules(
         facts=family.video,

@@ -78,7 +78,8 @@ class DatasetConfig(SourceOptions, DatasetCaptionOptions, SizeOptions, UseOption
 
     @property
     def holds_videos(self) -> bool:
-        return self.dataset_type == "video"
+        """One of kind eval does where it says how long clips are, if only by {}."""
+        return self.dataset_type == "video" or (self.dataset_type == "eval" and self.video is not None)
 
     @property
     def contents(self) -> str:

@@ -25,12 +25,13 @@ class MemoryPlan:
 
     weight_bytes: of each frozen weight that is not quantised; quantised_bits: of each that is, None for none.
     optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter of the same size lies beside
-    it, which is not trained. checkpointed: which share of the blocks is computed again. swapped_blocks: how many blocks
-    wait in RAM. streamed: which share of the linear layers comes from RAM for each use. shards_states,
-    shards_gradients, shards_weights: among the devices of a run. offloads_startup: no network is on the device before
-    the first step while it has nothing to do. vae_bytes: of each weight of the autoencoder; keeps_vae: it is on the
-    device while training. tokens: None for the family's own limit. num_trained: parameters of the adapter, where
-    weights that are here tell; None for what is usual. strange: options that were not understood.
+    it, which is not trained.
+    checkpointed: which share of the blocks is computed again. swapped_blocks: how many blocks wait in RAM. streamed:
+    which share of the linear layers comes from RAM for each use. shards_states, shards_gradients, shards_weights: among
+    the devices of a run. offloads_startup: no network is on the device before the first step while it has nothing to
+    do. vae_bytes: of each weight of the autoencoder; keeps_vae: it is on the device while training. tokens: None for
+    the family's own limit. num_trained: parameters of the adapter, where weights that are here tell; None for what is
+    usual. strange: options that were not understood.
     """
 
     is_full: bool

@@ -78,13 +78,20 @@ def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozens
         yield Problem(str(error), ("config", "caption_filter_list"))
 
 
+def _is_used(dataset: DatasetConfig, config: TrainingConfig) -> bool:
+    return dataset.is_trained_on or (dataset.is_held_out and not config.eval_loss_disable)
+
+
 def _first_frame_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
     flavour = FAMILIES[config.model_family].flavour(config.model_flavour)
-    is_measured = dataset.is_held_out and not config.eval_loss_disable
     if flavour is None or not flavour.needs_first_frame or dataset.holds_videos:
         return
-    if dataset.is_trained_on or is_measured:
-        way_out = "set dataset_type to video" if dataset.is_trained_on else "switch eval_loss_disable on"
+    if _is_used(dataset, config):
+        way_out = (
+            "set dataset_type to video"
+            if dataset.is_trained_on
+            else "set video to {} if it holds videos, or switch eval_loss_disable on"
+        )
         yield Problem(
             f"dataset_type is {dataset.dataset_type}, but {flavour.name} makes videos of pictures, and learns that from videos; "
             f"{way_out}, or take the dataset out of the environment",
@@ -95,15 +102,15 @@ def _first_frame_problems(dataset: DatasetConfig, config: TrainingConfig) -> Ite
 def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
     """What keeps a run from starting with a dataset in this environment, although both can be kept."""
     yield from _first_frame_problems(dataset, config)
-    if not dataset.is_trained_on:
-        return
-    if dataset.holds_videos and FAMILIES[config.model_family].video is None:
+    if dataset.holds_videos and FAMILIES[config.model_family].video is None and _is_used(dataset, config):
         able = ", ".join(key for key, family in FAMILIES.items() if family.video is not None)
         yield Problem(
-            f"dataset_type is video, but {FAMILIES[config.model_family].name} makes pictures; set model_family to one of "
+            f"the dataset holds videos, but {FAMILIES[config.model_family].name} makes pictures; set model_family to one of "
             f"{able}, or take the dataset out of the environment",
             ("config", "dataset_type"),
         )
+    if not dataset.is_trained_on:
+        return
     yield from _relative_paths(dataset)
     for key in REQUIRED_KEYS.get(dataset.type, ()):
         if not getattr(dataset, key):

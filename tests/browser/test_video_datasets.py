@@ -45,7 +45,7 @@ def test_chosen_videos_become_a_dataset_of_clips(page: Page, server: Server, tmp
 
 
 def test_video_is_played_and_told_how_long_it_is(page: Page) -> None:
-    page.get_by_role("list", name="Pictures").get_by_role("button", name="Open run.mp4", exact=True).click()
+    page.get_by_role("list", name="Videos").get_by_role("button", name="Open run.mp4", exact=True).click()
     drawer = page.get_by_role("dialog", name="run.mp4")
     expect(drawer.get_by_text("24 frames, 1.5 s")).to_be_visible()
     page.wait_for_function("document.querySelector('video')?.readyState >= 2")
@@ -54,4 +54,4 @@ def test_video_is_played_and_told_how_long_it_is(page: Page) -> None:
         1.5,
     ]
     drawer.get_by_text("As trained on").click()
-    expect(drawer.get_by_text("This picture is not trained on")).to_be_visible()
+    expect(drawer.get_by_text("This video is not trained on")).to_be_visible()

@@ -33,6 +33,8 @@ def length(available: int, /, **options: Any) -> int | str:
     [
         # Wan: 16 frames a second, clips of 4n + 1: five seconds are 80 frames, so 77.
         ({}, {76: "too_short", 77: 77, 80: 77, 1000: 77}),
+        # Its TI2V 5B: 24 frames a second.
+        ({"flavour": "ti2v-5b-2.2"}, {116: "too_short", 117: 117, 500: 117}),
         # LTX: 25 frames a second, clips of 8n + 1.
         ({"family": "ltxvideo"}, {120: "too_short", 121: 121, 10_000: 121}),
         # Wan 2.2 TI2V 5B: 24 frames a second.
@@ -99,7 +101,7 @@ def test_family_of_pictures_refuses_videos_and_says_what_to_do() -> None:
     dataset = DatasetConfig(id="a", dataset_type="video", instance_data_dir="/v")
     [problem] = start_problems(dataset, TrainingConfig(model_family="sdxl"))
     assert problem.message == (
-        "dataset_type is video, but Stable Diffusion XL makes pictures; set model_family to one of wan, ltxvideo, "
+        "the dataset holds videos, but Stable Diffusion XL makes pictures; set model_family to one of wan, ltxvideo, "
         "or take the dataset out of the environment"
     )
     assert list(start_problems(dataset, TrainingConfig(model_family="wan"))) == []
@@ -109,3 +111,19 @@ def test_masks_are_refused_for_videos() -> None:
     dataset = DatasetConfig(id="a", dataset_type="video", instance_data_dir="/v", conditioning_data="masks")
     [problem] = role_problems(dataset, [dataset])
     assert problem.message == "conditioning_data is for pictures, and dataset_type is video; leave it empty"
+
+
+@pytest.mark.parametrize(
+    ("family", "evaluation", "num_problems"),
+    [("wan", {}, 0), ("sdxl", {}, 1), ("sdxl", {"eval_loss_disable": True}, 0)],
+)
+def test_dataset_of_kind_eval_holds_videos_where_clips_are_set(
+    family: str, evaluation: dict[str, Any], num_problems: int
+) -> None:
+    held_out = DatasetConfig.model_validate({"id": "a", "dataset_type": "eval", "instance_data_dir": "/v", "video": {}})
+    assert held_out.counts("a.mp4")
+    assert not held_out.counts("a.png")
+    config = TrainingConfig.model_validate({"model_family": family} | evaluation)
+    assert len(list(start_problems(held_out, config))) == num_problems
+    pictures = DatasetConfig(id="b", dataset_type="eval", instance_data_dir="/p")
+    assert pictures.counts("a.png")

@@ -179,7 +179,7 @@ def test_family_of_pictures_is_refused_before_the_start(script: Script, films: s
     assert found["ok"] is False
     [message] = [each["message"] for each in found["problems"] if each["code"] == "INVALID_DATASET"]
     assert message == (
-        "dataset 'films': dataset_type is video, but Stable Diffusion 1.x makes pictures; set model_family to one of wan, "
+        "dataset 'films': the dataset holds videos, but Stable Diffusion 1.x makes pictures; set model_family to one of wan, "
         "ltxvideo, or take the dataset out of the environment"
     )
 

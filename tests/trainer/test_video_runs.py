@@ -26,7 +26,7 @@ from trainer.data.samples import read_samples
 from trainer.families.family import BaseModel
 from trainer.families.registry import FAMILIES
 from trainer.order import read_order
-from trainer.wire import Planned, RunSpec, read_run_spec
+from trainer.wire import PhaseChanged, Planned, RunSpec, read_run_spec
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -91,6 +91,8 @@ def test_clips_and_pictures_train_together_and_resume_exactly(
     run = run_on(tmp_path, clips, family=family, pictures=pictures, dataset={"upscale": True}, max_train_steps=6)
     assert train_here(run) == 0
     assert run.of(Planned)[0].num_images == 11
+    counting = [each for each in run.of(PhaseChanged) if each.phase == "count_frames"]
+    assert [(each.progress, each.total) for each in counting if each.ended] == [(9, 9)]
     shapes = {tuple(each.shape[1:]) for each in encoded(run).values()}
     scale, wide = (32, (3, 2, 4)) if family == "ltxvideo" else (8, (3, 4, 12))
     assert shapes == {(1, 64 // scale, 64 // scale), (3, 64 // scale, 64 // scale), wide}

@@ -27,7 +27,7 @@ from trainer.families.registry import FAMILIES
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
 from trainer.validation_files import keep_video
-from trainer.wire import ValidationImageSaved
+from trainer.wire import StepDone, ValidationImageSaved
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -265,7 +265,7 @@ def test_flavour_that_makes_videos_of_pictures_is_trained_on_videos_alone(
     films = Films(tmp_path, "wan-i2v")
     for kind, said in (
         ("image", "learns that from videos; set dataset_type to video"),
-        ("eval", "learns that from videos; switch eval_loss_disable on"),
+        ("eval", "learns that from videos; set video to {} if it holds videos, or switch eval_loss_disable on"),
     ):
         stills = {"id": "stills", "instance_data_dir": str(pictures), "dataset_type": kind}
         run = films.run(kind, more_datasets=[stills])
@@ -273,15 +273,33 @@ def test_flavour_that_makes_videos_of_pictures_is_trained_on_videos_alone(
         assert said in (run.ended().reason or "")
 
 
-def test_run_that_is_told_first_frames_resumes_exactly(tmp_path: Path, train_here: TrainHere) -> None:
-    films = Films(tmp_path, "wan-i2v")
-    options: dict[str, Any] = {"max_train_steps": 2, "checkpoint_step_interval": 1, "validation_disable": True}
+@pytest.mark.parametrize("name", ["wan", "wan-i2v"])
+def test_run_resumes_exactly_and_measures_the_same_videos(name: str, tmp_path: Path, train_here: TrainHere) -> None:
+    """Of which those of wan-i2v are told the first frames."""
+    films = Films(tmp_path, name)
+    held_out = {
+        "id": "held-out",
+        "dataset_type": "eval",
+        "instance_data_dir": str(films.clips),
+        "video": {"num_frames": films.num_frames},
+    }
+    options: dict[str, Any] = {
+        "max_train_steps": 2,
+        "checkpoint_step_interval": 1,
+        "validation_disable": True,
+        "more_datasets": [held_out],
+        "eval_steps_interval": 1,
+        "eval_timesteps": 2,
+    }
     run = films.run("run", **options)
     assert train_here(run) == 0
     resumed = films.run("resumed", **options, resume=True)
     shutil.copytree(run.path / "checkpoint-1", resumed.path / "checkpoint-1")
     assert train_here(resumed) == 0
     assert resumed.losses() == {2: run.losses()[2]}
+    first, second = (step.metrics["eval_loss"] for step in run.of(StepDone))
+    assert first != second
+    assert [step.metrics["eval_loss"] for step in resumed.of(StepDone)] == [second]
 
 
 def test_encodings_with_first_frames_are_none_without(tmp_path: Path) -> None:

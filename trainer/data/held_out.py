@@ -1,4 +1,4 @@
-"""Pictures that are not trained on, which the loss is measured with."""
+"""Pictures and videos that are not trained on, which the loss is measured with."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from domain.config.dataset import DatasetConfig
 from domain.config.training import TrainingConfig
 from domain.families.family import Family
 from trainer.data.captions import read_caption_rules
+from trainer.data.measurements import Measurements
 from trainer.data.samples import Sample, read_samples
 from trainer.errors import TrainingError
+from trainer.journal import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +29,11 @@ def read_held_out(
     config: TrainingConfig,
     family: Family,
     *,
+    measurements: Measurements | None = None,
     open_folders: Sequence[Path] | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[HeldOut]:
-    """The same pictures whenever the datasets hold them, however they are listed. open_folders: see source_of.
+    """The same pictures whenever the datasets hold them, however they are listed. The rest: see read_samples.
 
     Raises TrainingError.
     """
@@ -52,7 +56,9 @@ def read_held_out(
                 geometry=geometry,
                 captions=captions,
                 seed=config.seed,
+                measurements=measurements,
                 open_folders=open_folders,
+                journal=journal,
             )
             yield _choose(dataset, found.samples, config)
 

@@ -1,6 +1,6 @@
 """What of a dataset is trained on: each picture or video with its captions, its size and its cut."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from trainer.data.reading import measure
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
 from trainer.errors import TrainingError
+from trainer.journal import Journal, SilentJournal, phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,10 @@ def read_samples(
     seed: int,
     measurements: Measurements | None = None,
     open_folders: Sequence[Path] | None = None,
+    journal: Journal | None = None,
 ) -> Found:
     """number: the dataset's place. measurements: of videos that were seen before. open_folders: see source_of.
+    journal: where counting frames is told.
 
     Raises TrainingError when its source is missing or holds nothing to train on.
     """
@@ -60,7 +63,10 @@ def read_samples(
     excluded = frozenset(dataset.excluded_images or ())
     samples, left_out = [], []
     num_excluded = 0
-    for picture in source.pictures():
+    pictures = source.pictures()
+    if geometry.clips is not None:
+        pictures = _told(list(pictures), journal or SilentJournal())
+    for picture in pictures:
         if picture.name in excluded:
             num_excluded += 1
             continue
@@ -96,6 +102,14 @@ def read_samples(
         chosen = chosen_names(names, dataset=dataset.id, limit=dataset.max_num_samples)
         samples = [sample for sample in samples if sample.picture.name in chosen]
     return Found(tuple(samples), tuple(left_out))
+
+
+def _told(videos: Sequence[Picture], journal: Journal) -> Iterator[Picture]:
+    """Each of them, with its frames counted before the next is given."""
+    with phase(journal, "count_frames", total=len(videos)) as progress:
+        for video in videos:
+            yield video
+            progress.advance()
 
 
 def _nothing_found(dataset: DatasetConfig, source: Source) -> str:

@@ -91,7 +91,7 @@ class SourceOptions(Part):
         "image",
         label="Kind",
         usable=["image", "video", "eval", "conditioning", *sorted(EMBED_TYPES)],
-        help="What the dataset holds; video: clips, for families that make videos; eval: pictures that are not trained on, only measured; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings: nothing is read or written there, for all runs share one cache.",
+        help="What the dataset holds; video: clips, for families that make videos; eval: pictures that are not trained on, only measured, or videos where clips are set; conditioning: masks for the pictures of others. Those of embeds say where another tool keeps encodings: nothing is read or written there, for all runs share one cache.",
     )
     instance_data_dir: str = option(
         "",
@@ -224,7 +224,7 @@ class SourceOptions(Part):
         "video",
         label="Video column",
         advanced=True,
-        requires={"type": "huggingface", "dataset_type": "video"},
+        requires={"type": "huggingface", "dataset_type": ["video", "eval"]},
         help="Which column has videos.",
     )
     caption_column: str | tuple[str, ...] | None = option(

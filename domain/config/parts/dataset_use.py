@@ -98,12 +98,13 @@ class UseOptions(Part):
         None,
         label="Clips",
         kind="json",
-        requires={"dataset_type": "video"},
+        requires={"dataset_type": ["video", "eval"]},
         help="How much of each video is a clip, as a JSON object, in frames of the file, or of the environment's framerate "
         "where it has one. num_frames: of a clip, rounded down to what the model reads; without it, five seconds of the model's frame rate. Where in a "
         "longer video it begins is drawn from the seed. min_frames: shorter videos are left out; without it, num_frames. max_frames: "
         "longer ones are left out. bucket_strategy: with aspect_ratio, videos shorter than num_frames give clips of min_frames; with "
-        "resolution_frames, as long as they are, in steps of frame_interval.",
+        "resolution_frames, as long as they are, in steps of frame_interval. A dataset of kind eval holds videos where this is set, "
+        "if only to {}, and pictures without it.",
     )
     audio: dict[str, Any] | None = option(
         None, label="Audio", advanced=True, later=True, help="Settings for sounds; this version trains without them."

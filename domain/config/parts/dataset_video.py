@@ -11,7 +11,7 @@ MAX_CLIP_FRAMES = 4096
 class VideoSettings(BaseModel):
     """Of a dataset of videos, counted in the frames of its files. What is_i2v says is kept, and does nothing.
 
-    num_frames: of a clip; None: five seconds of the family's frame rate. min_frames, max_frames: of the videos that are
+    num_frames: of a clip; None: five seconds of the model's frame rate. min_frames, max_frames: of the videos that are
     used; None: num_frames, and any. frame_interval: steps in which clips of shorter videos differ in length.
     """
 

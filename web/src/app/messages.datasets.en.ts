@@ -2,9 +2,9 @@ import type { ImageProblem, ScanState } from '../graphql/generated/documents'
 
 const scanStates: Record<ScanState, string> = {
   WAITING: 'Waiting',
-  LISTING: 'Looking for pictures',
+  LISTING: 'Looking for files',
   MEASURING: 'Measuring',
-  READING: 'Reading pictures',
+  READING: 'Reading files',
   FINISHED: 'Scanned',
   FAILED: 'Failed',
 }
@@ -29,11 +29,52 @@ const problems: Record<ImageProblem, string> = {
   EXTREME_RATIO: 'Very long',
 }
 
+/** Of what a dataset holds many of; one: of it. */
+function contentsWords(one: string) {
+  const many = `${one}s`
+  const title = `${many.charAt(0).toUpperCase()}${many.slice(1)}`
+  return {
+    title,
+    add: `Add ${many}`,
+    num: (count: string) => `${count} ${count === '1' ? one : many}`,
+    numShown: (shown: string, total: string) => `${shown} of ${total} ${many}`,
+    none: `No ${one} is trained on.`,
+    bucketLabel: (size: string, count: string) => `${size}: ${count} ${many}`,
+    filters: `Which ${many} to show`,
+    noMatch: `No ${one} is like that`,
+    empty: `There are no ${many} here`,
+    looking: `${title} appear here as they are found.`,
+    failedToLoad: `More ${many} could not be loaded.`,
+    excludeAllTitle: (count: string) => (count === '1' ? `Exclude this ${one}?` : `Exclude these ${count} ${many}?`),
+    previous: `Previous ${one}`,
+    next: `Next ${one}`,
+    notTrained: `This ${one} is not trained on`,
+    allOf: (count: string) => `Of all ${count} ${many}`,
+  }
+}
+
+function captionWords(one: string, ending: string) {
+  return {
+    title: `What is in the ${one}s?`,
+    sources: {
+      textfile: `Text files beside the ${one}s`,
+      filename: 'The names of the files',
+      instanceprompt: 'One prompt for all',
+    },
+    hints: {
+      textfile: `cat.txt describes cat.${ending}.`,
+      filename: `“a grey cat on a chair.${ending}” says it by itself.`,
+      instanceprompt: 'Best for one person, animal or thing: you will call it by this name.',
+    },
+    prompt: `Prompt for all ${one}s`,
+  }
+}
+
 /** The words about datasets: their pictures, captions and settings, and how new ones are made. */
 export const datasetWords = {
   datasets: {
     title: 'Datasets',
-    columns: { name: 'Name', kind: 'Kind', pictures: 'Pictures', scan: 'Scan', updated: 'Changed' },
+    columns: { name: 'Name', kind: 'Kind', files: 'Files', scan: 'Scan', updated: 'Changed' },
     create: 'New dataset',
     empty: 'No datasets yet',
     emptyHint:
@@ -57,7 +98,7 @@ export const datasetWords = {
       video: 'Videos',
       audio: 'Sounds',
     } as Record<string, string>,
-    tabs: { pictures: 'Pictures', settings: 'Settings', captions: 'Caption history' },
+    tabs: { settings: 'Settings', captions: 'Caption history' },
   },
   scan: {
     states: scanStates,
@@ -65,17 +106,15 @@ export const datasetWords = {
     again: 'Scan again',
     begin: 'Scan now',
     label: 'Progress of the scan',
-    neverHint: 'A scan looks at every picture, and says what training makes of it.',
+    neverHint: 'A scan looks at every file, and says what training makes of it.',
     failed: 'The scan could not go on',
     noReason: 'No reason was recorded.',
-    done: (done: string, total: string) => `${done} of ${total} pictures`,
+    done: (done: string, total: string) => `${done} of ${total} files`,
   },
+  contents: { image: contentsWords('picture'), video: contentsWords('video') },
   pictures: {
     summary: 'Summary',
-    numPictures: (count: string) => (count === '1' ? '1 picture' : `${count} pictures`),
-    numShown: (shown: string, total: string) => `${shown} of ${total} pictures`,
     facts: {
-      pictures: 'Pictures',
       used: 'Trained on',
       leftOut: 'Left out',
       bytes: 'Size of files',
@@ -94,40 +133,27 @@ export const datasetWords = {
     judge: 'By which environment',
     datasetAlone: 'The dataset alone',
     copies: 'The same file',
-    noBuckets: 'No picture is trained on.',
-    bucketLabel: (size: string, count: string) => `${size}: ${count} pictures`,
-    clipsLabel: (size: string, count: string) => `${size}: ${count} videos`,
     moreBuckets: (count: string) => `${count} more sizes`,
     fewerBuckets: 'Only the most common',
-    list: 'Pictures',
     caption: 'In the caption',
     path: 'In the name',
-    filters: 'Which pictures to show',
     clear: 'Show all',
-    noMatch: 'No picture is like that',
     noMatchHint: 'All of the conditions above have to hold.',
-    empty: 'There are no pictures here',
     emptyHint: 'The folder of this dataset has none that can be read. Look at its settings.',
-    looking: 'Pictures appear here as they are found.',
     noCaption: 'no caption',
     excluded: 'Excluded',
     open: (name: string) => `Open ${name}`,
     failed: 'cannot be shown',
-    failedToLoad: 'More pictures could not be loaded.',
     editCaptions: 'Edit captions',
     excludeAll: (count: string) => (count === '1' ? 'Exclude it' : `Exclude these ${count}`),
-    excludeAllTitle: (count: string) => (count === '1' ? 'Exclude this picture?' : `Exclude these ${count} pictures?`),
     excludeAllHint: 'They are not trained on any more; their files stay, and they can be included again.',
     includeAll: (count: string) => (count === '1' ? 'Include it again' : `Include these ${count} again`),
   },
   picture: {
-    previous: 'Previous picture',
-    next: 'Next picture',
     view: 'What to show',
     views: { file: 'The file', training: 'As trained on' },
     alt: (name: string) => name,
     trainingAlt: (name: string) => `${name} as training sees it`,
-    notTrained: 'This picture is not trained on',
     size: 'Size',
     bucket: 'In training',
     length: 'Length',
@@ -152,8 +178,6 @@ export const datasetWords = {
   },
   bulk: {
     title: 'Edit captions',
-    of: (count: string) => (count === '1' ? 'Of 1 picture' : `Of ${count} pictures`),
-    allOf: (count: string) => `Of all ${count} pictures`,
     kind: 'What to do',
     kinds: {
       replace: 'Find and replace',
@@ -205,10 +229,10 @@ export const datasetWords = {
   },
   newDataset: {
     title: 'New dataset',
-    where: 'Where are the pictures?',
+    where: 'Where are the files?',
     ways: { upload: 'On this computer', folder: 'On the service’s machine' },
     name: 'Name',
-    suggestion: 'my-pictures',
+    suggestions: { image: 'my-pictures', video: 'my-videos' },
     kind: 'What does training take from there?',
     kinds: { image: 'Pictures', video: 'Clips of videos' },
     drop: 'Drop pictures or videos, a folder or a ZIP here',
@@ -223,27 +247,15 @@ export const datasetWords = {
       count === '1' ? '1 file of another kind stays here' : `${count} files of other kinds stay here`,
     unreadable: 'What was dropped could not be read. Choose it with the buttons instead.',
     clear: 'Choose others',
-    captions: 'What is in the pictures?',
-    sources: {
-      textfile: 'Text files beside the pictures',
-      filename: 'The names of the files',
-      instanceprompt: 'One prompt for all',
-    },
-    sourceHints: {
-      textfile: 'cat.txt describes cat.jpg.',
-      filename: '“a grey cat on a chair.jpg” says it by itself.',
-      instanceprompt: 'Best for one person, animal or thing: you will call it by this name.',
-    },
-    prompt: 'Prompt for all pictures',
+    captions: { image: captionWords('picture', 'jpg'), video: captionWords('video', 'mp4') },
     promptHint: 'Put in a rare word, such as “sks”: it becomes the name of what is learned.',
     promptOf: (name: string) => `a photo of ${name}`,
     create: 'Create dataset',
     upload: 'Upload and create',
     uploadMore: 'Upload',
-    add: 'Add pictures',
     problems: {
-      nothing: 'Choose pictures first.',
-      noFolder: 'Open the folder that has the pictures.',
+      nothing: 'Choose pictures or videos first.',
+      noFolder: 'Open the folder that has the pictures or videos.',
     },
     leaveTitle: 'Stop uploading?',
     leaveHint: 'What is here already stays on the service; the rest would have to be sent again.',
@@ -315,9 +327,9 @@ export const datasetWords = {
     raced: 'Somebody else has changed other options meanwhile. Save again.',
     remove: 'Delete',
     removeSection: 'Delete this dataset',
-    removeLead: 'The pictures stay where they are.',
+    removeLead: 'The files stay where they are.',
     removeTitle: (name: string) => `Delete ${name}?`,
-    removeHint: 'Its settings and the history of its captions go for good. The pictures and their captions stay.',
+    removeHint: 'Its settings and the history of its captions go for good. The files and their captions stay.',
     removeYes: 'Delete for good',
     settleTitle: 'Changed by somebody else as well',
     settleHint: (mine: string, theirs: string) => `You: ${mine}. They: ${theirs}.`,

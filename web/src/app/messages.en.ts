@@ -76,7 +76,7 @@ export const en = {
   },
   firstStart: {
     title: 'Welcome to SimpleTuner',
-    lead: 'Fine-tune diffusion models on your own pictures. First, create the administrator of this installation.',
+    lead: 'Fine-tune diffusion models on your own pictures and videos. First, create the administrator of this installation.',
     submit: 'Create administrator',
     email: 'E-mail',
     username: 'Username',
@@ -145,8 +145,7 @@ export const en = {
     title: 'Runs',
     columns: { name: 'Run', state: 'State', progress: 'Progress', loss: 'Loss', eta: 'Time left', started: 'Started' },
     empty: 'Train your first model',
-    emptyHint:
-      'An example brings its pictures and settings along. Start one and watch it learn; nothing else is needed.',
+    emptyHint: 'An example brings its data and settings along. Start one and watch it learn; nothing else is needed.',
     emptyForViewer: 'No runs yet',
     emptyForViewerHint: 'The runs that you may see appear here as they start.',
     emptyOwn: 'Or start one of your environments',

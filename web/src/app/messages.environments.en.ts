@@ -64,7 +64,7 @@ export const environmentWords = {
     tabs: { model: 'A model', example: 'An example', template: 'A template', copy: 'Another environment' },
     leads: {
       model: 'Begin with a model family and its defaults; change the rest afterwards.',
-      example: 'Begin with something that works: the pictures and all options come along.',
+      example: 'Begin with something that works: the data and all options come along.',
       template: 'Begin with an environment that somebody made a template.',
       copy: 'Begin with the options and datasets of an environment that you have.',
     },
@@ -131,7 +131,7 @@ export const environmentWords = {
     dropped: 'Not needed here',
   },
   datasetChooser: {
-    none: 'No datasets yet. Nothing can be trained without pictures.',
+    none: 'No dataset is chosen yet. Nothing can be trained without pictures or videos.',
     add: 'Add a dataset',
     noOthers: 'There are no others',
     noMatch: 'No dataset is called that',
@@ -237,8 +237,7 @@ export const environmentWords = {
     again: 'Check again',
     unsaved: 'This is about what is saved. Save your changes to have them checked.',
     estimate: 'Estimate',
-    estimateHint:
-      'Not all pictures are measured yet, so these numbers follow from the others. Check again in a moment.',
+    estimateHint: 'Not all files are measured yet, so these numbers follow from the others. Check again in a moment.',
     steps: 'Steps',
     stepsPerEpoch: (count: string) => `${count} per epoch`,
     epochs: 'Epochs',
@@ -264,7 +263,7 @@ export const environmentWords = {
     diskFree: (bytes: string) => `${bytes} free`,
     diskUnknown: 'Nobody knows how much is free.',
     buckets: (count: string) => (count === '1' ? '1 bucket' : `${count} buckets`),
-    bucketColumns: { dataset: 'Dataset', size: 'Size', pictures: 'Pictures', scheduled: 'Per epoch' },
+    bucketColumns: { dataset: 'Dataset', size: 'Size', files: 'Files', scheduled: 'Per epoch' },
     hiddenDataset: 'not yours to see',
     tooSmall: (repeats: string) => `too small; repeats ${repeats} would do`,
   },

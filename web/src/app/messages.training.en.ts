@@ -1,6 +1,7 @@
 const phases: Record<string, string> = {
   download_model: 'Download the model',
   load_model: 'Load the model',
+  count_frames: 'Count frames of videos',
   read_images: 'Look at images',
   encode_captions: 'Encode captions',
   encode_images: 'Encode images',
@@ -34,14 +35,14 @@ const charts: Record<string, string> = {
 const chartHelp: Record<string, string> = {
   loss: 'How far predictions are from their targets. Single steps jump, as each draws other noise: watch the smoothed line. It falls at first and then flattens; pictures often get better long after that.',
   eval_loss:
-    'Measured on pictures that are not trained on, each time with the same noise. When it rises while the loss falls, the model learns its pictures by heart: an earlier checkpoint is the better one.',
+    'Measured on pictures or videos that are not trained on, each time with the same noise. When it rises while the loss falls, the model learns its data by heart: an earlier checkpoint is the better one.',
   loss_by_timestep:
-    'The loss by how noisy the pictures were: 0 is nearly clean, where details are learned, 1000 is only noise, where composition is. Their heights differ by nature; compare each line with itself.',
+    'The loss by how noisy pictures or clips were: 0 is nearly clean, where details are learned, 1000 is only noise, where composition is. Their heights differ by nature; compare each line with itself.',
   learning_rate: 'How far each step may change the weights, as the schedule says.',
   grad_norm:
     'How strongly a step would change the weights, before it is clipped. Peaks are usual; when it grows and grows, lower the learning rate.',
-  images_per_second: 'Training pictures in a second, by all devices together.',
-  step_time: 'Where the seconds of a step go. Much time for data means that reading pictures holds the device up.',
+  images_per_second: 'Training pictures or clips in a second, by all devices together.',
+  step_time: 'Where the seconds of a step go. Much time for data means that reading files holds the device up.',
   memory: 'The most that was in use so far: of the first device, or of main memory where there is no device.',
 }
 
@@ -82,7 +83,7 @@ export const trainingWords = {
     empty: 'No checkpoints yet',
     columns: { step: 'Step', loss: 'Mean loss', evalLoss: 'Held-out', size: 'Size', saved: 'Saved' },
     lossHint: 'Mean loss of the training steps since the checkpoint before',
-    evalLossHint: 'Loss on pictures that are not trained on, the better measure of two',
+    evalLossHint: 'Loss on data that is not trained on, the better measure of two',
     final: 'Final weights',
     best: 'Best',
     bestHint: 'Has the lowest held-out loss, or the lowest mean loss where none was measured. It is never removed.',

@@ -17,6 +17,7 @@ import { useAction } from '../graphql/useAction'
 import { useLoaded } from '../graphql/useLoaded'
 import { useMay } from '../user/viewer'
 import { HistoryTab } from './captions/HistoryTab'
+import { Contents, contentsOf } from './contents'
 import { AddPictures } from './new/AddPictures'
 import { PicturesTab } from './pictures/PicturesTab'
 import { isUnderWay } from './scan/scan'
@@ -67,9 +68,10 @@ function DatasetView({ dataset, tab, onRefresh }: DatasetViewProps) {
   const scan = useScan(id, dataset.scan, renew)
   const scanning = useAction(ScanDatasetDocument)
   const folder = folderOf(dataset)
+  const contents = contentsOf(dataset)
   const may = useMay()
   return (
-    <>
+    <Contents value={contents}>
       <Breadcrumb href={routes.datasets} label={words.title} />
       <PageTitle
         title={name}
@@ -109,7 +111,7 @@ function DatasetView({ dataset, tab, onRefresh }: DatasetViewProps) {
         <Tabs.List mb="md">
           {TABS.map((each) => (
             <Tabs.Tab key={each} value={each}>
-              {words.tabs[each]}
+              {each === 'pictures' ? messages.contents[contents].title : words.tabs[each]}
             </Tabs.Tab>
           ))}
         </Tabs.List>
@@ -123,7 +125,7 @@ function DatasetView({ dataset, tab, onRefresh }: DatasetViewProps) {
           <HistoryTab dataset={dataset} edition={edition} />
         </Tabs.Panel>
       </Tabs>
-    </>
+    </Contents>
   )
 }
 

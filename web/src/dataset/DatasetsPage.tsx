@@ -22,7 +22,7 @@ import classes from './DatasetsPage.module.css'
 
 const words = messages.datasets
 const { columns } = words
-const HEADINGS = [columns.name, columns.kind, columns.pictures, columns.scan, columns.updated]
+const HEADINGS = [columns.name, columns.kind, columns.files, columns.scan, columns.updated]
 const VARIABLES: DatasetsQueryVariables = { first: 30 }
 // Without it the list would not be asked for again when it is empty, or when one has been deleted.
 const CONTEXT = { additionalTypenames: ['Dataset'] }
@@ -105,7 +105,7 @@ function DatasetTable({ datasets }: Pick<DatasetsQuery, 'datasets'>) {
               </Link>
             </th>
             <td data-label={columns.kind}>{words.kinds[kind] ?? kind}</td>
-            <td data-label={columns.pictures}>{numImages === null ? messages.none : formatCount(numImages)}</td>
+            <td data-label={columns.files}>{numImages === null ? messages.none : formatCount(numImages)}</td>
             <td data-label={columns.scan}>
               <ScanBadge scan={scan} />
             </td>

@@ -13,6 +13,7 @@ import {
   type EditCaptionsMutation,
 } from '../../graphql/generated/documents'
 import { useAction } from '../../graphql/useAction'
+import { useContents } from '../contents'
 import { Differences } from './Differences'
 import { KINDS, NOTHING_TYPED, toOperation, type Typed } from './operation'
 import classes from './BulkEdit.module.css'
@@ -38,6 +39,7 @@ interface BulkEditProps {
 /** The captions of many pictures changed in one way: what it would do is shown before it is done. */
 export function BulkEdit(props: BulkEditProps) {
   const { filter, numPictures, isOpen, onClose } = props
+  const contents = useContents()
   const isNarrow = useMediaQuery('(max-width: 720px)', false)
   const count = formatCount(numPictures)
   return (
@@ -50,7 +52,7 @@ export function BulkEdit(props: BulkEditProps) {
       closeButtonProps={{ 'aria-label': messages.close }}
     >
       <Text fz="sm" c="dimmed" mb="md">
-        {filter === null ? words.allOf(count) : words.of(count)}
+        {filter === null ? contents.allOf(count) : contents.num(count)}
       </Text>
       {isOpen && <BulkForm {...props} />}
     </Modal>

@@ -6,6 +6,7 @@ import { Refused } from '../../app/Notice'
 import { useLeaveGuard } from '../../environment/editor/useLeaveGuard'
 import { ScanDatasetDocument } from '../../graphql/generated/documents'
 import { useAction } from '../../graphql/useAction'
+import { useContents } from '../contents'
 import { FileDrop } from './FileDrop'
 import { sendable, type Picked } from './picked'
 import { isPlain, type Outcome } from './progress'
@@ -23,6 +24,7 @@ interface AddPicturesProps {
 
 /** More files for a dataset; it is scanned when they are there. */
 export function AddPictures({ datasetId, folder }: AddPicturesProps) {
+  const contents = useContents()
   const [isOpen, setIsOpen] = useState(false)
   const [picked, setPicked] = useState<Picked[]>([])
   const [outcome, setOutcome] = useState<Outcome | null>(null)
@@ -54,12 +56,12 @@ export function AddPictures({ datasetId, folder }: AddPicturesProps) {
   return (
     <>
       <Button variant="default" leftSection={<Plus />} onClick={() => setIsOpen(true)}>
-        {words.add}
+        {contents.add}
       </Button>
       <Modal
         opened={isOpen}
         onClose={close}
-        title={words.add}
+        title={contents.add}
         size={720}
         closeOnClickOutside={!isSending}
         closeOnEscape={!isSending}

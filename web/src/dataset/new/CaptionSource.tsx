@@ -1,11 +1,12 @@
 import { Radio, Stack, TextInput } from '@mantine/core'
 import { messages } from '../../app/messages'
+import type { Kind } from './clips'
 
-const words = messages.newDataset
 export const STRATEGIES = ['textfile', 'filename', 'instanceprompt'] as const
 export type Strategy = (typeof STRATEGIES)[number]
 
 interface CaptionSourceProps {
+  kind: Kind
   strategy: Strategy
   prompt: string
   problem: string | undefined
@@ -14,17 +15,18 @@ interface CaptionSourceProps {
 }
 
 /** Where the captions come from, each way in a sentence. */
-export function CaptionSource({ strategy, prompt, problem, onStrategy, onPrompt }: CaptionSourceProps) {
+export function CaptionSource({ kind, strategy, prompt, problem, onStrategy, onPrompt }: CaptionSourceProps) {
+  const words = messages.newDataset.captions[kind]
   return (
-    <Radio.Group label={words.captions} value={strategy} onChange={onStrategy}>
+    <Radio.Group label={words.title} value={strategy} onChange={onStrategy}>
       <Stack gap="sm" mt="xs">
         {STRATEGIES.map((each) => (
-          <Radio key={each} value={each} label={words.sources[each]} description={words.sourceHints[each]} />
+          <Radio key={each} value={each} label={words.sources[each]} description={words.hints[each]} />
         ))}
         {strategy === 'instanceprompt' && (
           <TextInput
             label={words.prompt}
-            description={words.promptHint}
+            description={messages.newDataset.promptHint}
             maw={480}
             ml={30}
             value={prompt}

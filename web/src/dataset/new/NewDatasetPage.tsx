@@ -89,9 +89,9 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
   const way = made === null ? chosenWay : 'upload'
   const here = trail.at(-1)
   const source = sourceOf(way, picked, here)
-  const name = typedName ?? suggestName(way === 'upload' ? nameOf(picked) : here?.name)
   const strategy = chosenStrategy ?? suggestStrategy(way === 'upload' ? picked.map(({ file }) => file.name) : names)
   const kind = chosenKind ?? kindOf(way, picked, here)
+  const name = typedName ?? suggestName(kind, way === 'upload' ? nameOf(picked) : here?.name)
   const prompt = typedPrompt ?? words.promptOf(name)
 
   async function submit(event: SyntheticEvent) {
@@ -145,6 +145,7 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
             </Input.Wrapper>
             {kind === 'video' && <ClipOptions clips={clips} problem={refusal.fields.video} onChange={setClips} />}
             <CaptionSource
+              kind={kind}
               strategy={strategy}
               prompt={prompt}
               problem={refusal.fields.instance_prompt}
@@ -168,8 +169,8 @@ function NewDatasetForm({ picked, onPick, making }: NewDatasetFormProps) {
 }
 
 /** The folder of everything has no name that says anything. */
-function suggestName(name: string | null | undefined): string {
-  return name && name !== '/' ? name : words.suggestion
+function suggestName(kind: Kind, name: string | null | undefined): string {
+  return name && name !== '/' ? name : words.suggestions[kind]
 }
 
 function sourceOf(way: Way, picked: readonly Picked[], here: Stop | undefined): Source | null {

@@ -21,7 +21,7 @@ export type Made = { path: string } | { problem: string }
 
 /** A new folder for a dataset, with a number behind its name when there is one already. */
 export async function makeFolder(client: Client, name: string): Promise<Made> {
-  const wanted = name.replaceAll(NOT_IN_NAMES, '-').trim() || messages.newDataset.suggestion
+  const wanted = name.replaceAll(NOT_IN_NAMES, '-').trim() || messages.newDataset.suggestions.image
   for (let number = 1; number <= MOST_NAMES_TRIED; number += 1) {
     const path = number === 1 ? wanted : `${wanted}-${number}`
     const made = await createFolder(client, path)

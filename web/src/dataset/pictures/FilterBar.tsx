@@ -2,6 +2,7 @@ import { Badge, Button, CloseButton, Text } from '@mantine/core'
 import { formatCount } from '../../app/format'
 import { messages } from '../../app/messages'
 import { SearchField } from '../../app/SearchField'
+import { useContents } from '../contents'
 import type { PictureFilter } from './filter'
 import type { PictureList } from './pictureFeed'
 import { labelOf } from './problems'
@@ -19,13 +20,14 @@ interface FilterBarProps {
 /** What the pictures below have in common, each with the way out of it. */
 export function FilterBar({ filter, list, onChange, onClear }: FilterBarProps) {
   const { problem, bucket, caption, path, sameAs } = filter
+  const contents = useContents()
   const numFilters = [problem !== null, bucket !== null, caption !== '', path !== '', sameAs !== null].filter(
     Boolean,
   ).length
   const numShown = list.edges?.length ?? 0
   const total = formatCount(list.totalCount)
   return (
-    <div className={classes.bar} role="group" aria-label={words.filters}>
+    <div className={classes.bar} role="group" aria-label={contents.filters}>
       <SearchField label={words.caption} search={caption} onSearch={(text) => onChange({ caption: text })} />
       <SearchField label={words.path} search={path} onSearch={(text) => onChange({ path: text })} />
       {problem !== null && <Chip label={labelOf(problem)} onRemove={() => onChange({ problem: null })} />}
@@ -39,7 +41,7 @@ export function FilterBar({ filter, list, onChange, onClear }: FilterBarProps) {
       <Text fz="sm" c="dimmed" className={classes.count ?? ''} role="status">
         {list.edges !== undefined &&
           !list.isStale &&
-          (numShown < list.totalCount ? words.numShown(formatCount(numShown), total) : words.numPictures(total))}
+          (numShown < list.totalCount ? contents.numShown(formatCount(numShown), total) : contents.num(total))}
       </Text>
     </div>
   )

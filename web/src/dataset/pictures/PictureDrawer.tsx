@@ -6,6 +6,7 @@ import { messages } from '../../app/messages'
 import { Refused } from '../../app/Notice'
 import { ExcludeImagesDocument, type DatasetPartsFragment } from '../../graphql/generated/documents'
 import { useAction } from '../../graphql/useAction'
+import { useContents } from '../contents'
 import { CaptionEditor } from './CaptionEditor'
 import type { Picture, PictureEdge, Selection } from './pictureFeed'
 import { colorOf, isUnusable, labelOf } from './problems'
@@ -30,6 +31,7 @@ interface PictureDrawerProps {
 /** One picture beside the list: as it is, as training sees it, with its caption. */
 export function PictureDrawer(props: PictureDrawerProps) {
   const { edges, openId, onOpen } = props
+  const contents = useContents()
   const place = edges.findIndex(({ node }) => node.id === openId)
   const picture = edges[place]?.node
   const [view, setView] = useState<View>('file')
@@ -64,8 +66,8 @@ export function PictureDrawer(props: PictureDrawerProps) {
               data={(['file', 'training'] as const).map((each) => ({ value: each, label: words.views[each] }))}
             />
             <Group gap={6}>
-              <Move label={words.previous} target={neighbours.ArrowLeft} onOpen={onOpen} Icon={ChevronLeft} />
-              <Move label={words.next} target={neighbours.ArrowRight} onOpen={onOpen} Icon={ChevronRight} />
+              <Move label={contents.previous} target={neighbours.ArrowLeft} onOpen={onOpen} Icon={ChevronLeft} />
+              <Move label={contents.next} target={neighbours.ArrowRight} onOpen={onOpen} Icon={ChevronRight} />
             </Group>
           </Group>
           {view === 'training' ? (

@@ -5,6 +5,7 @@ import { describeFailure } from '../../graphql/errors'
 import { Warning } from '../../app/icons'
 import { messages } from '../../app/messages'
 import { Refused } from '../../app/Notice'
+import { useContents } from '../contents'
 import { columnsOf, neighbourOf } from './gridMoves'
 import type { Picture, PictureList } from './pictureFeed'
 import { isUnusable, labelOf } from './problems'
@@ -21,6 +22,7 @@ interface PictureGridProps {
 
 /** Pictures in small, with their captions; the arrow keys go from one to the next. */
 export function PictureGrid({ list, onOpen, onMore }: PictureGridProps) {
+  const contents = useContents()
   function move(event: KeyboardEvent<HTMLUListElement>) {
     const buttons = [...event.currentTarget.querySelectorAll('button')]
     const here = buttons.findIndex((button) => button === document.activeElement)
@@ -32,14 +34,14 @@ export function PictureGrid({ list, onOpen, onMore }: PictureGridProps) {
   }
   return (
     <>
-      <ul className={classes.grid} data-stale={list.isStale || undefined} aria-label={words.list} onKeyDown={move}>
+      <ul className={classes.grid} data-stale={list.isStale || undefined} aria-label={contents.title} onKeyDown={move}>
         {list.edges?.map(({ node }) => (
           <li key={node.id}>
             <Tile picture={node} onOpen={() => onOpen(node)} />
           </li>
         ))}
       </ul>
-      <Refused message={list.error ? `${words.failedToLoad} ${describeFailure(list.error)}` : null} />
+      <Refused message={list.error ? `${contents.failedToLoad} ${describeFailure(list.error)}` : null} />
       {list.hasMore && !list.isStale && (
         <Group justify="center" pb="md">
           <Button variant="subtle" size="sm" loading={list.isBusy} onClick={onMore}>

@@ -15,6 +15,7 @@ import {
 } from '../../graphql/generated/documents'
 import { useAction } from '../../graphql/useAction'
 import { useLoaded } from '../../graphql/useLoaded'
+import { useContents } from '../contents'
 import { BulkEdit, type Done } from '../captions/BulkEdit'
 import { DoneNotice } from '../captions/DoneNotice'
 import { isUnderWay, type Scan } from '../scan/scan'
@@ -39,6 +40,7 @@ interface PicturesTabProps {
 /** What is in a dataset and what training makes of it; the address holds what is being looked at. */
 export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabProps) {
   const { id, mayEdit } = dataset
+  const contents = useContents()
   const [parameters, setParameters] = useSearchParams()
   const filter = readFilter(parameters)
   const input = toInput(filter)
@@ -81,7 +83,7 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
     if (isExcludedOnly) void exclude(false)
     else
       confirm({
-        title: words.excludeAllTitle(total),
+        title: contents.excludeAllTitle(total),
         hint: words.excludeAllHint,
         yes: words.excludeAll(total),
         onYes: () => exclude(true),
@@ -103,7 +105,7 @@ export function PicturesTab({ dataset, scan, edition, onChanged }: PicturesTabPr
         judge={<JudgeSelect datasetId={id} environmentId={environmentId} onChange={(by) => set('by', by)} />}
       />
       <Panel
-        title={words.list}
+        title={contents.title}
         isFlush
         aside={
           mayEdit &&
@@ -172,14 +174,15 @@ interface NothingProps {
 }
 
 function Nothing({ isFiltered, isScanning, onClear }: NothingProps) {
+  const contents = useContents()
   if (isFiltered)
     return (
-      <Notice title={words.noMatch} hint={words.noMatchHint}>
+      <Notice title={contents.noMatch} hint={words.noMatchHint}>
         <Button variant="default" mt="sm" onClick={onClear}>
           {words.clear}
         </Button>
       </Notice>
     )
-  if (isScanning) return <Notice title={messages.scan.states.LISTING} hint={words.looking} />
-  return <Notice title={words.empty} hint={words.emptyHint} />
+  if (isScanning) return <Notice title={messages.scan.states.LISTING} hint={contents.looking} />
+  return <Notice title={contents.empty} hint={words.emptyHint} />
 }

@@ -6,6 +6,7 @@ import { messages } from '../../app/messages'
 import { Panel } from '../../app/Panel'
 import type { DatasetReportQuery } from '../../graphql/generated/documents'
 import type { Loaded } from '../../graphql/useLoaded'
+import { useContents } from '../contents'
 import { toBucket, type PictureFilter } from './filter'
 import { colorOf, labelOf } from './problems'
 import classes from './Summary.module.css'
@@ -52,15 +53,16 @@ export function Summary({ query, judge, ...filtering }: SummaryProps) {
 }
 
 function Facts({ report, buckets }: { report: Report; buckets: Buckets }) {
+  const contents = useContents()
   const numUsed = buckets.reduce((sum, { numImages }) => sum + numImages, 0)
   const { facts } = words
   const said: [string, string][] = [
-    [facts.pictures, formatCount(report.numImages)],
+    [contents.title, formatCount(report.numImages)],
     [facts.used, formatCount(numUsed)],
     [facts.leftOut, formatCount(Math.max(0, report.numImages - numUsed))],
     [facts.bytes, formatBytes(report.totalBytes)],
     [facts.formats, report.formats.map(({ name }) => name).join(', ') || messages.none],
-    [facts.sizes, [describeSize(report.smallest), describeSize(report.largest)].join(' – ')],
+    [facts.sizes, [...new Set([report.smallest, report.largest].map(describeSize))].join(' – ')],
     ...describeLengths(report),
   ]
   return (
@@ -130,11 +132,12 @@ export function describeShape(width: number, height: number, numFrames: number):
 }
 
 function BucketBars({ buckets, filter, onFilter }: Filtering & { buckets: Buckets }) {
+  const contents = useContents()
   const [isLong, setIsLong] = useState(false)
   if (buckets.length === 0)
     return (
       <Text fz="sm" c="dimmed">
-        {words.noBuckets}
+        {contents.none}
       </Text>
     )
   const most = Math.max(...buckets.map(({ numImages }) => numImages))
@@ -151,7 +154,7 @@ function BucketBars({ buckets, filter, onFilter }: Filtering & { buckets: Bucket
               key={bucket}
               className={classes.bar ?? ''}
               aria-pressed={isChosen}
-              aria-label={(numFrames === 1 ? words.bucketLabel : words.clipsLabel)(size, formatCount(numImages))}
+              aria-label={contents.bucketLabel(size, formatCount(numImages))}
               onClick={() => onFilter({ bucket: isChosen ? null : bucket })}
             >
               <span>{size}</span>

@@ -4,6 +4,7 @@ import { messages } from '../../app/messages'
 import { Failure } from '../../app/Notice'
 import { ImagePreviewDocument } from '../../graphql/generated/documents'
 import { useLoaded } from '../../graphql/useLoaded'
+import { useContents } from '../contents'
 import type { Picture, Selection } from './pictureFeed'
 import classes from './PictureDrawer.module.css'
 
@@ -19,6 +20,7 @@ interface TrainingViewProps {
 
 /** The very pixels that training sees, and the texts that they are shown with. */
 export function TrainingView({ datasetId, picture, selection, after }: TrainingViewProps) {
+  const contents = useContents()
   const query = useLoaded({
     query: ImagePreviewDocument,
     variables: { id: datasetId, after, ...selection },
@@ -33,7 +35,7 @@ export function TrainingView({ datasetId, picture, selection, after }: TrainingV
         if (!preview)
           return (
             <div className={classes.nothing}>
-              {words.notTrained}
+              {contents.notTrained}
               {picture.leftOut !== null && <span>{toSentence(picture.leftOut)}</span>}
             </div>
           )

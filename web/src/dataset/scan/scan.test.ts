@@ -6,7 +6,7 @@ const SCAN: Scan = { state: 'READING', numDone: 1, numTotal: 3, finishedAt: null
 it.each([
   [null, 'Not scanned'],
   [{ ...SCAN, state: 'WAITING' as const }, 'Waiting'],
-  [SCAN, 'Reading pictures, 33 %'],
+  [SCAN, 'Reading files, 33 %'],
   [{ ...SCAN, state: 'FINISHED' as const }, 'Scanned'],
 ])('%j', (scan, said) => expect(describeScan(scan)).toBe(said))
 

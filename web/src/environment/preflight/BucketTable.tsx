@@ -17,7 +17,7 @@ export function BucketTable({ buckets }: { buckets: readonly Bucket[] }) {
           <tr>
             <th scope="col">{columns.dataset}</th>
             <th scope="col">{columns.size}</th>
-            <th scope="col">{columns.pictures}</th>
+            <th scope="col">{columns.files}</th>
             <th scope="col">{columns.scheduled}</th>
           </tr>
         </thead>
