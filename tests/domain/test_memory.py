@@ -157,7 +157,8 @@ def test_adapter_grows_with_its_rank() -> None:
 def test_counterweight_is_held_beside_the_adapter() -> None:
     """In 32 bits, and for the pass backward in the format of the run in one matrix with it; but neither with gradients nor
     with a state."""
-    size, options = 18_677_760, {"gradient_checkpointing": False, "lora_init_type": "pissa"}
+    size = 18_677_760
+    options: dict[str, Any] = {"gradient_checkpointing": False, "lora_init_type": "pissa"}
     plain = parts(estimate(**options | {"lora_init_type": "default"}))
     weighed = parts(estimate(**options))
     scale = plain["gradients"] / (4 * size)

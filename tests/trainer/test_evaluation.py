@@ -166,7 +166,12 @@ def test_memory_that_runs_out_while_measuring_ends_no_run(tmp_path: Path) -> Non
     family = FAMILIES["sd2x"].load(base)
     (embeds,) = family.encode_captions(["a fox"])
     picture = HeldOutPicture(
-        dataset="plain", seed=1, latents=torch.zeros(4, 8, 8), geometry=torch.zeros(6), text_embeds=embeds
+        dataset="plain",
+        seed=1,
+        latents=torch.zeros(4, 8, 8),
+        geometry=torch.zeros(6),
+        text_embeds=embeds,
+        beginnings={},
     )
     predictor = Greedy()
     with JournalFile(run.path) as journal:
