@@ -32,9 +32,7 @@ def run_folder(runs: Path, run_id: UUID) -> Path:
 def weights_in_checkpoint(config: Mapping[str, Any]) -> str:
     """The path, in a checkpoint of a run with this configuration, of the weights that are worth downloading."""
     if config.get("model_type") == "full":
-        family = FAMILIES[config["model_family"]]
-        folder = family.denoiser_folder(family.flavour(config.get("model_flavour")))
-        return f"{folder}/diffusion_pytorch_model.safetensors"
+        return f"{_denoiser_folder(config)}/diffusion_pytorch_model.safetensors"
     return "pytorch_lora_weights.safetensors"
 
 
@@ -71,10 +69,15 @@ def _found(run_dir: Path, kind: Literal["last", "average"], path: str) -> list[W
 
 def _average_in_checkpoint(config: Mapping[str, Any]) -> str:
     if config.get("model_type") == "full":
-        return f"{FAMILIES[config['model_family']].denoiser_folder}_ema/diffusion_pytorch_model.safetensors"
+        return f"{_denoiser_folder(config)}_ema/diffusion_pytorch_model.safetensors"
     return (
         "ema/ema_model.safetensors" if config.get("lora_type") == "lycoris" else "ema/pytorch_lora_weights.safetensors"
     )
+
+
+def _denoiser_folder(config: Mapping[str, Any]) -> str:
+    family = FAMILIES[config["model_family"]]
+    return family.denoiser_folder(family.flavour(config.get("model_flavour")))
 
 
 def journal_size(run_dir: Path) -> int:

@@ -16,7 +16,7 @@ PACKAGES = ("domain", "service", "trainer")
 OURS = {*PACKAGES, "client", "tests"}
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-LOADED_BY_OTHERS = {"transformers", "sentencepiece"}
+LOADED_BY_OTHERS = {"ftfy", "transformers", "sentencepiece"}
 """diffusers loads text encoders and tokenizers with them, and does not declare them."""
 LOADED_BY_NAME = {"prodigyopt", "pytorch-optimizer", "schedulefree", "torch-optimi"}
 """trainer/optim.py has a table of them, and loads the one that is chosen."""

@@ -3,6 +3,7 @@
 Exit status: 0 finished or stopped, 1 failed, 2 the run directory cannot be used.
 """
 
+import gc
 import os
 import sys
 import time
@@ -98,9 +99,13 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, 
     order = read_order(run_dir, _with_secrets(read_run_spec(run_dir), secrets))
     silence_libraries()
     # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
+    # A fifth of that was the search for garbage among what they make, all of which stays.
+    gc.disable()
     from trainer.loop import train  # noqa: PLC0415
     from trainer.preparation import prepare  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     training = prepare(order, journal=journal, inbox=inbox)
     with closing(training.loader):
         outcome = train(training)

@@ -106,7 +106,7 @@ def draw(run: Training, batch: Batch, *, micro_step: int) -> Drawn:
     added = perturbed(noise, batch.seeds("perturbation", seed=seed), run.config, step=batch.step)
     timesteps = schedule.draw_timesteps(batch.draws(run.config), shape=noise.shape[1:], device=device)
     conditions = run.family.conditions(
-        batch.text_embeds, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
+        batch.text_embeds | batch.beginnings, geometry=batch.geometry, seeds=batch.seeds("condition", seed=seed)
     )
     noisy = schedule.add_noise(batch.latents, added, timesteps)
     target = schedule.target(batch.latents, noise, timesteps)

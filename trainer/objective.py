@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
@@ -24,8 +24,6 @@ EVERYTHING = (-math.inf, math.inf)
 
 MOST_DRAWS = 10_000
 """After which a span counts as one that nothing is drawn of."""
-
-PredictionType = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

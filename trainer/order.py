@@ -43,9 +43,9 @@ MAX_NAMED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures that are not trained on, each with the reason. base_model: a
-    folder in diffusers format or a name on the Hugging Face Hub. cache: the folder of encodings.
-    validation_frames: of each validation video; 1 for pictures."""
+    """datasets: those that are trained on. geometries: of each of them. held_out: what is only measured. left_out: pictures
+    that are not trained on, each with the reason. base_model: a folder in diffusers format or a name on the Hugging Face Hub.
+    cache: the folder of encodings. validation_frames: of each validation video; 1 for pictures."""
 
     run_dir: Path
     name: str
@@ -127,7 +127,8 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     datasets = tuple(dataset for dataset in datasets if dataset.probability > 0)
     if not datasets:
         raise TrainingError("no dataset is trained on: the probability of all is 0; raise that of one")
-    for dataset in datasets:
+    measured = [dataset for dataset in given if dataset.is_held_out]
+    for dataset in (*datasets, *measured):
         problems = (*start_problems(dataset, config), *role_problems(dataset, given))
         if problems:
             raise TrainingError(f"dataset {dataset.id!r}: {problems[0].message}")
@@ -152,7 +153,6 @@ def read_order(run_dir: Path, spec: RunSpec) -> Order:
     found = [_with_masks(each, dataset, given) for each, dataset in zip(found, datasets, strict=True)]
     samples = [sample for each in found for sample in each.samples]
     EpochOrder(buckets_of(samples, datasets), config, datasets=datasets)
-    measured = [dataset for dataset in given if dataset.is_held_out]
     held_out = tuple(read_held_out(measured, config, family, open_folders=open_folders))
     return Order(
         run_dir=run_dir,

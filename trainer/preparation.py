@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
+from PIL import Image
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from domain.config.checks import flavour_of
 from domain.config.training import TrainingConfig
 from trainer.checkpoints import Checkpoints
 from trainer.circle import Circle
@@ -16,6 +18,8 @@ from trainer.compiling import compile_denoiser
 from trainer.data.assembly import Assembly
 from trainer.data.epochs import EpochOrder
 from trainer.data.loader import Loader
+from trainer.data.pictures import UnreadablePicture
+from trainer.data.reading import read_still
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.errors import TrainingError
 from trainer.evaluation import Evaluation, encode_held_out
@@ -225,6 +229,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
             run_dir=order.run_dir,
             sizes=order.validation_sizes,
             num_frames=order.validation_frames,
+            beginnings=[] if config.validation_disable else _beginnings(order),
             steps_per_epoch=epochs.steps_per_epoch,
             start_step=start_step,
             journal=journal,
@@ -237,6 +242,22 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         start_step=start_step,
         data=data.digest,
     )
+
+
+def _beginnings(order: Order) -> list[Image.Image]:
+    """The first frames of the first videos, one for each validation prompt, where the flavour makes videos of pictures.
+
+    Raises TrainingError.
+    """
+    if not flavour_of(order.config).needs_first_frame:
+        return []
+    samples = order.samples[: len(order.config.validation_prompts)]
+    try:
+        return [read_still(sample.picture, sample.placement) for sample in samples]
+    except UnreadablePicture as error:
+        raise TrainingError(
+            f"validation begins with it, but {error}; mend it, or remove it from the dataset"
+        ) from error
 
 
 def _steps_behind_adapter(config: TrainingConfig, *, total_steps: int, journal: Journal) -> int:

@@ -30,6 +30,7 @@ from domain.config.parts.captions import CaptionOptions
 from domain.config.secrets import fill_in_secrets
 from domain.errors import Refusal
 from trainer.data.captions import captions_of, read_caption_rules
+from trainer.data.decoding import BrokenVideo
 from trainer.data.pictures import (
     DECODING_ERRORS,
     UPRIGHT,
@@ -40,7 +41,7 @@ from trainer.data.pictures import (
 from trainer.data.reading import read_still
 from trainer.data.sources.registry import source_of
 from trainer.data.sources.source import Picture, Source
-from trainer.data.videos import BrokenVideo, measure, read_first_frame
+from trainer.data.videos import measure, read_first_frame
 from trainer.errors import TrainingError
 
 SECONDS = 60

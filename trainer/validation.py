@@ -7,7 +7,7 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from domain.config.buckets import Size
 from domain.config.checks import frame_rate
@@ -49,6 +49,7 @@ class Validation:
         run_dir: Path,
         sizes: Sequence[Size],
         num_frames: int,
+        beginnings: Sequence[Image.Image] = (),
         steps_per_epoch: int,
         start_step: int,
         journal: Journal,
@@ -56,7 +57,8 @@ class Validation:
         circle: Circle,
         device: torch.device,
     ) -> None:
-        """start_step: of the checkpoint that the run goes on from. circle: the processes that draw. device: where they do."""
+        """beginnings: pictures that videos are made of, for one prompt after another, if any. start_step: of the checkpoint
+        that the run goes on from. circle: the processes that draw. device: where they do."""
         self._config = config
         self._circle = circle
         self._device = device
@@ -71,6 +73,7 @@ class Validation:
         self._journal = journal
         self._inbox = inbox
         self._num_frames = num_frames
+        self._beginnings = beginnings
         self._earlier, self._taken = _read_made(run_dir)
         self._made = {made for made in self._earlier if made.step <= start_step}
 
@@ -131,7 +134,8 @@ class Validation:
         """By prompt, then by seed, then by size."""
         config = self._config
         noise_from = str(self._device) if config.validation_seed_source == "gpu" else "cpu"
-        for prompt in config.validation_prompts:
+        beginnings = self._beginnings
+        for place, prompt in enumerate(config.validation_prompts):
             for seed in _seeds_at(step, config):
                 for size in self._sizes:
                     yield Drawing(
@@ -147,6 +151,7 @@ class Validation:
                         skipped_layers=_skipped_layers(config),
                         sampler=config.validation_noise_scheduler,
                         num_frames=self._num_frames,
+                        beginning=ImageOps.fit(beginnings[place % len(beginnings)], size) if beginnings else None,
                         noise_from=noise_from,
                     )
 

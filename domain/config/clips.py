@@ -4,6 +4,7 @@ Frames are taken one after another, as the file has them. Where the environment 
 by time first: of each interval it shows the frame that is there in its middle, however long frames are.
 """
 
+import math
 import random
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -41,8 +42,8 @@ class ClipRules:
     rate: int | None = None
 
     def num_frames_of(self, num_frames: int, *, seconds: float) -> int:
-        """How many there are to take from, of a video with so many frames in so many seconds."""
-        return num_frames if self.rate is None or not seconds else max(1, round(seconds * self.rate))
+        """How many there are to take from, of a video with so many frames in so many seconds: intervals whose middle is in it."""
+        return num_frames if self.rate is None or not seconds else max(1, math.ceil(seconds * self.rate - 0.5))
 
     def length_for(self, num_frames: int) -> int:
         """Of the clip of a video that has so many frames, at least min_frames."""

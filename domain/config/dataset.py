@@ -21,10 +21,6 @@ to read."""
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 
-VIDEO_CONTAINERS = ("mov", "matroska", "avi")
-"""What such a file may hold, whatever it is called, as FFmpeg names what reads it. FFmpeg knows hundreds more, some of which open other
-files and addresses."""
-
 VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "ffv1")
 """What its frames may be packed with, as FFmpeg names what unpacks it."""
 

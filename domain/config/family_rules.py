@@ -63,6 +63,9 @@ def _tokens(values: Mapping[str, Any], family: Family, flavour: Flavour | None) 
     if limit is not None and isinstance(tokens, int) and tokens > limit.largest:
         said = f"tokenizer_max_length is {tokens}, but {family.name} reads {limit.largest} tokens at most; lower it"
         yield _problem("tokenizer_max_length", said)
+    if limit is not None and isinstance(tokens, int) and tokens < limit.smallest:
+        said = f"tokenizer_max_length is {tokens}, but these weights of {family.name} need {limit.smallest} tokens; leave it out"
+        yield _problem("tokenizer_max_length", said)
 
 
 def _canvas(family: Family, pixels: int | None) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from domain.config.memory_plan import PAGED, MemoryPlan
 from domain.config.optimizer_states import IN_FORMAT_OF_RUN, TWO_MOMENTS, state_size
-from domain.families.components import AUTOENCODERS, autoencoder_of, text_encoders_of, text_width_of
+from domain.families.components import AUTOENCODERS, autoencoder_of, image_encoder_of, text_encoders_of, text_width_of
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 from domain.families.network import Autoencoder, Cost, Denoiser
@@ -34,6 +34,8 @@ TRAINED_BYTES = 4
 """What is trained has 32 bits, whatever computes, but for optimizers that can do with fewer."""
 LYCORIS_SHARE = 0.5
 """Parameters of a LoKr or LoHa beside those of a LoRA of the same rank: between a tenth and twice, by its settings."""
+CHANNELS_OF_PLACE = 4
+"""Of latents, that say where the first frame of a video is."""
 INFERENCE_SHARE = 1.2
 """Activations of drawing beside those of one checkpointed step: nothing is kept, but guidance doubles the batch."""
 
@@ -177,14 +179,21 @@ def estimate_memory(
         calibration=calibration,
     )
     encoders, encoders_unknown = _text_encoder_bytes(subject)
-    vae = _autoencoder_bytes(subject)
+    vae, image_encoder = _autoencoder_bytes(subject), _image_encoder_bytes(subject)
     weights, trained = _weight_bytes(subject), _trained_parts(subject)
     text_while_training |= plan.trains_text_encoders
     pictures_while_training |= plan.keeps_vae
     other = _other_denoiser_bytes(subject)
-    everything = ("text encoders", "autoencoder", "denoiser", "other denoiser")
-    encoding = everything[:1] * text_while_training + everything[1:2] * pictures_while_training
-    resident = {"text encoders": encoders, "autoencoder": vae, "denoiser": weights, "other denoiser": other}
+    seeing = ("autoencoder", "image encoder")
+    everything = ("text encoders", *seeing, "denoiser", "other denoiser")
+    encoding = everything[:1] * text_while_training + seeing * pictures_while_training
+    resident = {
+        "text encoders": encoders,
+        "autoencoder": vae,
+        "image encoder": image_encoder,
+        "denoiser": weights,
+        "other denoiser": other,
+    }
     drawing = _drawing_bytes(subject)
     reads_prompts = plan.validates and encoders > drawing  # they have gone when the first step of drawing is made
     worked: dict[Phase, tuple[Sequence[str], list[Part]]] = {
@@ -193,12 +202,12 @@ def estimate_memory(
             [Part("working memory", GIB // 4)],
         ),
         "latent_caching": (
-            ("autoencoder",) if plan.offloads_startup else everything,
+            seeing if plan.offloads_startup else everything,
             [Part("pictures and latents", _encoding_bytes(subject))],
         ),
         "training": (("denoiser", *encoding), [*trained, *_activation_parts(subject)]),
         "validation": (
-            ("denoiser", "other denoiser", "autoencoder", *(("text encoders",) if reads_prompts else ())),
+            ("denoiser", "other denoiser", *seeing, *(("text encoders",) if reads_prompts else ())),
             [*trained[:1], *(() if reads_prompts else (Part("drawing", drawing),))],
         ),
     }
@@ -212,7 +221,9 @@ def estimate_memory(
         scaled = tuple(Part(part.name, round(part.bytes * scale)) for part in parts)
         missing = tuple(dict.fromkeys(why for name, why in unknowns if name in (*used, phase)))
         phases.append(PhaseMemory(phase, (*scaled, Part("CUDA and its libraries", CUDA_BYTES)), missing))
-    return MemoryEstimate(tuple(phases), _host_bytes(subject, resting=(encoders, vae, other)), _notes(subject))
+    return MemoryEstimate(
+        tuple(phases), _host_bytes(subject, resting=(encoders, vae, image_encoder, other)), _notes(subject)
+    )
 
 
 def checkpoint_bytes(plan: MemoryPlan, *, family: Family, flavour: Flavour | None) -> int | None:
@@ -243,10 +254,14 @@ def cache_bytes_per_image(
         return None
     autoencoder = autoencoder_of(family.key, flavour.key if flavour else None)
     latents = 3 * pixels if autoencoder is None else pixels // autoencoder.factor**2 * autoencoder.channels
+    image_encoder = image_encoder_of(family.key, flavour.key if flavour else None)
+    if autoencoder is not None and flavour is not None and flavour.needs_first_frame:
+        latents += pixels // autoencoder.factor**2 * (autoencoder.channels + CHANNELS_OF_PLACE)
     latents *= 1 if family.video is None else family.video.num_latent_frames(num_frames)
     tokens = plan.tokens or usual_tokens(family, flavour)
     text = tokens * width * (2 if plan.is_mixed else 4)
-    return 4 * latents * keeps_latents + text * keeps_text
+    seen = 0 if image_encoder is None else image_encoder.tokens * image_encoder.width * plan.weight_bytes
+    return (4 * latents + seen) * keeps_latents + text * keeps_text
 
 
 def num_trained_parameters(plan: MemoryPlan, denoiser: Denoiser) -> int:
@@ -398,6 +413,11 @@ def _encoding_bytes(subject: _Subject) -> int:
 
 def _autoencoder_bytes(subject: _Subject) -> int:
     return subject.autoencoder.parameters * subject.plan.vae_bytes if subject.autoencoder else 0
+
+
+def _image_encoder_bytes(subject: _Subject) -> int:
+    encoder = image_encoder_of(subject.family.key, subject.flavour.key if subject.flavour else None)
+    return encoder.parameters * subject.plan.weight_bytes if encoder else 0
 
 
 def _text_encoder_bytes(subject: _Subject) -> tuple[int, bool]:

@@ -53,6 +53,11 @@ SOURCE_STRATEGIES = {
 """Strategies that take captions from the source itself, and what makes a dataset have such a one."""
 
 
+def leads_out(folder: str) -> bool:
+    """Whether a folder in some place is none that lies there."""
+    return folder.startswith("/") or "\\" in folder or ".." in folder.split("/")
+
+
 def problems_between(config: TrainingConfig, *, unknown: frozenset[str] = frozenset()) -> Iterator[Problem]:
     """unknown: options whose value is not known yet; nothing can be said about them."""
     for rule in RULES:
@@ -73,8 +78,23 @@ def dataset_problems(config: DatasetConfig, *, unknown: frozenset[str] = frozens
         yield Problem(str(error), ("config", "caption_filter_list"))
 
 
+def _first_frame_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
+    flavour = FAMILIES[config.model_family].flavour(config.model_flavour)
+    is_measured = dataset.is_held_out and not config.eval_loss_disable
+    if flavour is None or not flavour.needs_first_frame or dataset.holds_videos:
+        return
+    if dataset.is_trained_on or is_measured:
+        way_out = "set dataset_type to video" if dataset.is_trained_on else "switch eval_loss_disable on"
+        yield Problem(
+            f"dataset_type is {dataset.dataset_type}, but {flavour.name} makes videos of pictures, and learns that from videos; "
+            f"{way_out}, or take the dataset out of the environment",
+            ("config", "dataset_type"),
+        )
+
+
 def start_problems(dataset: DatasetConfig, config: TrainingConfig) -> Iterator[Problem]:
     """What keeps a run from starting with a dataset in this environment, although both can be kept."""
+    yield from _first_frame_problems(dataset, config)
     if not dataset.is_trained_on:
         return
     if dataset.holds_videos and FAMILIES[config.model_family].video is None:
@@ -492,6 +512,22 @@ RULES = (
         lambda config: (
             "text_encoder_lr is set, but prodigy finds one learning rate for everything; leave it empty, or choose another "
             "optimizer"
+        ),
+    ),
+    Rule(
+        ("pretrained_transformer_subfolder",),
+        lambda config: leads_out(config.pretrained_transformer_subfolder),
+        lambda config: (
+            f"pretrained_transformer_subfolder is {config.pretrained_transformer_subfolder!r:.80}, which leads out of the place that "
+            "pretrained_transformer_model_name_or_path names; write a folder that lies there, such as transformer"
+        ),
+    ),
+    Rule(
+        ("pretrained_unet_subfolder",),
+        lambda config: leads_out(config.pretrained_unet_subfolder),
+        lambda config: (
+            f"pretrained_unet_subfolder is {config.pretrained_unet_subfolder!r:.80}, which leads out of the place that "
+            "pretrained_unet_model_name_or_path names; write a folder that lies there, such as unet"
         ),
     ),
     Rule(

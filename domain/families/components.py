@@ -1,6 +1,6 @@
 """Text encoders and autoencoders, each once, and which of them a family needs beside its denoiser."""
 
-from domain.families.network import Autoencoder, Clip, TextEncoder
+from domain.families.network import Autoencoder, Clip, ImageEncoder, TextEncoder
 
 CLIP_L = TextEncoder("CLIP L", 123_060_480)
 CLIP_G = TextEncoder("CLIP bigG", 694_659_840)
@@ -76,6 +76,8 @@ DC_AE = Autoencoder(
     name="AutoencoderDC", parameters=312_250_275, factor=32, channels=32, encode_pixel=1792, decode_pixel=1666
 )
 
+CLIP_VISION_H = ImageEncoder("CLIP ViT-H", 630_766_080, tokens=257, width=1280)
+
 # None: reads captions with an encoder of which nobody here knows the size. Empty: needs none.
 TEXT_ENCODERS: dict[str, tuple[TextEncoder, ...] | None] = {
     "sdxl": (CLIP_L, CLIP_G),
@@ -144,6 +146,12 @@ AUTOENCODERS: dict[str, Autoencoder | None] = {
 }
 AUTOENCODERS_OF_FLAVOURS: dict[tuple[str, str], Autoencoder] = {("wan", "ti2v-5b-2.2"): WAN22_VAE}
 
+# What sees the first frame of a video, in flavours that are told it so.
+IMAGE_ENCODERS: dict[tuple[str, str], ImageEncoder] = {
+    ("wan", "i2v-14b-2.1"): CLIP_VISION_H,
+    ("wan", "i2v-14b-2.1-720p"): CLIP_VISION_H,
+}
+
 # How many numbers the denoiser gets for each token of a caption; those of several encoders side by side count together.
 TEXT_WIDTHS: dict[str, int] = {
     "sdxl": 2048,
@@ -188,3 +196,7 @@ def text_encoders_of(family: str, flavour: str | None) -> tuple[TextEncoder, ...
 def autoencoder_of(family: str, flavour: str | None) -> Autoencoder | None:
     """None for families that work on pixels, and for those of which AUTOENCODERS has nothing."""
     return AUTOENCODERS_OF_FLAVOURS.get((family, flavour or "")) or AUTOENCODERS.get(family)
+
+
+def image_encoder_of(family: str, flavour: str | None) -> ImageEncoder | None:
+    return IMAGE_ENCODERS.get((family, flavour or ""))

@@ -29,9 +29,11 @@ from domain.families.transformers import (
     SANA_1600M,
     SD35_LARGE,
     SD35_MEDIUM,
+    WAN22_I2V_14B,
     WAN_5B,
     WAN_14B,
     WAN_1300M,
+    WAN_I2V_14B,
     Z_IMAGE,
     Z_IMAGE_OMNI,
 )
@@ -97,6 +99,10 @@ DENOISERS: dict[str, dict[str, Denoiser]] = {
     "wan": {
         "t2v-480p-1.3b-2.1": WAN_1300M,
         "t2v-480p-14b-2.1": WAN_14B,
+        "i2v-14b-2.1": WAN_I2V_14B,
+        "i2v-14b-2.1-720p": WAN_I2V_14B,
+        "i2v-14b-2.2-high": WAN22_I2V_14B,
+        "i2v-14b-2.2-low": WAN22_I2V_14B,
         "animegen-t2v-high": WAN_14B,
         "animegen-t2v-low": WAN_14B,
         "ti2v-5b-2.2": WAN_5B,

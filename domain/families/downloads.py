@@ -1,6 +1,6 @@
 """How much there is to download of published weights: an estimate from what the networks count."""
 
-from domain.families.components import AUTOENCODERS, autoencoder_of, text_encoders_of
+from domain.families.components import AUTOENCODERS, autoencoder_of, image_encoder_of, text_encoders_of
 from domain.families.denoisers import denoiser_of
 from domain.families.family import Family, Flavour
 
@@ -16,7 +16,8 @@ def estimate_download(family: Family, flavour: Flavour, *, variant: str | None) 
     if denoiser is None or encoders is None or weight_bytes is None or family.key not in AUTOENCODERS:
         return None
     autoencoder = autoencoder_of(family.key, flavour.key)
-    others = sum(encoder.parameters for encoder in encoders) + (autoencoder.parameters if autoencoder else 0)
+    parts = (*encoders, autoencoder, image_encoder_of(family.key, flavour.key))
+    others = sum(part.parameters for part in parts if part is not None)
     of_denoiser = weight_bytes if denoiser.stored_bits is None else denoiser.stored_bits / 8
     num_denoisers = 1 if flavour.denoiser_folder is None else 2
     return round(num_denoisers * denoiser.parameters * of_denoiser + others * weight_bytes)

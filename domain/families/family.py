@@ -14,11 +14,12 @@ Objective = Literal["epsilon", "v_prediction", "sample", "flow_matching"]
 class TokenLimit:
     """How many tokens of a caption the text encoders read; what is longer is cut.
 
-    default: when nothing is said. largest: what the pipeline in diffusers takes.
+    default: when nothing is said. largest, smallest: what the pipeline in diffusers takes.
     """
 
     default: int
     largest: int
+    smallest: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Flavour:
     it switches on by itself. needs_reference: it edits a picture, and cannot be trained without pictures to begin with.
     denoiser_folder: of weights with several denoisers, each for a part of the noise levels, the one that is trained.
     frame_rate: see VideoFacts.
+    needs_first_frame: it makes a video of a picture, and is trained on videos alone: of each it is told the first frame.
     modelspec: see Family.
     is_distilled: to draw in a few steps, which training undoes.
     peculiarity: what it does that the trainer has no part for, in words that follow "which"; None for all others.
@@ -85,6 +87,7 @@ class Flavour:
     needs_reference: bool = False
     denoiser_folder: str | None = None
     frame_rate: int | None = None
+    needs_first_frame: bool = False
     modelspec: str | None = None
     is_distilled: bool = False
     peculiarity: str | None = None

@@ -62,6 +62,17 @@ class TextEncoder:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageEncoder:
+    """tokens, width: how many it makes of a picture, and how many numbers of each."""
+
+    name: str
+    parameters: int
+    tokens: int
+    width: int
+    counted_by: CountedBy = "class"
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """Of a video of several frames: bytes for each pixel of its size, and as many again for each frame."""
 

@@ -263,6 +263,29 @@ WAN_14B = Denoiser(
     full=1.272,
     full_recomputed=1.049,
 )
+# Traced with the only number of text tokens that it can read; what one more would cost is as without pictures.
+WAN_I2V_14B = Denoiser(
+    parameters=16_394_878_784,
+    linear=16_388_587_520,
+    blocks=(Blocks(40, 403_838_464),),
+    lora_width=3_276_800,
+    plain=Cost(39994.6, 2_060_960, 315_422_720),
+    recomputed=Cost(2995.3, 61_508, 10_459_136),
+    dropout_pixel=4739.4,
+    full=1.302,
+    full_recomputed=1.065,
+)
+WAN22_I2V_14B = Denoiser(
+    parameters=14_288_901_184,
+    linear=14_283_243_520,
+    blocks=(Blocks(40, 351_394_304),),
+    lora_width=3_276_800,
+    plain=Cost(38369.6, 2_060_960, 99_584_000),
+    recomputed=Cost(2954.6, 61_508, 2_563_072),
+    dropout_pixel=4740.0,
+    full=1.272,
+    full_recomputed=1.049,
+)
 WAN_5B = Denoiser(
     parameters=4_999_787_712,
     linear=4_996_792_320,

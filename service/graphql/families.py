@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 from domain.config import presets
 from domain.families import family as families
 from domain.families import network
-from domain.families.components import autoencoder_of, text_encoders_of
+from domain.families.components import autoencoder_of, image_encoder_of, text_encoders_of
 from domain.families.denoisers import denoiser_of
 from domain.families.registry import FAMILIES
 from service.graphql.rules import Needs
@@ -54,10 +54,13 @@ class Quantising:
         )
 
 
+Counted = network.Denoiser | network.TextEncoder | network.Autoencoder | network.ImageEncoder
+
+
 @strawberry.type(description="A network of a base model, and how large it is.")
 class Network:
     name: str = strawberry.field(description="For people.")
-    role: str = strawberry.field(description="denoiser, text encoder or autoencoder.")
+    role: str = strawberry.field(description="denoiser, text encoder, autoencoder or image encoder.")
     parameters: float = strawberry.field(description="How many, as a whole number.")
     counted_by: str = strawberry.field(
         description="class: by making the network's class with its published configuration; publisher: as they say."
@@ -71,10 +74,12 @@ class Network:
         encoders = text_encoders_of(family.key, flavour.key) or ()
         found = [cls._of(denoiser, family.denoiser, "denoiser")] if denoiser else []
         found += [cls._of(encoder, encoder.name, "text encoder") for encoder in encoders]
-        return found + ([cls._of(autoencoder, autoencoder.name, "autoencoder")] if autoencoder else [])
+        found += [cls._of(autoencoder, autoencoder.name, "autoencoder")] if autoencoder else []
+        image_encoder = image_encoder_of(family.key, flavour.key)
+        return found + ([cls._of(image_encoder, image_encoder.name, "image encoder")] if image_encoder else [])
 
     @classmethod
-    def _of(cls, part: network.Denoiser | network.TextEncoder | network.Autoencoder, name: str, role: str) -> "Network":
+    def _of(cls, part: Counted, name: str, role: str) -> "Network":
         return cls(name=name, role=role, parameters=part.parameters, counted_by=part.counted_by)
 
 
@@ -93,6 +98,9 @@ class Flavour:
     )
     settings: list[FamilySetting] = strawberry.field(description="Options that it switches on by itself.")
     needs_reference: bool = strawberry.field(description="It edits, so it cannot be trained without pictures to edit.")
+    needs_first_frame: bool = strawberry.field(
+        description="It makes videos of pictures, so it is trained on videos alone."
+    )
     networks: list[Network] = strawberry.field(description="What it consists of, as far as the sizes are known.")
 
     @classmethod
@@ -109,6 +117,7 @@ class Flavour:
             terms=flavour.terms,
             settings=[FamilySetting.of(setting) for setting in family.settings_with(flavour)],
             needs_reference=flavour.needs_reference,
+            needs_first_frame=flavour.needs_first_frame,
             networks=Network.all_of(flavour, family),
         )
 

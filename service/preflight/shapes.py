@@ -11,6 +11,9 @@ from domain.config.training import TrainingConfig
 from domain.families.family import Family
 
 LARGEST_HEADER = 64 * 2**20
+LARGEST_EDGE = 2**24
+"""Of a tensor; who says more describes no weights, and would have numbers factorised for ever."""
+
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 
 
@@ -36,7 +39,7 @@ def read_shapes(folder: Path) -> Shapes | None:
     try:
         for path in sorted(folder.glob("*.safetensors")):
             found |= dict(layers_of(_shapes_in(path)))
-    except (OSError, ValueError, struct.error):
+    except (OSError, ValueError, RecursionError, struct.error):
         return None
     return found or None
 
@@ -54,5 +57,5 @@ def _shapes_in(path: Path) -> Mapping[str, list[int]]:
     return {
         name: shape
         for name, shape in described.items()
-        if isinstance(shape, list) and shape and all(type(size) is int and size > 0 for size in shape)
+        if isinstance(shape, list) and shape and all(type(size) is int and 0 < size <= LARGEST_EDGE for size in shape)
     }

@@ -27,6 +27,13 @@ CLIP_G = {
     "projection_dim": 1280,
 }
 OPENCLIP_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
+CLIP_VISION_H = {
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+}
 T5_XXL = {
     "d_model": 4096,
     "d_kv": 64,
@@ -116,6 +123,9 @@ AUTOENCODERS = (
     Component("LTX_VAE", "AutoencoderKLLTXVideo"),
     Component("DC_AE", "AutoencoderDC", DC_AE),
 )
+
+
+IMAGE_ENCODERS = (Component("CLIP_VISION_H", "CLIPVisionModel", CLIP_VISION_H),)
 
 
 def build_text_encoder(component: Component) -> nn.Module:

@@ -42,8 +42,10 @@ from tests.benchmarks.published import (
     SD35_LARGE,
     SD35_MEDIUM,
     SDXL,
+    WAN22_I2V_14B,
     WAN_5B,
     WAN_1300M,
+    WAN_I2V_14B,
 )
 
 Inputs = dict[str, Any]
@@ -251,11 +253,14 @@ def _cosmos(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) ->
 def _wan(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -> Inputs:
     channels = arguments.get("in_channels", 16)
     latent = edge // (16 if channels == 48 else 8)
-    return {
+    inputs: Inputs = {
         "hidden_states": _random(batch, channels, 1, latent, latent),
         "timestep": torch.ones(batch),
         "encoder_hidden_states": _random(batch, tokens, 4096),
     }
+    if "image_dim" in arguments:
+        inputs["encoder_hidden_states_image"] = _random(batch, 257, arguments["image_dim"])
+    return inputs
 
 
 def _ltxvideo(batch: int, edge: int, tokens: int, arguments: Mapping[str, Any]) -> Inputs:
@@ -360,6 +365,8 @@ NETWORKS = tuple(
         ("wan", "t2v-480p-1.3b-2.1", "WanTransformer3DModel", WAN_1300M, _wan),
         ("wan", "t2v-480p-14b-2.1", "WanTransformer3DModel", {}, _wan),
         ("wan", "ti2v-5b-2.2", "WanTransformer3DModel", WAN_5B, _wan),
+        ("wan", "i2v-14b-2.1", "WanTransformer3DModel", WAN_I2V_14B, _wan),
+        ("wan", "i2v-14b-2.2-high", "WanTransformer3DModel", WAN22_I2V_14B, _wan),
         ("ltxvideo", "0.9.5", "LTXVideoTransformer3DModel", {}, _ltxvideo),
         ("deepfloyd", "i-medium-400m", "UNet2DConditionModel", IF_M, _pixel_unet),
         ("deepfloyd", "i-large-900m", "UNet2DConditionModel", IF_L, _pixel_unet),

@@ -142,6 +142,8 @@ IF_XL = {**_IF, "block_out_channels": (704, 1408, 2112, 2816), "cross_attention_
 
 OMNIGEN = {"rope_scaling": {"type": "su", "short_factor": [1.0] * 48, "long_factor": [1.0] * 48}}
 WAN_1300M = {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}
+WAN_I2V_14B = {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120}
+WAN22_I2V_14B = {"in_channels": 36}
 WAN_5B = {
     "num_attention_heads": 24,
     "in_channels": 48,

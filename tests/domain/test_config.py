@@ -47,6 +47,27 @@ def test_guidance_range_that_is_none_is_refused() -> None:
     }
 
 
+@pytest.mark.parametrize("part", ["transformer", "unet"])
+@pytest.mark.parametrize(
+    ("folder", "is_refused"),
+    [
+        ("v1.0/denoiser", False),
+        ("", False),
+        ("../others", True),
+        ("a/../../others", True),
+        ("/others", True),
+        ("a\\b", True),
+    ],
+)
+def test_folder_of_a_denoiser_lies_where_its_place_is(part: str, folder: str, is_refused: bool) -> None:
+    key = f"pretrained_{part}_subfolder"
+    written = {"model_family": "sd1x", key: folder}
+    if is_refused:
+        assert messages(written)[key].startswith(f"{key} is {folder!r}, which leads out of the place")
+    else:
+        assert getattr(check_training(written), key) == folder
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast", None, 0, -1])
 def test_learning_rate_that_is_no_rate_is_refused(value: object) -> None:
     assert list(messages({"model_family": "sd1x", "learning_rate": value})) == ["learning_rate"]

@@ -28,6 +28,7 @@ def problems(family: str, flavour: str | None = None, *, pixels: int | None = No
         ("stable_cascade", None, {"mixed_precision": "bf16"}, "mixed_precision"),
         ("stable_cascade", None, {}, "mixed_precision"),
         ("flux", "schnell", {"tokenizer_max_length": 512}, "tokenizer_max_length"),
+        ("wan", "i2v-14b-2.1", {"tokenizer_max_length": 256}, "tokenizer_max_length"),
         ("flux", "schnell", {"flux_fast_schedule": False}, "flux_fast_schedule"),
         ("flux", "libreflux", {"flux_attention_masked_training": False}, "flux_attention_masked_training"),
         (

@@ -241,6 +241,15 @@ def test_the_other_of_two_denoisers_draws_and_waits_in_main_memory_meanwhile() -
     assert two.host_bytes > one.host_bytes
 
 
+def test_what_sees_first_frames_is_there_while_clips_are_encoded() -> None:
+    flavour = WAN.flavour("i2v-14b-2.1")
+    found = estimate_memory(
+        MemoryPlan.of({"offload_during_startup": True}), family=WAN, flavour=flavour, pixels=480**2, num_frames=81
+    )
+    assert parts(found, "latent_caching")["image encoder"] == 2 * 630_766_080
+    assert "image encoder" not in parts(found, "training")
+
+
 def test_activations_grow_with_batch_and_resolution_alone() -> None:
     once = parts(estimate("sdxl", lora_dropout=0))["activations"]
     assert parts(estimate("sdxl", train_batch_size=4))["activations"] == pytest.approx(4 * once, rel=0.02)
@@ -407,7 +416,11 @@ def test_cache_holds_latents_and_text_embeds() -> None:
 
 def test_cache_holds_every_frame_of_latents() -> None:
     plan = MemoryPlan.of({})
-    for flavour, latents in ((None, 16 * 21 * 60 * 104), (WAN.flavour("ti2v-5b-2.2"), 48 * 21 * 30 * 52)):
+    for flavour, latents in (
+        (None, 16 * 21 * 60 * 104),
+        (WAN.flavour("ti2v-5b-2.2"), 48 * 21 * 30 * 52),
+        (WAN.flavour("i2v-14b-2.2-low"), 36 * 21 * 60 * 104),
+    ):
         cached = cache_bytes_per_image(
             plan, family=WAN, flavour=flavour, pixels=480 * 832, num_frames=81, keeps_text=False
         )

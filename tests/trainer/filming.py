@@ -42,13 +42,15 @@ def film(
     milliseconds: Sequence[int] | None = None,
     turned: int = 0,
     has_sound: bool = False,
+    options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
     """.mkv keeps every pixel. milliseconds: when each frame is shown, in place of a rate. turned: what the file says about
-    how its frames are to be turned, against the clock."""
+    how its frames are to be turned, against the clock. options: of the codec."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream: Any = container.add_stream(CODECS[path.suffix], rate=rate)
         stream.width, stream.height = size
+        stream.options = options or {}
         stream.pix_fmt = "bgr0" if path.suffix == ".mkv" else "yuv420p"
         if milliseconds is not None:
             stream.codec_context.time_base = TIME_BASE

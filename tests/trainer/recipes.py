@@ -7,7 +7,7 @@ import inspect
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -507,12 +507,45 @@ def wan_ti2v(pipe: Any, fixed: Fixed) -> Tensor:
     )
 
 
-def _wan(pipe: Any, fixed: Fixed, transformer: Any, *, sigmas: Tensor, timesteps: Tensor | None = None) -> Tensor:
+def wan_i2v(pipe: Any, fixed: Fixed) -> Tensor:
+    """Told of the first frame as the pipeline does it."""
+    return _wan(pipe, fixed, pipe.transformer, sigmas=fixed.sigmas(shift=3.0), told=_first_frame(pipe, fixed))
+
+
+def wan_i2v_low(pipe: Any, fixed: Fixed) -> Tensor:
+    sigmas = fixed.sigmas_within(lambda sigma: sigma < pipe.config.boundary_ratio, shift=3.0)
+    return _wan(pipe, fixed, pipe.transformer_2, sigmas=sigmas, told=_first_frame(pipe, fixed))
+
+
+def _first_frame(pipe: Any, fixed: Fixed) -> tuple[Tensor, Tensor | None]:
+    """Four channels that are 1 where the first frame is, and a video that is grey after it, encoded; what CLIP sees of it."""
+    alone = torch.cat([fixed.videos[:, :, :1], torch.zeros_like(fixed.videos[:, :, 1:])], dim=2)
+    latents = _video_latents(pipe, replace(fixed, pixels=alone))
+    there = torch.zeros_like(latents[:, :4])
+    there[:, :, 0] = 1
+    if pipe.image_encoder is None:
+        return torch.cat([there, latents], dim=1), None
+    pictures = [((each + 1) * 127.5).round().byte() for each in fixed.videos[:, :, 0]]
+    seen = pipe.image_encoder(**pipe.image_processor(pictures, return_tensors="pt"), output_hidden_states=True)
+    return torch.cat([there, latents], dim=1), seen.hidden_states[-2]
+
+
+def _wan(
+    pipe: Any,
+    fixed: Fixed,
+    transformer: Any,
+    *,
+    sigmas: Tensor,
+    timesteps: Tensor | None = None,
+    told: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> Tensor:
     latents = _video_latents(pipe, fixed)
     noise = fixed.noise(latents.shape[1:])
     embeds, mask = _masked_t5(pipe.tokenizer, pipe.text_encoder, fixed)
+    noisy, (first_frame, embeds_of_image) = _noised(latents, noise, sigmas), told
     prediction = transformer(
-        hidden_states=_noised(latents, noise, sigmas),
+        hidden_states=noisy if first_frame is None else torch.cat([noisy, first_frame], dim=1),
+        encoder_hidden_states_image=embeds_of_image,
         timestep=1000 * sigmas if timesteps is None else timesteps,
         encoder_hidden_states=embeds * mask.unsqueeze(-1),
     ).sample
@@ -686,6 +719,8 @@ RECIPES: dict[str, Recipe] = {
     "wan-high": wan_high,
     "wan-low": wan_low,
     "wan-ti2v": wan_ti2v,
+    "wan-i2v": wan_i2v,
+    "wan-i2v-low": wan_i2v_low,
     "ltxvideo": ltxvideo,
     "hidream": hidream,
     "longcat_image": longcat_image,

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,6 +57,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
     UniPCMultistepScheduler,
+    WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
     ZImageOmniPipeline,
@@ -67,8 +69,11 @@ from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import (
+    CLIPImageProcessor,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModel,
     Mistral3ForConditionalGeneration,
     Mistral3Model,
     Qwen3ForCausalLM,
@@ -502,11 +507,14 @@ def hidream() -> HiDreamImagePipeline:
     )
 
 
-def wan_transformer(*, channels: int = 4) -> WanTransformer3DModel:
+def wan_transformer(*, channels: int = 4, told: int = 0, image_dim: int | None = None) -> WanTransformer3DModel:
+    """told: channels beside the noisy ones. image_dim: of what CLIP sees."""
     return WanTransformer3DModel(
         num_attention_heads=2,
         attention_head_dim=12,
-        in_channels=channels,
+        in_channels=channels + told,
+        image_dim=image_dim,
+        added_kv_proj_dim=24 if image_dim else None,
         out_channels=channels,
         text_dim=32,
         freq_dim=16,
@@ -525,6 +533,26 @@ def wan(*, vae: AutoencoderKLWan | None = None, channels: int = 4, **options: An
         tokenizer=tokenizer,
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
         **options,
+    )
+
+
+def wan_from_picture(*, has_clip: bool = True, in_two: bool = False) -> WanImageToVideoPipeline:
+    """Told of a first frame by four channels that say where it is, as many as latents have, and by CLIP."""
+    tokenizer = t5_tokenizer()
+    image_dim = 16 if has_clip else None
+    clip = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    return WanImageToVideoPipeline(
+        transformer=wan_transformer(told=4 + 4, image_dim=image_dim),
+        transformer_2=wan_transformer(told=4 + 4, image_dim=image_dim) if in_two else None,
+        vae=wan_vae(),
+        text_encoder=umt5_encoder(tokenizer),
+        tokenizer=tokenizer,
+        image_encoder=CLIPVisionModel(clip) if has_clip else None,
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 28}, crop_size=28) if has_clip else None,
+        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        boundary_ratio=0.875 if in_two else None,
     )
 
 
@@ -569,6 +597,9 @@ class Guardrail(torch.nn.Module):
     def check_video_safety(self, frames: Any) -> Any:
         return frames
 
+
+WITHOUT_ITS_PACKAGE = pipeline_cosmos2_text2image.CosmosSafetyChecker
+"""What diffusers has in the place of the guardrail, which says what to install."""
 
 pipeline_cosmos2_text2image.CosmosSafetyChecker = Guardrail
 
@@ -854,6 +885,19 @@ SMALL = {
 }
 """By the family's key, and after a dash what is special."""
 
+FROM_PICTURE = {
+    "wan-i2v": SmallFamily(
+        build=wan_from_picture, draw=as_frames, options={"model_flavour": "i2v-14b-2.1", "tokenizer_max_length": 512}
+    ),
+    "wan-i2v-low": SmallFamily(
+        build=partial(wan_from_picture, has_clip=False, in_two=True),
+        draw=as_frames,
+        options={"model_flavour": "i2v-14b-2.2-low"},
+        load=lambda pipeline, folder: pipeline.load_lora_weights(folder, load_into_transformer_2=True),
+    ),
+}
+"""Those that make videos of pictures, and are trained on videos alone."""
+
 
 def save_small(name: str, folder: Path) -> Path:
     """The small pipeline in diffusers format; returns the folder.
@@ -862,7 +906,7 @@ def save_small(name: str, folder: Path) -> Path:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        pipeline = SMALL[name].build()
+        pipeline = (SMALL | FROM_PICTURE)[name].build()
         denoisers = [pipeline.components.get(name) for name in ("unet", "transformer", "transformer_2")]
         with torch.no_grad():
             for parameter in chain.from_iterable(each.parameters() for each in denoisers if each is not None):

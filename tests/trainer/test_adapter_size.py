@@ -1,5 +1,7 @@
 """What is counted from files of weights before a start is what the trainer makes."""
 
+import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,22 @@ def test_what_only_the_network_tells_is_not_guessed(settings: dict[str, Any]) ->
     assert num_trained(config, SMALL_MODEL, family=KNOWN["sd1x"]) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff" * 16, b"\x02\x00\x00\x00\x00\x00\x00\x00[]", b"\x40" + b"\x00" * 7])
+def header(written: str) -> bytes:
+    return struct.pack("<Q", len(written)) + written.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 16,
+        header("[]"),
+        b"\x40" + b"\x00" * 7,
+        header("[" * 100_000),
+        header(json.dumps({"conv_in.weight": {"shape": [10**40 + 1, 4]}})),
+    ],
+    ids=range(6),
+)
 def test_files_that_hold_no_weights_tell_nothing(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet/a.safetensors").write_bytes(content)

@@ -1,10 +1,15 @@
 """Videos read frame by frame: what they are, which part is taken, and what cannot be."""
 
 import itertools
+import struct
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 from PIL import Image, ImageChops
 
@@ -12,11 +17,12 @@ from domain.config.buckets import Geometry, Placement, Size, place
 from domain.config.clips import ClipRules, Frames
 from domain.families.family import VideoFacts
 from tests.trainer.filming import film, frame_picture, level_of, record_sound
-from trainer.data import videos
+from trainer.data import decoding, timeline
+from trainer.data.decoding import BrokenVideo
 from trainer.data.pictures import UnreadablePicture
 from trainer.data.sources.local import LocalFolder
 from trainer.data.sources.source import Picture
-from trainer.data.videos import BrokenVideo, Measured, check_clip, count_frames, measure, read_clip, read_first_frame
+from trainer.data.videos import Measured, check_clip, count_frames, measure, read_clip, read_first_frame
 
 FACTS = VideoFacts(frame_rate=16, frames_per_latent=4)
 
@@ -124,16 +130,28 @@ def test_only_a_part_of_a_video_is_kept_in_memory(tmp_path: Path, monkeypatch: p
     """A frame is made a picture only where it is of the clip, and what lies behind it is not decoded."""
     path = film(tmp_path / "a.mkv", num_frames=40)
     decoded = itertools.count()
-    frames = videos._decoded
+    frames = decoding.decoded
 
     def counted(*args: object) -> object:
         for frame in frames(*args):  # type: ignore[arg-type]
             next(decoded)
             yield frame
 
-    monkeypatch.setattr(videos, "_decoded", counted)
+    monkeypatch.setattr(timeline, "decoded", counted)
     read_clip(picture_of(path), placement(Size(64, 64), Frames(10, 5, 40)))
-    assert next(decoded) == 15
+    assert next(decoded) == 5
+
+
+@pytest.mark.parametrize("rate", [None, 16, 10])
+@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.avi"])
+def test_part_in_the_middle_is_what_it_is_when_all_is_decoded(name: str, rate: int | None, tmp_path: Path) -> None:
+    """Frames of .mp4 lean on later ones, and only every twelfth stands for itself; an .avi does not say when they are shown."""
+    path = film(tmp_path / name, num_frames=60, options={"g": "12", "bf": "3"} if name == "a.mp4" else {"g": "12"})
+    total = {None: 60, 16: 60, 10: 37}[rate]
+    whole = read_clip(picture_of(path), placement(Size(64, 64), Frames(0, total, total, rate)))
+    for first in (1, 11, 12, 13, 24, 30):
+        clip = read_clip(picture_of(path), placement(Size(64, 64), Frames(first, 7, total, rate)))
+        assert [each.tobytes() for each in clip] == [each.tobytes() for each in whole[first : first + 7]]
 
 
 def cut_short(path: Path) -> None:
@@ -161,6 +179,14 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
         "is no video of a kind that is read here",
     ),
     "without its index": (lambda folder: shortened(folder, {}), "has no video, or ends before it says where"),
+    "pixels as wide as a street": (
+        lambda folder: with_pixels(film(folder / "a.mp4"), width=65_535),
+        "has frames of 4194240×64 pixels, more than are read here",
+    ),
+    "shown for weeks": (
+        lambda folder: film(folder / "a.mkv", num_frames=2, milliseconds=[0, 2_000_000_000]),
+        "says that it lasts 556 hours, and more than 24 are not read here",
+    ),
     "cut short": (
         lambda folder: shortened(folder, {"movflags": "faststart"}),
         "is cut short: 60 frames are told of and",
@@ -171,6 +197,18 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
 def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
+
+
+def with_pixels(path: Path, *, width: int) -> Path:
+    """Of an .mp4, so many times as wide as they are high, as its header says it."""
+    content = bytearray(path.read_bytes())
+    said = b"\0\0\0\x10pasp" + struct.pack(">II", width, 1)
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        at = content.index(name, content.index(b"moov")) - 4
+        struct.pack_into(">I", content, at, struct.unpack_from(">I", content, at)[0] + len(said))
+    behind = content.index(b"avcC") - 4
+    content[behind:behind] = said
+    return written(path, bytes(content))
 
 
 def picture_as(path: Path) -> Path:
@@ -204,9 +242,28 @@ def test_damage_inside_is_found_by_whoever_decodes_it(tmp_path: Path) -> None:
         check_clip(picture_of(path), file, placement(Size(128, 128), Frames(0, 5, 30)))
 
 
+def test_frame_that_is_larger_than_the_header_says_is_not_even_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mjpeg", rate=16)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        for number, edge in enumerate((64, 128)):
+            content = BytesIO()
+            Image.new("RGB", (edge, edge)).save(content, "JPEG")
+            packet = av.Packet(content.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 16)
+            container.mux(packet)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 64)
+    assert measured(path).num_frames == 2
+    with pytest.raises(BrokenVideo, match="is damaged"), path.open("rb") as file:
+        count_frames(file, Size(64, 64))
+
+
 def test_video_of_a_codec_that_is_not_listed_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "a.mkv")
-    monkeypatch.setattr(videos, "VIDEO_CODECS", ("h264",))
+    monkeypatch.setattr(decoding, "VIDEO_CODECS", ("h264",))
     with pytest.raises(BrokenVideo, match="has a codec that is not read here"), path.open("rb") as file:
         measure(file)
 

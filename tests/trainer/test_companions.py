@@ -16,7 +16,7 @@ from tests.trainer.test_small_families import SEED, WEIGHTS, Small
 from tests.trainer.test_what_trains import drawn, in_this_process, lycoris, refusal_of, with_lycoris
 from trainer.families.family import BaseModel
 from trainer.families.flux import Flux
-from trainer.trained.companions import Companions
+from trainer.trained.companions import Companions, place_of
 from trainer.trained.lora import Lora
 from trainer.trained.lycoris import Lycoris
 from trainer.wire import ValidationImageSaved
@@ -133,9 +133,38 @@ def test_assistant_that_is_switched_off_is_not_loaded(flux: Small, silenced: dic
     assert run.ended().outcome == "finished"
 
 
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("owner/name", ("owner/name", None)),
+        ("owner/name:a.safetensors", ("owner/name", "a.safetensors")),
+        ("owner/name:1.0/a: b.safetensors", ("owner/name", "1.0/a: b.safetensors")),
+        *(
+            (path, (path, None))
+            for path in ("/open/folder", "/open/folder:/a.safetensors", "/open/folder:../a.safetensors")
+        ),
+        *(
+            (path, (path, None))
+            for path in ("owner/name:../a.safetensors", "owner/name:/a.safetensors", "../name:a.safetensors")
+        ),
+        *(
+            (path, (path, None))
+            for path in ("owner/name:b/../../a.safetensors", "owner/name:b\\a.safetensors", "owner/name:")
+        ),
+    ],
+)
+def test_file_may_be_named_of_the_hub_and_leads_nowhere_else(source: str, place: tuple[str, str | None]) -> None:
+    assert place_of(source) == place
+
+
+def test_file_behind_the_name_of_a_folder_here_is_not_loaded(flux: Small, other: Path, tmp_path: Path) -> None:
+    run = flux.write(tmp_path.name, validation_adapter_path=f"{tmp_path}:{other}")
+    assert f"the adapter {tmp_path}:{other} cannot be loaded: " in refusal_of(run)
+
+
 def test_companion_that_cannot_be_loaded_is_refused(flux: Small, tmp_path: Path) -> None:
     run = flux.write(tmp_path.name, assistant_lora_path="/nowhere/x.safetensors")
-    assert "the adapter assistant_lora_path (/nowhere/x.safetensors) cannot be loaded: " in refusal_of(run)
+    assert "the adapter /nowhere/x.safetensors cannot be loaded: " in refusal_of(run)
     misfit = tmp_path / "of-a-unet.safetensors"
     save_file({f"unet.mid_block.to_q.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}, misfit)
     run = flux.write(f"{tmp_path.name}-2", validation_adapter_path=str(misfit))

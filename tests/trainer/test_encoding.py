@@ -78,6 +78,15 @@ def test_batch_of_another_size_is_another_key() -> None:
     assert len(keys) == 2
 
 
+def test_latents_of_another_version_of_the_library_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    placement = place(Geometry(resolution=64, alignment=8), Size(64, 64))
+    assert isinstance(placement, Placement)
+    encoder = Encoder(NoFamily(), batch_size=1, device=CPU)  # type: ignore[arg-type]
+    before = encoder.latents_key("a", placement)
+    monkeypatch.setattr("diffusers.__version__", "1000.0")
+    assert encoder.latents_key("a", placement) != before
+
+
 def test_what_is_no_number_is_not_kept() -> None:
     class Overflowing:
         text_identity = latents_identity = "same"
@@ -89,6 +98,9 @@ def test_what_is_no_number_is_not_kept() -> None:
             return pixels * torch.nan
 
         encode_videos = encode_pictures
+
+        def encode_beginnings(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {}
 
     encoder = Encoder(Overflowing(), batch_size=1, device=CPU)
     with pytest.raises(TrainingError, match="text encoder of the base model makes nan or inf of the caption 'a cat'"):

@@ -11,7 +11,14 @@ from torch import nn
 from domain.families import components
 from domain.families.denoisers import DENOISERS, denoiser_of
 from domain.families.registry import FAMILIES
-from tests.benchmarks.components import AUTOENCODERS, TEXT_ENCODERS, Component, build_autoencoder, build_text_encoder
+from tests.benchmarks.components import (
+    AUTOENCODERS,
+    IMAGE_ENCODERS,
+    TEXT_ENCODERS,
+    Component,
+    build_autoencoder,
+    build_text_encoder,
+)
 from tests.benchmarks.facts import HALF, RANK, adapter_size, block_lists, peak, prepared
 from tests.benchmarks.networks import NETWORKS, Inputs, Network, network_of
 from tests.benchmarks.tracing import peak_of_inference, peak_of_training
@@ -64,8 +71,8 @@ def test_every_denoiser_was_made_from_a_network() -> None:
     assert described == {denoiser.parameters for denoiser in made if denoiser is not None}
 
 
-@pytest.mark.parametrize("component", TEXT_ENCODERS, ids=lambda each: each.key)
-def test_size_of_a_text_encoder_is_that_of_its_class(component: Component) -> None:
+@pytest.mark.parametrize("component", [*TEXT_ENCODERS, *IMAGE_ENCODERS], ids=lambda each: each.key)
+def test_size_of_an_encoder_is_that_of_its_class(component: Component) -> None:
     with torch.device("meta"):
         assert num_parameters(build_text_encoder(component)) == getattr(components, component.key).parameters
 

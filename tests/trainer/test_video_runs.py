@@ -1,6 +1,8 @@
 """Video families trained for real on videos, with pictures beside them."""
 
+import csv
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,19 @@ from typing import Any
 import pytest
 import torch
 
+import datasets
+from domain.config.buckets import geometry_of
+from domain.config.checks import check_dataset, check_training
+from domain.families.registry import FAMILIES as KNOWN_FAMILIES
 from tests.trainer.filming import film
 from tests.trainer.runs import RunDirectory, write_run
 from tests.trainer.small_families import SMALL, save_small
 from tests.trainer.test_encoding import encoded
+from trainer.data.captions import read_caption_rules
 from trainer.data.encoding import Encoder
 from trainer.data.measurements import MEASUREMENTS_FILE
 from trainer.data.reading import read
+from trainer.data.samples import read_samples
 from trainer.families.family import BaseModel
 from trainer.families.registry import FAMILIES
 from trainer.order import read_order
@@ -156,3 +164,39 @@ def test_encoding_of_a_clip_depends_on_nothing_that_is_encoded_at_once(tmp_path:
     assert all(
         torch.equal(first.encode([each])[0]["latents"], second.encode([each])[0]["latents"]) for each in seen[:2]
     )
+
+
+def test_clips_and_captions_are_the_same_wherever_videos_come_from(tmp_path: Path) -> None:
+    folder, root = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    root.mkdir()
+    captions = {"a.mp4": "a fox", "b.mp4": "a crow"}
+    for number, (name, caption) in enumerate(captions.items()):
+        film(folder / name, num_frames=9 + number)
+        (folder / name).with_suffix(".txt").write_text(caption)
+    with tarfile.open(root / "all.tar", "w") as archive:
+        for path in folder.iterdir():
+            archive.add(path, path.name)
+    with (folder / "list.csv").open("w") as file:
+        csv.writer(file).writerows([("url", "caption"), *captions.items()])
+    rows = {"clip": [(folder / name).read_bytes() for name in captions], "text": list(captions.values())}
+    datasets.Dataset.from_dict(rows).save_to_disk(root / "copy")
+    sources: dict[str, dict[str, Any]] = {
+        "local": {"instance_data_dir": str(folder)},
+        "webshart": {"source": str(root)},
+        "csv": {"csv_file": str(folder / "list.csv"), "csv_cache_dir": str(root), "csv_caption_column": "caption"},
+        "huggingface": {"dataset_name": str(root / "copy"), "video_column": "clip"},
+    }
+    found = []
+    for kind, options in sources.items():
+        strategy = {} if kind == "local" else {"caption_strategy": kind}
+        written = {"id": "clips", "type": kind, "dataset_type": "video", "video": {"num_frames": 9}}
+        dataset = check_dataset(written | strategy | options)
+        config = check_training({"model_family": "wan", "resolution": 64})
+        geometry, rules = geometry_of(dataset, config, KNOWN_FAMILIES["wan"]), read_caption_rules(dataset, config)
+        samples = read_samples(dataset, number=0, geometry=geometry, captions=rules, seed=1).samples
+        first = read(samples[0].picture, samples[0].placement)
+        assert isinstance(first, tuple)
+        found.append(([each.captions for each in samples], [frame.tobytes() for frame in first]))
+    assert [captions for captions, _ in found] == [[("a fox",), ("a crow",)]] * 4
+    assert all(frames == found[0][1] for _, frames in found)

@@ -1,5 +1,6 @@
 """Video families with videos: latents of many frames."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from domain.families.registry import FAMILIES as KNOWN_FAMILIES
 from tests.trainer.filming import film, frame_picture
 from tests.trainer.recipes import RECIPES, Fixed
 from tests.trainer.runs import RunDirectory, write_run
-from tests.trainer.small_families import DRAWING, SMALL, save_small
+from tests.trainer.small_families import DRAWING, FROM_PICTURE, SMALL, save_small
 from trainer.data.encoding import to_pixels
 from trainer.data.epochs import Bucket, EpochOrder
 from trainer.families.family import BaseModel, Drawing, ModelFamily
@@ -32,8 +33,8 @@ TrainHere = Callable[[RunDirectory], int]
 
 VIDEO_FAMILIES = ("wan", "ltxvideo")
 NUM_TOKENS = 24
-NUM_FRAMES = {"wan": 9, "ltxvideo": 17}
-"""Of clips; latents have three."""
+NUM_FRAMES = {"wan": 5, "ltxvideo": 9}
+"""Of clips; latents have two."""
 
 FRAME_RATE = 12
 SEED = 42
@@ -82,7 +83,7 @@ def test_encoded_video_is_what_its_pipeline_decodes(name: str, tmp_path: Path) -
     )
     with torch.no_grad():
         expected = vae.encode(pixels).latent_dist.mode()
-    assert latents.shape[2] == facts.num_latent_frames(NUM_FRAMES[name]) == 3
+    assert latents.shape[2] == facts.num_latent_frames(NUM_FRAMES[name]) == 2
     torch.testing.assert_close(latents * std + mean, expected)
 
 
@@ -111,6 +112,9 @@ def test_every_drawn_frame_is_what_diffusers_makes(name: str, tmp_path: Path) ->
     assert len({frame.tobytes() for frame in frames}) > 1
 
 
+ALL = SMALL | FROM_PICTURE
+
+
 class Films:
     """Two videos that keep every pixel, as long as a clip; and runs on them."""
 
@@ -127,6 +131,10 @@ class Films:
     def num_frames(self) -> int:
         return NUM_FRAMES[self.name.partition("-")[0]]
 
+    @property
+    def num_tokens(self) -> int:
+        return int(ALL[self.name].options.get("tokenizer_max_length", NUM_TOKENS))
+
     def run(self, name: str, **options: Any) -> RunDirectory:
         dataset = {"dataset_type": "video", "video": {"num_frames": self.num_frames}} | options.pop("dataset", {})
         return write_run(
@@ -135,19 +143,21 @@ class Films:
             dataset=dataset,
             model_family=self.name.partition("-")[0],
             pretrained_model_name_or_path=str(self.model),
-            **OPTIONS | SMALL[self.name].options | options,
+            **OPTIONS | ALL[self.name].options | options,
         )
 
     def drawn_by_diffusers(self, weights: Path | None, *, seed: int) -> list[Image.Image]:
         pipeline = DiffusionPipeline.from_pretrained(self.model)
         if weights is not None:
-            SMALL[self.name].load(pipeline, weights)
+            ALL[self.name].load(pipeline, weights)
         told: dict[str, Any] = {"num_frames": self.num_frames, "width": 64, "height": 64, "num_inference_steps": 2}
         told |= {"frame_rate": FRAME_RATE} if self.name == "ltxvideo" else {}
+        if self.name in FROM_PICTURE:
+            told["image"] = frame_picture(0, (64, 64))  # with which the first video begins
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             frames: list[Image.Image] = (
-                SMALL[self.name].draw(pipeline, num_tokens=NUM_TOKENS, generator=generator, **told).images
+                ALL[self.name].draw(pipeline, num_tokens=self.num_tokens, generator=generator, **told).images
             )
         return frames
 
@@ -183,12 +193,12 @@ class Films:
             sizes=[(64, 64)] * 2,
             noise=lambda shape: draw_noise(noises, shape=shape, device=torch.device("cpu")),
             drawn=[torch.Generator().manual_seed(each) for each in timesteps],
-            num_tokens=NUM_TOKENS,
+            num_tokens=self.num_tokens,
             frame_rate=FRAME_RATE,
         )
 
 
-@pytest.mark.parametrize("name", [*VIDEO_FAMILIES, "wan-low"])
+@pytest.mark.parametrize("name", [*VIDEO_FAMILIES, "wan-low", *FROM_PICTURE])
 def test_run_on_videos_has_the_pipelines_loss_and_draws_what_diffusers_makes_of_its_weights(
     name: str, tmp_path: Path, train_here: TrainHere
 ) -> None:
@@ -247,3 +257,41 @@ def test_of_videos_that_are_known_the_base_models_own_prediction_is_learned(
     assert train_here(run) == 0
     smaller, larger = sorted(run.losses().values())
     assert smaller == 0 < 0.1 < larger
+
+
+def test_flavour_that_makes_videos_of_pictures_is_trained_on_videos_alone(
+    tmp_path: Path, pictures: Path, train_here: TrainHere
+) -> None:
+    films = Films(tmp_path, "wan-i2v")
+    for kind, said in (
+        ("image", "learns that from videos; set dataset_type to video"),
+        ("eval", "learns that from videos; switch eval_loss_disable on"),
+    ):
+        stills = {"id": "stills", "instance_data_dir": str(pictures), "dataset_type": kind}
+        run = films.run(kind, more_datasets=[stills])
+        assert train_here(run) == 1
+        assert said in (run.ended().reason or "")
+
+
+def test_run_that_is_told_first_frames_resumes_exactly(tmp_path: Path, train_here: TrainHere) -> None:
+    films = Films(tmp_path, "wan-i2v")
+    options: dict[str, Any] = {"max_train_steps": 2, "checkpoint_step_interval": 1, "validation_disable": True}
+    run = films.run("run", **options)
+    assert train_here(run) == 0
+    resumed = films.run("resumed", **options, resume=True)
+    shutil.copytree(run.path / "checkpoint-1", resumed.path / "checkpoint-1")
+    assert train_here(resumed) == 0
+    assert resumed.losses() == {2: run.losses()[2]}
+
+
+def test_encodings_with_first_frames_are_none_without(tmp_path: Path) -> None:
+    """Though both have the same autoencoder."""
+    told = save_small("wan-i2v-low", tmp_path / "told")
+    untold = save_small("wan-low", tmp_path / "untold")
+    shutil.rmtree(untold / "vae")
+    shutil.copytree(told / "vae", untold / "vae")
+    families = [
+        loaded(told, "wan", model_flavour="i2v-14b-2.2-low"),
+        loaded(untold, "wan", model_flavour="animegen-t2v-low"),
+    ]
+    assert len({family.latents_identity for family in families}) == 2

@@ -311,7 +311,7 @@ def test_adapter_for_low_noise_begins_in_its_role(tmp_path: Path) -> None:
         ({"use_dora": False}, "set lora_rank, use_dora and peft_lora_target_modules"),
         ({"peft_lora_target_modules": ["to_q"]}, "set lora_rank, use_dora and peft_lora_target_modules"),
         ({"lora_alpha": 8.0}, "counts 1 times, but with this configuration it would count 2 times; set lora_alpha"),
-        ({"init_lora": "/nowhere/x.safetensors"}, "init_lora (/nowhere/x.safetensors) cannot be loaded: "),
+        ({"init_lora": "/nowhere/x.safetensors"}, "the adapter /nowhere/x.safetensors cannot be loaded: "),
     ],
 )
 def test_adapter_that_does_not_fit_is_refused(

@@ -9,6 +9,7 @@ memory's sake.
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
+import diffusers
 import torch
 from PIL import Image
 from torch import Tensor
@@ -28,6 +29,9 @@ MASK = "mask"
 MASK_EDGE = 8
 """Of masks, squares of so many pixels become one number. Latents are as coarse, or so many times as coarse."""
 
+Encoded = Mapping[str, Tensor]
+"""Of a picture or a clip, by name: its latents, and what the denoiser is told of it besides."""
+
 Item = TypeVar("Item")
 
 
@@ -42,6 +46,8 @@ class EncodingFamily(Protocol):
     def encode_pictures(self, pixels: Tensor) -> Tensor: ...
 
     def encode_videos(self, pixels: Tensor) -> Tensor: ...
+
+    def encode_beginnings(self, pixels: Tensor) -> dict[str, Tensor]: ...
 
 
 class Encoder:
@@ -65,7 +71,7 @@ class Encoder:
         )
 
     def latents_key(self, digest: str, placement: Placement) -> str:
-        """digest: of the file's content."""
+        """digest: of the file's content. An autoencoder is its weights, and the code of diffusers that computes with them."""
         frames = placement.frames
         of_clip = {} if frames is None else {"frames": str((frames.first, frames.num, frames.rate))}
         return key_of(
@@ -73,6 +79,7 @@ class Encoder:
             format=ENCODING_FORMAT,
             device=self._device.type,
             encoder=self._family.latents_identity,
+            library=diffusers.__version__,
             batch_size=self.num_at_once(is_clip=placement.frames is not None),
             picture=digest,
             region=str(tuple(placement.region)),
@@ -87,18 +94,20 @@ class Encoder:
             _refuse_no_numbers(tensor, f"the caption {caption[:80]!r}", "text encoder")
         return embeds
 
-    def encode(self, seen: Sequence[Seen]) -> list[Mapping[str, Tensor]]:
-        """No more than are encoded at once, all of one shape. On the CPU."""
+    def encode(self, seen: Sequence[Seen]) -> list[Encoded]:
+        """No more than are encoded at once, all of one shape. On the CPU: latents, and of clips what is told of their
+        beginning."""
         pictures = [each for each in seen if isinstance(each, Image.Image)]
         if pictures:
             filling = [pictures[-1]] * (self._batch_size - len(pictures))
             pixels = torch.stack([to_pixels(picture) for picture in (*pictures, *filling)])
-            latents = self._family.encode_pictures(pixels).cpu()
+            encoded = {LATENTS: self._family.encode_pictures(pixels)}
         else:
             pixels = torch.stack([_clip_to_pixels(clip) for clip in seen if not isinstance(clip, Image.Image)])
-            latents = self._family.encode_videos(pixels).cpu()
-        _refuse_no_numbers(latents, "a picture" if pictures else "a video", "autoencoder")
-        return [{LATENTS: each} for each in latents[: len(seen)]]
+            encoded = {LATENTS: self._family.encode_videos(pixels), **self._family.encode_beginnings(pixels)}
+        for each in encoded.values():
+            _refuse_no_numbers(each, "a picture" if pictures else "a video", "autoencoder")
+        return [{name: each[place].cpu() for name, each in encoded.items()} for place in range(len(seen))]
 
 
 def _refuse_no_numbers(tensor: Tensor, what: str, part: str) -> None:

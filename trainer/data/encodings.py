@@ -8,7 +8,7 @@ from torch import Tensor
 
 from domain.config.buckets import Placement
 from trainer.data.cache import EncodingCache, MissingEncoding
-from trainer.data.encoding import LATENTS, MASK, Encoder, chunks, encode_mask, mask_key
+from trainer.data.encoding import MASK, Encoded, Encoder, chunks, encode_mask, mask_key
 from trainer.data.pictures import UnreadablePicture, read_picture
 from trainer.data.reading import Seen, read
 from trainer.data.sources.source import Picture
@@ -45,26 +45,26 @@ class Encodings:
             self._cache.write(self._encoder.text_key(caption), embeds)
         return embeds
 
-    def find_latents(self, cut: Cut) -> Tensor | Image.Image | None:
+    def find_latents(self, cut: Cut) -> Encoded | Image.Image | None:
         """Where the cache has no latents, the picture itself; of a clip None: those that are ahead would fill the memory.
 
         Raises TrainingError when a picture cannot be read any more.
         """
         try:
-            return self._cache.read(self._encoder.latents_key(cut.digest, cut.placement))[LATENTS]
+            return self._cache.read(self._encoder.latents_key(cut.digest, cut.placement))
         except MissingEncoding:
             return _read_picture(cut) if cut.placement.frames is None else None
 
-    def make_latents(self, pictures: Sequence[tuple[Cut, Image.Image | None]]) -> list[Tensor]:
+    def make_latents(self, pictures: Sequence[tuple[Cut, Image.Image | None]]) -> list[Encoded]:
         """pictures: of one shape, as find_latents gave them. Raises TrainingError for a clip that cannot be read any more."""
-        made: list[Tensor] = []
+        made: list[Encoded] = []
         at_once = self._encoder.num_at_once(is_clip=any(cut.placement.frames for cut, _ in pictures))
         for chunk in chunks(pictures, at_once):
             encoded = self._encoder.encode([picture or _read(cut) for cut, picture in chunk])
             for (cut, _), latents in zip(chunk, encoded, strict=True):
                 if cut.is_kept:
                     self._cache.write(self._encoder.latents_key(cut.digest, cut.placement), latents)
-                made.append(latents[LATENTS])
+            made += encoded
         return made
 
     def mask(self, cut: Cut) -> Tensor:

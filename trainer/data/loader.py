@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from domain.config.buckets import Placement
 from domain.config.training import TrainingConfig
 from trainer.data.captions import NO_CAPTION
-from trainer.data.encoding import geometry_of
+from trainer.data.encoding import LATENTS, Encoded, geometry_of
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import EpochOrder
 from trainer.data.read_ahead import ReadAhead
@@ -50,7 +50,7 @@ class Shown:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """latents: (batch, channels, height/8, width/8), of video families with frames before the height. geometry: (batch, 6), see trainer.data.encoding.geometry_of.
-    positions: of each sample in the step's effective batch. masks: (batch, height/8, width/8), where the loss counts; None
+    beginnings: see ModelFamily.encode_beginnings. positions: of each sample in the step's effective batch. masks: (batch, height/8, width/8), where the loss counts; None
     for everywhere. is_regularisation: of each sample, whether it should stay as the base model has it."""
 
     step: int
@@ -58,6 +58,7 @@ class Batch:
     latents: Tensor
     geometry: Tensor
     text_embeds: TextEmbeds
+    beginnings: dict[str, Tensor]
     timestep_offsets: tuple[float, ...]
     is_regularisation: tuple[bool, ...]
     masks: Tensor | None
@@ -84,7 +85,7 @@ class Found:
     texts: list[TextEmbeds | None]
     keeps_texts: list[bool]
     cuts: list[Cut]
-    pictures: list[Tensor | Image.Image | None]
+    pictures: list[Encoded | Image.Image | None]
     timestep_offsets: tuple[float, ...]
     is_regularisation: tuple[bool, ...]
     masks: list[Tensor | None]
@@ -122,12 +123,16 @@ class Loader:
             self._encodings.make_text(caption, is_kept=is_kept) if text is None else text
             for caption, text, is_kept in zip(read.captions, read.texts, read.keeps_texts, strict=True)
         ]
+        encoded = self._encoded(read)
         return Batch(
             step=step,
             positions=read.positions,
-            latents=self._on_device(self._latents(read)),
+            latents=self._on_device([each[LATENTS] for each in encoded]),
             geometry=self._on_device([geometry_of(cut.placement) for cut in read.cuts]),
             text_embeds={name: self._on_device([text[name] for text in texts]) for name in texts[0]},
+            beginnings={
+                name: self._on_device([each[name] for each in encoded]) for name in encoded[0] if name != LATENTS
+            },
             timestep_offsets=read.timestep_offsets,
             is_regularisation=read.is_regularisation,
             masks=self._masks(read),
@@ -170,14 +175,16 @@ class Loader:
             return step, micro_step + 1
         return (step + 1, 0) if step + 1 < self._order.total_steps else None
 
-    def _latents(self, found: Found) -> list[Tensor]:
+    def _encoded(self, found: Found) -> list[Encoded]:
         missing = [
             (cut, picture)
             for cut, picture in zip(found.cuts, found.pictures, strict=True)
-            if not isinstance(picture, Tensor)
+            if picture is None or isinstance(picture, Image.Image)
         ]
         made = iter(self._encodings.make_latents(missing))
-        return [picture if isinstance(picture, Tensor) else next(made) for picture in found.pictures]
+        return [
+            next(made) if picture is None or isinstance(picture, Image.Image) else picture for picture in found.pictures
+        ]
 
     def _mask(self, mask: Cut | None, *, step: int, position: int) -> Tensor | None:
         """None where all of the picture counts this time."""

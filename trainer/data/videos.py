@@ -1,59 +1,32 @@
 """From a video file to the upright RGB frames that are trained on, cut and scaled to their aspect bucket.
 
-Frames are decoded one after another, and only those that are asked for are kept. Files are only given to what reads the
-listed containers and unpacks the listed codecs, whatever else FFmpeg knows.
+Only those that are asked for are kept.
 """
 
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from io import BytesIO
 from itertools import islice
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
-import av
-from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
 from domain.config.buckets import Placement, Size
 from domain.config.clips import Frames
-from domain.config.dataset import VIDEO_CODECS
+from trainer.data.decoding import BrokenVideo, decoded, opened, turned_of, upright, upright_size
 from trainer.data.pictures import UnreadablePicture, digest_of_file
 from trainer.data.sources.source import Picture
+from trainer.data.timeline import Shown, frames_from, length_of, shown, timeline_of
 
 Clip = tuple[Image.Image, ...]
 """Frames of one size, upright and in RGB."""
 
-Shown = tuple[VideoFrame, VideoStream]
-
-MAX_PIXELS = 1 << 26
-"""Of a frame: twice those of 8K."""
-
 MAX_IN_MEMORY = 64 << 20
-HEAD_BYTES = 12
 KINDS = {"mov": "MP4", "matroska": "MKV", "avi": "AVI"}
 """Of containers, as people call them: MOV is as MP4, and WebM as MKV."""
-
-HIGH_DEFINITION = 720
-UNSPECIFIED = 2
-"""What FFmpeg says of colours that the file says nothing of."""
-
-UPRIGHT = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
-"""What makes a frame upright, by how far against the clock it is to be turned."""
-
-
-class BrokenVideo(Exception):
-    """The message goes on behind the name of the file."""
-
-    def __init__(
-        self, message: str, kind: Literal["no_video", "truncated", "damaged", "too_large"] = "damaged"
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +50,19 @@ class Measured:
 def measure(file: BinaryIO) -> Measured:
     """By its first frame, and by going through all that is there without decoding the rest. Raises BrokenVideo, OSError."""
     with opened(file) as (container, stream):
-        first = next(_decoded(container, stream), None)
+        first = next(decoded(container, stream), None)
         if first is None:
             raise BrokenVideo("has no frame that can be decoded")
-        size, turned = _upright_size(first, stream), _turned(first)
+        size, turned = upright_size(first, stream), turned_of(first)
         kind = KINDS[container.format.name.partition(",")[0]]
         codec = stream.codec_context.codec.canonical_name
-    num_frames, seconds = _length_of(file)
+    num_frames, seconds = length_of(file)
     return Measured(size=size, num_frames=num_frames, seconds=seconds, kind=kind, codec=codec, turned=turned)
 
 
 def count_frames(file: BinaryIO, size: Size) -> int:
     """All that can be decoded. Raises BrokenVideo for a damaged one, and for one that has another size; OSError."""
-    return sum(1 for _ in _frames(file, size))
+    return sum(1 for _ in frames_from(file, size))
 
 
 def check_clip(video: Picture, file: BinaryIO, placement: Placement) -> None:
@@ -107,8 +80,8 @@ def read_first_frame(video: Picture) -> Image.Image:
     """Upright. Raises UnreadablePicture."""
     try:
         with video.open() as file, opened(file) as (container, stream):
-            for frame in _decoded(container, stream):
-                return _upright(frame, stream)
+            for frame in decoded(container, stream):
+                return upright(frame, stream)
             raise BrokenVideo("has no frame that can be decoded")
     except (BrokenVideo, OSError) as error:
         raise _unreadable(video, error) from error
@@ -153,26 +126,32 @@ def _held(file: BinaryIO) -> BinaryIO:
 
 
 def _cut_out(file: BinaryIO, placement: Placement) -> Clip:
-    first, num, *_ = _frames_of(placement)
-    num_decoded, clip = _decode_part(file, placement, first, num)
-    if len(clip) < num <= num_decoded:
-        # Some of what is there cannot be decoded, as at the beginning of a piece that was cut out of another video.
-        num_decoded, clip = _decode_part(file, placement, num_decoded - num, num)
-    if len(clip) < num:
-        raise _too_short(num_decoded, num)
-    return clip
+    wanted = _frames_of(placement)
+    timeline = timeline_of(file)
+    if timeline is None:
+        frames: Iterator[Shown] = islice(shown(frames_from(file, placement.original), wanted.rate), wanted.first, None)
+    else:
+        first = timeline.place_of(wanted.first, rate=wanted.rate)
+        from_there = frames_from(file, placement.original, timeline.entry_to(first))
+        frames = shown(from_there, wanted.rate, number=wanted.first, begins=timeline.begins)
+    clip = tuple(_trained(*each, placement) for each in islice(frames, wanted.num))
+    return clip if len(clip) == wanted.num else _last_part(file, placement)
 
 
-def _decode_part(file: BinaryIO, placement: Placement, first: int, num: int) -> tuple[int, Clip]:
-    """And how many frames there were up to its end."""
-    num_decoded, kept = 0, list[Image.Image]()
-    frames, rate = _frames(file, placement.original), _frames_of(placement).rate
-    for frame, stream in islice(frames if rate is None else _by_time(frames, rate), first + num):
+def _last_part(file: BinaryIO, placement: Placement) -> Clip:
+    """Where some of what is there cannot be decoded, as at the beginning of a piece that was cut out of another video."""
+    wanted, num_decoded = _frames_of(placement), 0
+    last = deque[Image.Image](maxlen=wanted.num)
+    for each in shown(frames_from(file, placement.original), wanted.rate):
+        last.append(_trained(*each, placement))
         num_decoded += 1
-        if num_decoded > first:
-            picture = _upright(frame, stream).crop(placement.region)
-            kept.append(picture.resize(placement.target, Image.Resampling.LANCZOS))
-    return num_decoded, tuple(kept)
+    if num_decoded < wanted.num:
+        raise _too_short(num_decoded, wanted.num)
+    return tuple(last)
+
+
+def _trained(frame: VideoFrame, stream: VideoStream, placement: Placement) -> Image.Image:
+    return upright(frame, stream).crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
 
 
 def _frames_of(placement: Placement) -> Frames:
@@ -182,149 +161,6 @@ def _frames_of(placement: Placement) -> Frames:
 
 def _too_short(num_decoded: int, num: int) -> BrokenVideo:
     return BrokenVideo(f"has {num_decoded} frames that can be decoded, and {num} are needed", "truncated")
-
-
-def _frames(file: BinaryIO, size: Size) -> Iterator[Shown]:
-    """Raises BrokenVideo, also for one of another size."""
-    with opened(file) as (container, stream):
-        for number, frame in enumerate(_decoded(container, stream)):
-            found = _upright_size(frame, stream)
-            if found != size:
-                raise BrokenVideo(f"is {found} pixels in frame {number} and was {size}")
-            yield frame, stream
-
-
-def _by_time(frames: Iterator[Shown], rate: int) -> Iterator[Shown]:
-    """Of each interval, the frame that is shown in its middle; one frame may stand for several, and another for none."""
-    begins, number, time, length = 0.0, 0, 0.0, 0.0
-    last: Shown | None = None
-    for frame, stream in frames:
-        time = frame.time if frame.time is not None else time + length
-        length = _length_in_seconds(frame, stream)
-        if last is None:
-            begins = time
-        while last is not None and begins + (number + 0.5) / rate < time:
-            yield last
-            number += 1
-        last = frame, stream
-    while last is not None and (number == 0 or begins + (number + 0.5) / rate < time + length):
-        yield last
-        number += 1
-
-
-def _length_in_seconds(frame: VideoFrame, stream: VideoStream) -> float:
-    if frame.duration and frame.time_base:
-        return float(frame.duration * frame.time_base)
-    return float(1 / stream.average_rate) if stream.average_rate else 0.0
-
-
-@contextmanager
-def opened(file: BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Its first video, which is decoded by one thread alone. Raises BrokenVideo; so does what FFmpeg says in the block."""
-    file.seek(0)
-    kind = _container_of(file.read(HEAD_BYTES))
-    if kind is None:
-        raise BrokenVideo("is no video of a kind that is read here (MP4, MOV, MKV, WebM, AVI)", "no_video")
-    file.seek(0)
-    try:
-        with av.open(
-            file, "r", format=kind, options={"codec_whitelist": ",".join(VIDEO_CODECS)}, metadata_errors="replace"
-        ) as container:
-            stream = next((each for each in container.streams.video if not _is_cover(each)), None)
-            if stream is None:
-                if container.streams.audio:
-                    raise BrokenVideo("has sound and no video", "no_video")
-                raise BrokenVideo("has no video, or ends before it says where")
-            if stream.codec_context is None or stream.codec_context.name not in VIDEO_CODECS:
-                raise BrokenVideo("has a codec that is not read here; H.264, H.265, VP9 and AV1 are", "no_video")
-            if stream.width * stream.height > MAX_PIXELS:
-                raise BrokenVideo(
-                    f"has frames of {stream.width}×{stream.height} pixels, more than are read here", "too_large"
-                )
-            stream.thread_count = 1
-            yield container, stream
-    except av.error.FFmpegError as error:
-        raise BrokenVideo(f"is damaged: {error.strerror or error}") from error
-
-
-def _container_of(head: bytes) -> str | None:
-    """What FFmpeg calls it."""
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-        return "mov"
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "matroska"
-    return "avi" if head[:4] == b"RIFF" and head[8:12] == b"AVI " else None
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    """A picture that some files of sound have."""
-    return bool(stream.disposition & Disposition.attached_pic)
-
-
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Raises BrokenVideo for a frame that is damaged."""
-    for number, frame in enumerate(container.decode(stream)):
-        if frame.is_corrupt:
-            raise BrokenVideo(f"is damaged in frame {number}")
-        yield frame
-
-
-def _length_of(file: BinaryIO) -> tuple[int, float]:
-    """Frames that are there, and seconds. Raises BrokenVideo where the file says that there are more."""
-    with opened(file) as (container, stream):
-        base = stream.time_base or Fraction(1)
-        told = stream.frames if container.format.name.startswith("mov") else 0
-        num_packets = num_shown = 0
-        begins: int | None = None
-        ends = 0
-        try:
-            for packet in container.demux(stream):
-                if not packet.size:
-                    continue
-                num_packets += 1
-                if packet.is_discard:
-                    continue
-                num_shown += 1
-                time = packet.pts if packet.pts is not None else packet.dts
-                if time is not None:
-                    begins = time if begins is None else min(begins, time)
-                    ends = max(ends, time + (packet.duration or 0))
-        except av.error.FFmpegError as error:
-            raise BrokenVideo(f"is cut short behind frame {num_packets}: {error.strerror}", "truncated") from error
-        if num_packets < told:
-            raise BrokenVideo(f"is cut short: {told} frames are told of and {num_packets} are there", "truncated")
-        seconds = 0.0 if begins is None else float((ends - begins) * base)
-        rate = stream.average_rate
-        return num_shown, seconds if seconds > 0 or not rate else float(num_shown / rate)
-
-
-def _upright(frame: VideoFrame, stream: VideoStream) -> Image.Image:
-    """In RGB, with square pixels."""
-    is_high = min(frame.width, frame.height) >= HIGH_DEFINITION
-    colours = None if frame.colorspace != UNSPECIFIED else "ITU709" if is_high else "ITU601"
-    picture: Image.Image = frame.to_image(src_colorspace=colours)  # type: ignore[no-untyped-call]
-    size = _square_size(frame, stream)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
-    turned = _turned(frame)
-    return picture.transpose(UPRIGHT[turned]) if turned else picture
-
-
-def _upright_size(frame: VideoFrame, stream: VideoStream) -> Size:
-    size = _square_size(frame, stream)
-    return Size(size.height, size.width) if _turned(frame) in (90, 270) else size
-
-
-def _square_size(frame: VideoFrame, stream: VideoStream) -> Size:
-    """With the width that pixels have which are not square, as on a DVD."""
-    ratio = stream.sample_aspect_ratio or Fraction(1)
-    return Size(max(1, round(frame.width * ratio)), frame.height) if ratio > 0 else Size(frame.width, frame.height)
-
-
-def _turned(frame: VideoFrame) -> int:
-    """In quarters of a turn; others are left as they are."""
-    turned = frame.rotation % 360
-    return turned if turned in UPRIGHT else 0
 
 
 def _unreadable(video: Picture, error: Exception) -> UnreadablePicture:

@@ -66,7 +66,7 @@ class SkippedLayers:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
-    for a video.
+    for a video. beginning: the picture that a video is made of, of the same size, in flavours that do so.
 
     sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
     1 is none. noise_from: the device whose generator makes the noise.
@@ -85,6 +85,7 @@ class Drawing:
     sampler: str | None = None
     noise_from: str = "cpu"
     num_frames: int = 1
+    beginning: Image.Image | None = None
 
     @property
     def guidance_by_second_pass(self) -> float:
@@ -127,9 +128,15 @@ class ModelFamily(ABC):
         """
         raise TypeError(f"{type(self).__name__} makes pictures and reads no videos")
 
+    def encode_beginnings(self, pixels: Tensor) -> dict[str, Tensor]:
+        """What the denoiser is told of the first frame of videos, by name, with a batch dimension; nothing, but in flavours that
+        make videos of pictures. pixels: as encode_videos takes them."""
+        return {}
+
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:
         """What a batch is told to the denoiser: text embeds, and what some families add to them.
 
+        text_embeds: with what encode_beginnings gave beside them.
         geometry: (batch, 6), see trainer.data.encoding.geometry_of. seeds: of each sample, for what is drawn at random.
         """
         return text_embeds

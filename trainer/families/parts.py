@@ -65,6 +65,10 @@ class Parts:
         self._need("pictures")
         return self._family.encode_videos(pixels)
 
+    def encode_beginnings(self, pixels: Tensor) -> dict[str, Tensor]:
+        self._need("pictures")
+        return self._family.encode_beginnings(pixels)
+
     def draw_frames(self, drawing: Drawing) -> list[Image.Image]:
         """The text encoders go when a denoiser is asked for the first time: prompts are encoded by then."""
         for kind in KINDS:

@@ -124,7 +124,8 @@ def _look_at_picture(picture: Picture, found: Findings) -> Findings:
 
 
 def _look_at_video(video: Picture, found: Findings) -> Findings:
-    from trainer.data.videos import BrokenVideo, count_frames, measure  # noqa: PLC0415  FFmpeg, for scans of videos alone
+    from trainer.data.decoding import BrokenVideo  # noqa: PLC0415  FFmpeg, for scans of videos alone
+    from trainer.data.videos import count_frames, measure  # noqa: PLC0415  as above
 
     try:
         with video.open() as opened:

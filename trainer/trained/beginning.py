@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers.loaders.lora_base import LoraBaseMixin, _fetch_state_dict
+from diffusers.loaders.lora_base import _fetch_state_dict
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
-from trainer.families.loading import LOADING_ERRORS
-from trainer.hub import explain_refusal
+from trainer.families.loading import explained
 from trainer.trained.companions import load_beside, place_of
 from trainer.trained.lora_names import ALPHA, LoraNames
 
@@ -44,7 +43,7 @@ class AdapterFile:
 def read_adapter(source: str, *, option: str) -> AdapterFile:
     """source: a file or folder, or owner/name or owner/name:file on the Hub. Raises TrainingError when it cannot be read."""
     place, name = place_of(source)
-    try:
+    with explained(place, what="the adapter", key=option):
         weights, settings = _fetch_state_dict(
             place,
             weight_name=name,
@@ -59,9 +58,6 @@ def read_adapter(source: str, *, option: str) -> AdapterFile:
             user_agent={},
             allow_pickle=False,
         )
-    except LOADING_ERRORS as error:
-        reason = explain_refusal(error, place) or " ".join(str(error).split())[:300]
-        raise TrainingError(f"the adapter {option} ({source}) cannot be loaded: {reason}") from error
     return AdapterFile(option, source, weights, settings or {})
 
 
@@ -135,7 +131,7 @@ def _scale_in(settings: Mapping[str, Any], part: str) -> float:
 
 
 def _take_over_by_diffusers(file: AdapterFile, parts: Parts, family: ModelFamily) -> None:
-    _load_beside(file, family)
+    load_beside(file.source, family, key=file.option, adapter=BEGINNING)
     for part, network in family.pipeline.components.items():
         if BEGINNING in getattr(network, "peft_config", ()) and network not in parts.values():
             raise TrainingError(
@@ -147,15 +143,6 @@ def _take_over_by_diffusers(file: AdapterFile, parts: Parts, family: ModelFamily
     family.pipeline.delete_adapters(BEGINNING)
     for network in parts.values():
         network.set_adapter(ADAPTER)  # type: ignore[operator]
-
-
-def _load_beside(file: AdapterFile, family: ModelFamily) -> None:
-    if not isinstance(family.pipeline, LoraBaseMixin):
-        raise TrainingError(
-            f"the adapter {file.option} ({file.source}) has none of the layers of {type(family.denoiser).__name__}, by the "
-            "names of diffusers or ComfyUI; choose one of this model_family"
-        )
-    load_beside(file.source, family, key=file.option, adapter=BEGINNING)
 
 
 def _copy_weights(file: AdapterFile, network: nn.Module) -> None:

@@ -3,6 +3,7 @@
 diffusers loads them, for whatever it can load can be shown and trained with.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,15 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from domain.config.training import TrainingConfig
-from trainer.errors import TrainingError, is_out_of_memory
+from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
-from trainer.families.loading import LOADING_ERRORS
-from trainer.hub import explain_refusal
+from trainer.families.loading import explained
 
 ASSISTANT, OTHER = "assistant", "other"
 """What companions are called in peft."""
+
+FILE_ON_HUB = re.compile(r"(?P<place>[\w-][\w.-]*/[\w-][\w.-]*):(?P<file>(?!\.)[^/\\]+(/(?!\.)[^/\\]+)*)")
+"""No path of this machine, and nothing above the folder of the file."""
 
 Strengths = Mapping[str, float]
 """How strongly each companion counts; those that are not named do not."""
@@ -100,9 +103,14 @@ def without_adapters(network: nn.Module) -> Iterator[None]:
 
 
 def place_of(source: str) -> tuple[str, str | None]:
-    """A path or a name on the Hub, and the file there that is meant, when one is."""
-    place, _, file = (source, "", "") if Path(source).exists() else source.partition(":")
-    return place, file or None
+    """A path or a name on the Hub, and the file there that is meant, when one is.
+
+    Of a folder here no file can be meant so: whoever asks for it may name the folder, and perhaps not what lies elsewhere.
+    """
+    named = FILE_ON_HUB.fullmatch(source)
+    if named is None or Path(source).exists() or Path(named["place"]).exists():
+        return source, None
+    return named["place"], named["file"]
 
 
 def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> None:
@@ -110,17 +118,13 @@ def load_beside(source: str, family: ModelFamily, *, key: str, adapter: str) -> 
     the option that names it. Raises TrainingError when it cannot be loaded."""
     if not isinstance(family.pipeline, LoraBaseMixin):
         raise TrainingError(
-            f"{key} is {source}, but diffusers loads no adapters for {type(family.pipeline).__name__}; leave it empty"
+            f"the adapter {key} ({source}) cannot be loaded: it would take a loader of diffusers, which has none for "
+            f"{type(family.pipeline).__name__}; leave it empty"
         )
     place, file = place_of(source)
-    try:
-        options = {**family.lora_loading, **({"weight_name": file} if file else {})}
+    options = {**family.lora_loading, **({"weight_name": file} if file else {})}
+    with explained(place, what="the adapter", key=key):
         family.pipeline.load_lora_weights(place, adapter_name=adapter, **options)
-    except LOADING_ERRORS as error:
-        if is_out_of_memory(error):
-            raise
-        reason = explain_refusal(error, place) or " ".join(str(error).split())[:300]
-        raise TrainingError(f"the adapter {key} ({source}) cannot be loaded: {reason}") from error
 
 
 def _load_frozen(source: str, family: ModelFamily, *, key: str, adapter: str) -> None:

@@ -13,7 +13,11 @@ class CacheOptions(Part):
     )
 
     vae_batch_size: int = option(
-        4, label="VAE batch size", advanced=True, ge=1, help="Pictures encoded at once before training starts."
+        4,
+        label="VAE batch size",
+        advanced=True,
+        ge=1,
+        help="Pictures encoded at once before training starts; clips of videos are encoded one by one.",
     )
     vae_dtype: Literal["default", "fp32", "fp16", "bf16"] = option(
         "default",
