@@ -137,6 +137,7 @@ class Family:
     settings: options that every flavour switches on by itself.
     modelspec: what other programs call its architecture in files (https://github.com/Stability-AI/ModelSpec), where they know it.
     has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
+    diffusers_reads_comfyui: files with those names, and their alpha, are read by diffusers as well, of the usual layers.
     joined_in_comfyui: layers of an attention that ComfyUI has as one, which LyCORIS cannot be written for.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
@@ -164,6 +165,7 @@ class Family:
     settings: tuple[Setting, ...] = ()
     modelspec: str | None = None
     has_comfyui_names: bool = False
+    diffusers_reads_comfyui: bool = False
     joined_in_comfyui: str | None = None
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()

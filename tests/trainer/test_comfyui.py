@@ -15,6 +15,7 @@ from torch import Tensor
 
 from domain.config.training import TrainingConfig
 from domain.families.registry import FAMILIES as KNOWN
+from tests.trainer.runs import SMALL_MODEL
 from tests.trainer.small_families import SMALL, save_small
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel
@@ -361,6 +362,23 @@ def adapted(folder: Path, key: str = "flux", *, is_filled: bool = True, **option
         for parameter in trained.parameters if is_filled else ():
             parameter.normal_(std=0.3)
     return trained
+
+
+@pytest.mark.parametrize("key", ["sd2x", "flux"])
+def test_diffusers_reads_files_for_comfyui_of_some_families(key: str, flux: Path, tmp_path: Path) -> None:
+    """With the strength that they say beside the weights, of the layers that get an adapter when nothing is said."""
+    assert KNOWN[key].diffusers_reads_comfyui
+    trained = adapted(SMALL_MODEL if key == "sd2x" else flux, key, lora_rank=4, lora_alpha=6.0)
+    trained.save(tmp_path, {})
+    own = trained.modules[0]
+    pipeline: Any = type(trained._family.pipeline)(**trained._family.pipeline.components)
+    layers = {name: layer for name, layer in own.named_modules() if isinstance(layer, LoraLayer)}
+    pipeline.load_lora_weights(tmp_path, adapter_name="read")
+    assert len(layers) > 5
+    for layer in layers.values():
+        assert float(layer.scaling["read"]) == pytest.approx(1.5)
+        torch.testing.assert_close(layer.lora_A["read"].weight, layer.lora_A["default"].weight)
+        torch.testing.assert_close(layer.lora_B["read"].weight, layer.lora_B["default"].weight)
 
 
 @pytest.mark.parametrize(
