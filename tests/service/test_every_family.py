@@ -1,4 +1,4 @@
-"""Every family that can be trained, made small, through the whole service: environment, dataset, run, picture, weights."""
+"""Every family that can be trained, made small, through the service: environment, dataset, run, image, weights."""
 
 import io
 import time
@@ -73,7 +73,7 @@ def chosen_families(request: pytest.FixtureRequest) -> list[str]:
     asked = [
         item for item in request.session.items if isinstance(item, pytest.Function) and item.path == Path(__file__)
     ]
-    return [item.callspec.params["family"] for item in asked if "runs" in item.fixturenames]
+    return [str(item.callspec.params["family"]) for item in asked if "runs" in item.fixturenames]
 
 
 @pytest.fixture(scope="module")
