@@ -127,7 +127,7 @@ class Family:
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
     lora_targets: names of the layers that get a LoRA when nothing is said.
     swaps_blocks: whether blocks of its denoiser can wait in RAM, which musubi_blocks_to_swap asks for.
-    packages: Python packages that the pipeline needs and that are not installed with this one.
+    packages: Python packages that the pipeline needs to draw and that are not installed with this one.
     default_resolution: edge in pixels of the square pictures it was made for.
     alignment: edges of pictures are brought to multiples of this many pixels: what the pipeline demands, or coarser
     where training is used to that.

@@ -1,4 +1,4 @@
-"""Every family that can be trained, made small, through the whole service: environment, dataset, run, picture, weights."""
+"""Every family that can be trained, made small, through the service: environment, dataset, run, image, weights."""
 
 import io
 import time
@@ -15,7 +15,7 @@ from tests.service.conftest import Script, Server, free_port, set_up
 from tests.trainer.runs import ROOT, SMALL_MODEL
 from tests.trainer.small_families import SMALL, save_small
 
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 900
 BUILT_ELSEWHERE = {"sd1x": SMALL_MODEL}
 """Families whose small model lies with the examples."""
 
@@ -43,6 +43,7 @@ CREATE = (
 )
 ADD = "mutation ($i: CreateDatasetInput!) { createDataset(input: $i) { dataset { id } errors { message } } }"
 START = "mutation ($i: StartTrainingInput!) { startTraining(input: $i) { run { id } errors { message } } }"
+STATES = "{ trainingRuns(first: 100) { edges { node { state } } } }"
 RUNS = """{ trainingRuns(first: 100) { edges { node { id name state step endReason
   validationImages { step prompt url width height } weights { kind url } } } } }"""
 
@@ -94,22 +95,24 @@ def runs(request: pytest.FixtureRequest, server: Server, script: Script) -> dict
     )
     for family in chosen_families(request):
         model = BUILT_ELSEWHERE.get(family) or save_small(family, server.workspace / "models" / family)
-        own = SMALL[family].options if family in SMALL else {}
-        config = (
-            OPTIONS
-            | own
-            | UNDRAWN.get(family, {})
-            | {"model_family": family, "pretrained_model_name_or_path": str(model)}
-        )
+        config = OPTIONS | {"model_family": family, "pretrained_model_name_or_path": str(model)}
+        config |= SMALL[family].options if family in SMALL else {}
+        config |= UNDRAWN.get(family, {})
         environment = created(script, CREATE, "environment", name=family, config=config, datasetIds=[dataset])
         created(script, START, "run", environmentId=environment)
+    wait_until_all_ended(script)
+    return {run["name"].removesuffix("-1"): run for run in nodes(script.ask(RUNS))}
+
+
+def wait_until_all_ended(script: Script) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        found = [edge["node"] for edge in script.ask(RUNS)["trainingRuns"]["edges"]]
-        if all(run["state"] in ("FINISHED", "FAILED", "LOST") for run in found):
-            return {run["name"].removesuffix("-1"): run for run in found}
-        time.sleep(0.3)
-    raise AssertionError(f"not all have ended in {TIMEOUT_SECONDS} s: {found}")
+    while {run["state"] for run in nodes(script.ask(STATES))} - {"FINISHED", "FAILED", "LOST"}:
+        assert time.monotonic() < deadline, nodes(script.ask(RUNS))
+        time.sleep(1)
+
+
+def nodes(answer: Any) -> list[dict[str, Any]]:
+    return [edge["node"] for edge in answer["trainingRuns"]["edges"]]
 
 
 @pytest.mark.parametrize("family", TRAINABLE)
