@@ -30,14 +30,16 @@ class HubClient(Client):
     is_silent = False
 
     def send(self, request: Request, **options: Any) -> Response:
-        """Raises HubIsSilent. A download that goes on is not cut, for each of its bytes is waited for anew."""
-        if request.method not in ("GET", "HEAD"):
-            return super().send(request, **options)
+        """Raises HubIsSilent. A download that goes on is not cut, for each of its bytes is waited for anew.
+
+        Who asks with less patience, for what can be done without, is answered as ever and says nothing of the Hub.
+        """
         seconds = _patience(request)
-        allowed = request.extensions.get("timeout", {})
-        request.extensions["timeout"] = {
-            part: min(seconds, allowed.get(part) or seconds) for part in ("connect", "read", "write", "pool")
-        }
+        allowed = request.extensions.get("timeout", {}).get("read")
+        is_needed = request.method in ("GET", "HEAD") and (allowed is None or allowed >= seconds)
+        if not is_needed and not self.is_silent:
+            return super().send(request, **options)
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
         for _ in range(TRIES):
             if self.is_silent:
                 break

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from httpx2 import TimeoutException
 from huggingface_hub import HfApi, constants, hf_api, set_client_factory, snapshot_download
 from huggingface_hub.utils._http import default_client_factory
 
-from tests.trainer.model_hub import ModelHub, running_model_hub
+from tests.trainer.model_hub import COMMIT, ModelHub, running_model_hub
 from tests.trainer.runs import SMALL_MODEL, MakeRun, RunDirectory, write_run
 from trainer.hub import HubIsSilent, be_impatient
 from trainer.wire import Message, PhaseChanged
@@ -69,6 +70,15 @@ def test_hub_that_sends_nothing_ends_the_run(hub: ModelHub, make_run: MakeRun, t
         "nothing for 0.9 s): try again later, mend the network or HF_ENDPOINT, give it more seconds in HF_HUB_ETAG_TIMEOUT "
         "and HF_HUB_DOWNLOAD_TIMEOUT, or set pretrained_model_name_or_path to a folder"
     )
+
+
+def test_who_asks_with_less_patience_says_nothing_of_the_hub(hub: ModelHub) -> None:
+    """As huggingface_hub does of what it can do without."""
+    hub.manner = "never"
+    with pytest.raises(TimeoutException):
+        HfApi(endpoint=hub.url).model_info("someone/model", timeout=SECONDS / 3)
+    hub.manner = "at_once"
+    assert HfApi(endpoint=hub.url).model_info("someone/model").sha == COMMIT
 
 
 def test_hub_that_stops_in_the_middle_is_not_waited_for(hub: ModelHub) -> None:
