@@ -99,14 +99,12 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, 
     order = read_order(run_dir, _with_secrets(read_run_spec(run_dir), secrets), journal=journal)
     silence_libraries()
     # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
-    # A fifth of that would be the search for garbage among what they make, all of which stays. Frozen, it is not searched
-    # at the end either.
-    gc.disable()
     from trainer.loop import train  # noqa: PLC0415
     from trainer.preparation import prepare  # noqa: PLC0415
 
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     training = prepare(order, journal=journal, inbox=inbox)
     with closing(training.loader):
         outcome = train(training)
@@ -176,4 +174,7 @@ def _is_main_process() -> bool:
 
 
 if __name__ == "__main__":
+    # Searching for garbage among what libraries make would take a fifth of the time to load them, and as much again at the
+    # end. All of it stays, so it is set aside once it is loaded.
+    gc.disable()
     sys.exit(main(sys.argv[1:]))
