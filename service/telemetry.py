@@ -192,7 +192,7 @@ def log_line(message: wire.Message) -> LogLine | None:
 def _plan_in_words(plan: wire.Planned) -> str:
     origin = "" if plan.resumed_from_step is None else f", going on from step {plan.resumed_from_step}"
     return (
-        f"{plan.total_steps:,} steps of {plan.effective_batch_size:,} pictures{origin}; {plan.num_images:,} pictures, "
+        f"{plan.total_steps:,} steps with batches of {plan.effective_batch_size:,}{origin}; {plan.num_images:,} pictures or clips, "
         f"{plan.steps_per_epoch:,} steps an epoch; {plan.num_trainable_parameters:,} parameters are trained."
     )
 

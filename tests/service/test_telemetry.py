@@ -122,7 +122,7 @@ def test_log_tells_the_story_of_a_run(database: Database) -> None:
         ("info", "Started on cpu."),
         (
             "info",
-            "10 steps of 2 pictures, going on from step 2; 4 pictures, 2 steps an epoch; 1 parameters are trained.",
+            "10 steps with batches of 2, going on from step 2; 4 pictures or clips, 2 steps an epoch; 1 parameters are trained.",
         ),
         ("error", "Ended at step 2: failed. the disk is full"),
     ]
