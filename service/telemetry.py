@@ -254,7 +254,9 @@ def _rewind(session: Session, run_id: UUID, progress: Progress, *, step: int) ->
 
 
 def _forget_phases(session: Session, run_id: UUID) -> None:
-    session.execute(delete(run_phases).where(run_phases.c.run_id == run_id))
+    """Those of earlier starts; what comes before the trainer says that it has started is of this one."""
+    earlier = run_phases.c.name.not_in(wire.PHASES_BEFORE_STARTED)
+    session.execute(delete(run_phases).where(run_phases.c.run_id == run_id, earlier))
 
 
 def _write_phase(session: Session, run_id: UUID, message: wire.PhaseChanged) -> None:

@@ -181,6 +181,9 @@ class Planned:
     resumed_from_step: int | None = None
 
 
+PHASES_BEFORE_STARTED = ("count_frames",)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged:
     """Progress of a phase before or between steps (count_frames, load_model, encode_captions, encode_images, validate, save, ...)."""
