@@ -397,7 +397,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fine-tune a small model through the API.")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--once", action="store_true", help="end after the run")
-    parser.add_argument("--example", default="ink-style", choices=sorted(folder.name for folder in DATASETS.glob("*/")))
+    parser.add_argument(
+        "--example", default="ink-style", choices=sorted({file.parent.name for file in DATASETS.glob("*/*.png")})
+    )
     parser.add_argument("--workspace", type=Path, default=ROOT / ".demo")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -192,7 +192,7 @@ def log_line(message: wire.Message) -> LogLine | None:
 def _plan_in_words(plan: wire.Planned) -> str:
     origin = "" if plan.resumed_from_step is None else f", going on from step {plan.resumed_from_step}"
     return (
-        f"{plan.total_steps:,} steps of {plan.effective_batch_size:,} pictures{origin}; {plan.num_images:,} pictures, "
+        f"{plan.total_steps:,} steps with batches of {plan.effective_batch_size:,}{origin}; {plan.num_images:,} pictures or clips, "
         f"{plan.steps_per_epoch:,} steps an epoch; {plan.num_trainable_parameters:,} parameters are trained."
     )
 
@@ -254,7 +254,9 @@ def _rewind(session: Session, run_id: UUID, progress: Progress, *, step: int) ->
 
 
 def _forget_phases(session: Session, run_id: UUID) -> None:
-    session.execute(delete(run_phases).where(run_phases.c.run_id == run_id))
+    """Those of earlier starts; what comes before the trainer says that it has started is of this one."""
+    earlier = run_phases.c.name.not_in(wire.PHASES_BEFORE_STARTED)
+    session.execute(delete(run_phases).where(run_phases.c.run_id == run_id, earlier))
 
 
 def _write_phase(session: Session, run_id: UUID, message: wire.PhaseChanged) -> None:

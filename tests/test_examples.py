@@ -8,6 +8,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from domain.config.checks import check_dataset, check_training
+from domain.config.dataset import is_picture, is_video
 from domain.config.forms import normalise_keys
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -36,8 +37,8 @@ def test_environment_is_valid(name: str) -> None:
 
 
 @pytest.mark.parametrize("dataset", sorted(folder.name for folder in (EXAMPLES / "datasets").glob("*/")))
-def test_dataset_has_a_caption_for_each_picture(dataset: str) -> None:
+def test_dataset_has_a_caption_for_each_picture_or_video(dataset: str) -> None:
     folder = EXAMPLES / "datasets" / dataset
-    pictures = {file.stem for file in folder.glob("*.png")}
-    assert pictures == {file.stem for file in folder.glob("*.txt") if file.read_text().strip()}
-    assert pictures
+    shown = {file.stem for file in folder.iterdir() if is_picture(file.name) or is_video(file.name)}
+    assert shown == {file.stem for file in folder.glob("*.txt") if file.read_text().strip()}
+    assert shown

@@ -1,6 +1,6 @@
 """The held-out loss: of the same pictures and clips, at the same timesteps, with the same noise, whenever it is measured."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +31,7 @@ class HeldOutPicture:
     latents: Tensor
     geometry: Tensor
     text_embeds: TextEmbeds
-    beginnings: Mapping[str, Tensor]
+    beginnings: dict[str, Tensor]
 
 
 class Evaluation:

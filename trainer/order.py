@@ -66,8 +66,9 @@ class Order:
         """What is done otherwise than somebody might expect, each with what to change."""
         uncaptioned = [sample for sample in self.samples if sample.captions == (NO_CAPTION,)]
         if uncaptioned:
+            contents = "files" if any(dataset.holds_videos for dataset in self.datasets) else "pictures"
             yield (
-                f"{len(uncaptioned)} of {len(self.samples)} pictures have no caption, for example "
+                f"{len(uncaptioned)} of {len(self.samples)} {contents} have no caption, for example "
                 f"{uncaptioned[0].picture}; write it into a .txt of the same name"
             )
         family = FAMILIES[self.config.model_family]
@@ -88,7 +89,7 @@ class Order:
         for dataset, geometry in zip(self.datasets, self.geometries, strict=True):
             if geometry.resolution_type != "area" and geometry.edge != geometry.resolution:
                 yield (
-                    f"dataset {dataset.id!r}: pictures have the size of {geometry.edge} pixels in place of "
+                    f"dataset {dataset.id!r}: {dataset.contents} have the size of {geometry.edge} pixels in place of "
                     f"{geometry.resolution:g}, as the model needs multiples of {geometry.alignment}"
                 )
         plan = plan_buckets(buckets_of(self.samples, self.datasets), self.config)
@@ -98,7 +99,7 @@ class Order:
             yield plan.explain_left_out(at_most=MAX_NAMED)
         yield from (f"skipped: {each}" for each in self.left_out[:MAX_NAMED])
         if len(self.left_out) > MAX_NAMED:
-            yield f"skipped: {len(self.left_out) - MAX_NAMED} more pictures, for such reasons"
+            yield f"skipped: {len(self.left_out) - MAX_NAMED} more files, for such reasons"
 
     def _remarks_on_frame_rates(self, family: Family) -> Iterator[str]:
         if family.video is None or self.config.framerate is not None:

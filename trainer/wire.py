@@ -183,6 +183,7 @@ class Planned:
 
 IN_BYTES = frozenset({"download_model"})
 """Phases whose progress is no count."""
+PHASES_BEFORE_STARTED = ("count_frames",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

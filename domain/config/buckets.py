@@ -282,11 +282,15 @@ def _unsuited(geometry: Geometry, original: Size, ratio: float) -> LeftOut | Non
     return None
 
 
+def _frames(number: int) -> str:
+    return "1 frame" if number == 1 else f"{number} frames"
+
+
 def _unsuited_length(clips: ClipRules | None, num_frames: int) -> LeftOut | None:
     if clips is not None and num_frames < clips.min_frames:
-        return LeftOut("too_short", f"has {num_frames} frames, fewer than the {clips.min_frames} that a clip needs")
+        return LeftOut("too_short", f"has {_frames(num_frames)}, fewer than the {clips.min_frames} that a clip needs")
     if clips is not None and clips.max_frames is not None and num_frames > clips.max_frames:
-        return LeftOut("too_long", f"has {num_frames} frames, above max_frames {clips.max_frames}")
+        return LeftOut("too_long", f"has {_frames(num_frames)}, above max_frames {clips.max_frames}")
     return None
 
 

@@ -155,11 +155,13 @@ def problems_of_needs(
             available_bytes=available_bytes,
             trained=trained,
         )
+        shorter = ", shorter clips" if num_frames > 1 else ""
         yield Finding(
             severity=Severity.WARNING,
             code="MEMORY",
             message=f"{phase.phase.replace('_', ' ')} needs about {phase.bytes / GB:.1f} GB of memory, and there are "
-            f"{available_bytes / GB:.1f} GB; take a memory preset, smaller pictures or a smaller batch",
+            f"{available_bytes / GB:.1f} GB; take a memory preset, a lower "
+            f"resolution{shorter} or a smaller batch",
             path=("config", "train_batch_size"),
             suggestions=tuple(presets),
         )

@@ -68,7 +68,7 @@ def problems_of_folder(
             path=("datasets", row.name, "upscale"),
             suggestions=(
                 Suggestion(
-                    label="Enlarge small pictures",
+                    label=f"Enlarge small {dataset.contents}",
                     target="dataset",
                     id=row.id,
                     expected_version=row.revision,
@@ -207,7 +207,7 @@ def remarks_on(
         yield Finding(
             severity=Severity.WARNING,
             code="NO_VALIDATION_PROMPT",
-            message="there is no validation prompt, so no pictures are made while it trains; write one into validation_prompt",
+            message="there is no validation prompt, so nothing is drawn while it trains; write one into validation_prompt",
             path=("config", "validation_prompt"),
         )
     is_saved_by_steps = config.checkpoint_epoch_interval is None and not config.checkpointing_rolling_steps

@@ -127,3 +127,10 @@ def test_dataset_of_kind_eval_holds_videos_where_clips_are_set(
     assert len(list(start_problems(held_out, config))) == num_problems
     pictures = DatasetConfig(id="b", dataset_type="eval", instance_data_dir="/p")
     assert pictures.counts("a.png")
+
+
+@pytest.mark.parametrize(("available", "said"), [(1, "has 1 frame, fewer"), (2, "has 2 frames, fewer")])
+def test_video_that_is_too_short_is_told_how_short(available: int, said: str) -> None:
+    found = placed(available, num_frames=5)
+    assert isinstance(found, LeftOut)
+    assert found.message.startswith(said)

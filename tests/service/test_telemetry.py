@@ -105,11 +105,12 @@ def test_phase_that_comes_again_begins_anew(database: Database) -> None:
     assert (phase.started_at.timestamp(), phase.ended_at, phase.progress) == (9.0, None, 1)
 
 
-def test_new_start_forgets_the_phases_of_the_earlier_one(database: Database) -> None:
+def test_new_start_forgets_the_phases_of_the_earlier_one_and_not_what_came_before_it(database: Database) -> None:
     write(database, wire.PhaseChanged(at=1.0, phase="load_model"))
-    write(database, wire.Started(at=2.0, pid=1, num_processes=1, device="cpu"))
+    write(database, wire.PhaseChanged(at=2.0, phase="count_frames", progress=3, total=3, ended=True))
+    write(database, wire.Started(at=3.0, pid=1, num_processes=1, device="cpu"))
     with database.reading() as session:
-        assert telemetry.phases_of(session, RUN) == []
+        assert [phase.name for phase in telemetry.phases_of(session, RUN)] == ["count_frames"]
 
 
 def test_log_tells_the_story_of_a_run(database: Database) -> None:
@@ -122,7 +123,7 @@ def test_log_tells_the_story_of_a_run(database: Database) -> None:
         ("info", "Started on cpu."),
         (
             "info",
-            "10 steps of 2 pictures, going on from step 2; 4 pictures, 2 steps an epoch; 1 parameters are trained.",
+            "10 steps with batches of 2, going on from step 2; 4 pictures or clips, 2 steps an epoch; 1 parameters are trained.",
         ),
         ("error", "Ended at step 2: failed. the disk is full"),
     ]

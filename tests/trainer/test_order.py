@@ -47,7 +47,7 @@ def test_pictures_that_are_left_out_are_named_up_to_a_number(make_run: MakeRun, 
     assert last_named == (
         f"skipped: {pictures}/small-{MAX_NAMED - 1:03}.png is 8×8, too small for 64×64 without enlarging it"
     )
-    assert more == "skipped: 2 more pictures, for such reasons"
+    assert more == "skipped: 2 more files, for such reasons"
 
 
 def test_min_snr_of_a_flow_is_remarked(make_run: MakeRun) -> None:

@@ -242,7 +242,7 @@ export const environmentWords = {
     stepsPerEpoch: (count: string) => `${count} per epoch`,
     epochs: 'Epochs',
     effectiveBatch: 'Effective batch',
-    pictures: 'Pictures',
+    pictures: 'Files',
     validationImages: 'Validation images',
     parameters: 'Trained parameters',
     severities: { ERROR: 'Keeps it from starting', WARNING: 'Worth a look', INFO: 'Good to know' },
