@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test families check serve web schema format clean chromium slapd providers conformance
+.PHONY: help demo test check serve web schema format clean chromium slapd providers conformance
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -19,9 +19,6 @@ demo: web ## Fine-tune a small model and show it at http://127.0.0.1:8080 (PORT=
 test: .venv/installed-dev chromium slapd providers conformance web ## Run every test (ARGS="-k wire": some of pytest's)
 	@$(BIN)/python hatch_build.py test
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
-
-families: .venv/installed-dev ## Train every family, made small, through the whole service; takes minutes
-	@$(BIN)/python -m pytest -m families tests/service/test_every_family.py
 
 check: .venv/installed-dev ## Formats, lints, types, import contracts, schema.graphql
 	@$(BIN)/ruff format --check --quiet . || { echo "error: run 'make format'" >&2; exit 1; }

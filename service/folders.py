@@ -12,7 +12,8 @@ MAX_COUNTED = 1_000_000
 
 
 def scan_pictures(folder: Path, *, counts: Callable[[str], bool] = is_picture) -> Iterator["os.DirEntry[str]"]:
-    """The pictures in a folder and the folders in it, or what else counts by its name; links to folders are not followed, hidden ones do not count.
+    """The pictures in a folder and the folders in it, or what else counts by its name; links to folders are not
+    followed, hidden ones do not count.
 
     One after the other, however many a folder holds; folders that cannot be read are passed over.
     """

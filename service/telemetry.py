@@ -53,8 +53,8 @@ run_phases = Table(
     Column("name", Text, primary_key=True),
     Column("started_at", Moment, nullable=False),
     Column("ended_at", Moment),
-    Column("progress", Integer, nullable=False),
-    Column("total", Integer),
+    Column("progress", Big, nullable=False),
+    Column("total", Big),
 )
 
 metric_chunks = Table(

@@ -159,8 +159,10 @@ class Screen:
     def show(self, message: wire.Message) -> None:
         match message:
             case wire.PhaseChanged() if not message.ended:
-                name = message.phase.replace("_", " ")
-                self.progress.update(self.bar, description=name, total=message.total, completed=message.progress)
+                name, total, progress = message.phase.replace("_", " "), message.total, message.progress
+                if message.phase in wire.IN_BYTES:
+                    name, total, progress = f"{name}, MB", round((total or 0) / 1e6), round(progress / 1e6)
+                self.progress.update(self.bar, description=name, total=total, completed=progress)
             case wire.StepDone():
                 loss = message.metrics.get("loss", float("nan"))
                 self.progress.update(

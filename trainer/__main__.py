@@ -99,7 +99,8 @@ def _train(run_dir: Path, journal: Journal, inbox: Inbox, secrets: Mapping[str, 
     order = read_order(run_dir, _with_secrets(read_run_spec(run_dir), secrets), journal=journal)
     silence_libraries()
     # The heavy libraries take seconds to load: only now, when everything that can be refused without them has been.
-    # A fifth of that was the search for garbage among what they make, all of which stays.
+    # A fifth of that would be the search for garbage among what they make, all of which stays. Frozen, it is not searched
+    # at the end either.
     gc.disable()
     from trainer.loop import train  # noqa: PLC0415
     from trainer.preparation import prepare  # noqa: PLC0415

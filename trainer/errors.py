@@ -21,6 +21,7 @@ class StopRequested(Exception):
 LESS_MEMORY = {
     "load_model": "while the base model was loaded; end what else uses the memory, switch offload_during_startup on, or "
     "choose a smaller model_flavour",
+    "download_model": "while the base model was downloaded; end what else uses main memory",
     "encode_captions": "while captions were encoded; end what else uses the memory, or switch offload_during_startup on",
     "encode_images": "while pictures were encoded; lower vae_batch_size or resolution, or switch offload_during_startup on",
     "encode_masks": "while masks were read; take very large ones out of the dataset",

@@ -16,7 +16,7 @@ from trainer.errors import TrainingError, explain, is_out_of_memory
 from trainer.families.family import ModelFamily, TextEmbeds
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
-from trainer.journal import Journal, log, phase
+from trainer.journal import Journal, Phase, log, phase
 from trainer.losses import bends, losses_of
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
@@ -72,24 +72,21 @@ class Evaluation:
         """Mean losses by the name of their metric; none when a stop was asked for meanwhile, or memory ran out."""
         if not self._pictures:
             return {}
-        try:
-            return self._run(predictor)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            log(self._journal, "warning", f"{explain(error, phase='evaluate')}; training goes on without it")
+        with phase(self._journal, "evaluate", total=len(self._pictures)) as progress:
+            try:
+                return self._run(predictor, progress)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                log(self._journal, "warning", f"{explain(error, phase='evaluate')}; training goes on without it")
         free_memory()
         return {}
 
-    def _run(self, predictor: nn.Module) -> dict[str, float]:
+    def _run(self, predictor: nn.Module, progress: Phase) -> dict[str, float]:
         losses: dict[str, list[Tensor]] = {}
         predictor.eval()
         try:
-            with (
-                torch.no_grad(),
-                torch.compiler.set_stance("force_eager"),
-                phase(self._journal, "evaluate", total=len(self._pictures)) as progress,
-            ):
+            with torch.no_grad(), torch.compiler.set_stance("force_eager"):
                 for picture in self._pictures:
                     if self._inbox.wants_stop():
                         return {}
@@ -103,7 +100,7 @@ class Evaluation:
         """The mean loss over all timesteps, a scalar on the device."""
         schedule = self._family.schedule
         timesteps = schedule.fixed_timesteps(self._config.eval_timesteps, device=self._device)
-        told = picture.text_embeds | picture.beginnings
+        told = {**picture.text_embeds, **picture.beginnings}
         losses = []
         for first in range(0, len(timesteps), self._config.train_batch_size):
             chosen = timesteps[first : first + self._config.train_batch_size]

@@ -152,6 +152,10 @@ class Phase:
         if time.monotonic() - self._told_at >= SECONDS_BETWEEN_PROGRESS:
             self._tell()
 
+    def expect(self, total: int) -> None:
+        """Of what was begun before it was known."""
+        self._total = total
+
     def end(self) -> None:
         self._tell(ended=True)
 
@@ -165,11 +169,12 @@ class Phase:
 @contextmanager
 def phase(journal: Journal, name: str, *, total: int | None = None) -> Iterator[Phase]:
     """Tells the begin, the progress and the end of a phase; one that failed is not told to have ended."""
+    around = journal.open_phase
     running = Phase(journal, name, total)
     journal.open_phase = name
     yield running
     running.end()
-    journal.open_phase = None
+    journal.open_phase = around
 
 
 def _is_taken(lock: int) -> bool:

@@ -146,7 +146,7 @@ class Meter:
         if reading.step == 1:
             raise TrainingError(
                 f"the {broken} is {value} at the first step: the denoiser of the base model is damaged, or overflows in this "
-                "mixed_precision; take the base model anew, or set mixed_precision to bf16"
+                "mixed_precision; fetch the base model again, or set mixed_precision to bf16"
             )
         raise TrainingError(
             f"the {broken} became {value} at step {reading.step}; lower the learning rate (now "

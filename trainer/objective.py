@@ -161,10 +161,10 @@ class FlowSchedule:
     Its timesteps are sigmas from 0 to 1. They are drawn as the configuration says and then shifted towards noise, by a
     constant or by what the scheduler says for the number of image tokens (Esser et al. 2024, arXiv:2403.03206).
 
-    patch: edge of what becomes one image token, in latents; of videos each frame has tokens of its own. levels: the only sigmas that are drawn, all alike and
-    unshifted, instead. span: the part of all noise levels that the denoiser is for, from the first up to the second; the
-    others are drawn again. mu: from the number of image tokens to the exponent of the shift, where a pipeline does not take
-    the line that its scheduler describes.
+    patch: edge of what becomes one image token, in latents; of videos each frame has tokens of its own. levels: the
+    only sigmas that are drawn, all alike and unshifted, instead. span: the part of all noise levels that the denoiser
+    is for, from the first up to the second; the others are drawn again. mu: from the number of image tokens to the
+    exponent of the shift, where a pipeline does not take the line that its scheduler describes.
     """
 
     def __init__(

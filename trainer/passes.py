@@ -24,7 +24,8 @@ Shape = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """All that the passes of a batch depend on, besides weights. noisy, target: as latents; timesteps, weights, bends: (batch,). masks: see trainer.losses."""
+    """All that the passes of a batch depend on, besides weights. noisy, target: as latents; timesteps, weights, bends:
+    (batch,). masks: see trainer.losses."""
 
     noisy: Tensor
     timesteps: Tensor

@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
@@ -23,10 +24,12 @@ from trainer.data.reading import read_still
 from trainer.devices import Predictor, Wishes, dtype_of, start_accelerator
 from trainer.errors import TrainingError
 from trainer.evaluation import Evaluation, encode_held_out
+from trainer.families.arrivals import Arrivals
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
 from trainer.families.weights import WeightDigests
+from trainer.hub import be_impatient, is_silent
 from trainer.inbox import Inbox
 from trainer.intervals import Interval
 from trainer.journal import Journal, log, phase
@@ -87,6 +90,16 @@ class Training:
         return self.order.config
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A base model with what of it is trained, what stays beside that, and where its parts are."""
+
+    family: ModelFamily
+    trained: Trained
+    companions: Companions
+    parts: Parts
+
+
 def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     """Raises TrainingError, and StopRequested when the end was asked for meanwhile."""
     config = order.config
@@ -103,35 +116,15 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     check_optimizer(config, accelerator.device)
     for remark in order.remarks():
         log(journal, "warning", remark)
-    checkpoints = Checkpoints(
-        order.run_dir,
-        limit=config.checkpoints_total_limit,
-        rolling_limit=config.checkpoints_rolling_total_limit,
-        keeps_damaged=not config.delete_invalid_checkpoints,
-    )
+    checkpoints = _checkpoints_of(order)
     saved_step = find_start(order, checkpoints, accelerator, journal=journal)
-    with phase(journal, "load_model"):
-        base = BaseModel(
-            source=order.base_model,
-            config=config,
-            device=accelerator.device,
-            dtype=dtype_of(accelerator),
-            digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
-        )
-        family = FAMILIES[config.model_family].load(base)
-        trained = _what_trains(family, base)
-        if config.init_lora is not None and saved_step == 0:
-            trained.begin_with(config.init_lora, option="init_lora")
-        companions = Companions.beside(family, config)
-        parts = Parts(
-            family,
-            list(trained.modules),
-            device=accelerator.device,
-            are_apart=base.is_apart,
-            keeps_autoencoder=config.keep_vae_loaded,
-        )
-        if config.gradient_checkpointing:
-            recompute_blocks(family.denoiser, interval=config.gradient_checkpointing_interval or 1)
+    be_impatient()
+    saved = checkpoints.folder(saved_step) if saved_step > 0 else None
+    with phase(journal, "load_model") as loading:
+        loaded = _load(order, accelerator, is_new=saved is None, arrivals=Arrivals(journal, loading))
+    family, trained, parts = loaded.family, loaded.trained, loaded.parts
+    if is_silent():
+        log(journal, "warning", "the Hub sends nothing, so the run goes on with the files that are on this machine")
     data = Assembly(order, accelerator, journal=journal, inbox=inbox).load(parts, seen_at=started_at)
     epochs = data.epochs
     held_out = order.held_out if accelerator.is_main_process else ()
@@ -139,7 +132,7 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     parts.begin()
     total_steps = epochs.total_steps
     start_step = saved_step or _steps_behind_adapter(config, total_steps=total_steps, journal=journal)
-    if saved_step > 0:
+    if saved is not None:
         tell_of_changes(
             checkpoints.facts(saved_step), config, total_steps=total_steps, data=data.digest, journal=journal
         )
@@ -147,25 +140,14 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
     optimizer = make_optimizer(config, trained.parameters)
     give_text_encoders_their_rate(optimizer, trained_parameters(list(family.text_encoders().values())), config)
     lr_schedule = make_lr_schedule(config, optimizer, total_steps=total_steps, start_step=start_step)
-    if saved_step > 0:
-        trained.load(checkpoints.folder(saved_step))
-    average = None
-    if config.use_ema and accelerator.is_main_process:
-        average = Average(trained, config, device=accelerator.device)
-        if saved_step > 0:
-            average.load(checkpoints.folder(saved_step))
-        elif config.init_lora_ema is not None:
-            average.begin_with(config.init_lora_ema, option="init_lora_ema")
+    if saved is not None:
+        trained.load(saved)
+    average = _average_of(trained, config, accelerator, saved=saved)
     trained.modules.train()
     compile_denoiser(family.denoiser, config)
     predictor, prepared_optimizer = accelerator.prepare(Predictor(family, trained.modules), optimizer)
-    if saved_step > 0:
-        load_state(
-            checkpoints.folder(saved_step),
-            optimizer=prepared_optimizer,
-            parameters=trained.parameters,
-            accelerator=accelerator,
-        )
+    if saved is not None:
+        load_state(saved, optimizer=prepared_optimizer, parameters=trained.parameters, accelerator=accelerator)
     prepared_optimizer.train()
     painters = Circle(accelerator, is_whole=config.validation_multigpu == "batch-parallel")
     journal.append(
@@ -187,8 +169,8 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         family=family,
         trained=trained,
         average=average,
-        companions=companions,
-        painter=Painter(parts, trained, average, companions, config),
+        companions=loaded.companions,
+        painter=Painter(parts, trained, average, loaded.companions, config),
         painters=painters,
         predictor=predictor,
         passes=make_passes(
@@ -236,6 +218,58 @@ def prepare(order: Order, *, journal: Journal, inbox: Inbox) -> Training:
         start_step=start_step,
         data=data.digest,
     )
+
+
+def _checkpoints_of(order: Order) -> Checkpoints:
+    config = order.config
+    return Checkpoints(
+        order.run_dir,
+        limit=config.checkpoints_total_limit,
+        rolling_limit=config.checkpoints_rolling_total_limit,
+        keeps_damaged=not config.delete_invalid_checkpoints,
+    )
+
+
+def _load(order: Order, accelerator: Accelerator, *, is_new: bool, arrivals: Arrivals) -> Loaded:
+    """is_new: there is no checkpoint, so that what trains begins as the configuration says. Raises TrainingError."""
+    config = order.config
+    base = BaseModel(
+        source=order.base_model,
+        config=config,
+        device=accelerator.device,
+        dtype=dtype_of(accelerator),
+        digests=WeightDigests(folder=order.cache, seen_at=time.time(), variant=config.variant),
+        arrivals=arrivals,
+    )
+    family = FAMILIES[config.model_family].load(base)
+    trained = _what_trains(family, base)
+    if config.init_lora is not None and is_new:
+        trained.begin_with(config.init_lora, option="init_lora")
+    companions = Companions.beside(family, config)
+    parts = Parts(
+        family,
+        list(trained.modules),
+        device=accelerator.device,
+        are_apart=base.is_apart,
+        keeps_autoencoder=config.keep_vae_loaded,
+    )
+    if config.gradient_checkpointing:
+        recompute_blocks(family.denoiser, interval=config.gradient_checkpointing_interval or 1)
+    return Loaded(family=family, trained=trained, companions=companions, parts=parts)
+
+
+def _average_of(
+    trained: Trained, config: TrainingConfig, accelerator: Accelerator, *, saved: Path | None
+) -> Average | None:
+    """saved: the checkpoint that the run goes on from. Only the main process keeps one. Raises TrainingError."""
+    if not config.use_ema or not accelerator.is_main_process:
+        return None
+    average = Average(trained, config, device=accelerator.device)
+    if saved is not None:
+        average.load(saved)
+    elif config.init_lora_ema is not None:
+        average.begin_with(config.init_lora_ema, option="init_lora_ema")
+    return average
 
 
 def _beginnings(order: Order) -> list[Image.Image]:

@@ -6,8 +6,8 @@
     copy        name, out                     the file as it is
     measure     path                          answers with the width, height, num_frames and seconds of a video file
 
-Each of the others has the dataset's entry, its secrets, the folders that links may lead to, and the version of the picture. A request that takes too long ends the
-process; whoever asked sees that and starts another one.
+Each of the others has the dataset's entry, its secrets, the folders that links may lead to, and the version of the
+picture. A request that takes too long ends the process; whoever asked sees that and starts another one.
 """
 
 import json

@@ -38,7 +38,9 @@ def _choose_checkpoint(order: Order, checkpoints: Checkpoints, *, journal: Journ
     """The one that resume_from_checkpoint names, or else the newest whole one."""
     for step in checkpoints.set_damaged_aside():
         fate = "removed" if order.config.delete_invalid_checkpoints else "set aside"
-        log(journal, "warning", f"checkpoint-{step} is damaged and was {fate}; going on from the one before")
+        left = checkpoints.steps()
+        rest = f"the newest whole one is checkpoint-{max(left)}" if left else "no whole one is left"
+        log(journal, "warning", f"checkpoint-{step} is damaged and was {fate}; {rest}")
         journal.append(CheckpointRemoved(at=time.time(), step=step))
     if checkpoints.steps() and not order.resume:
         raise TrainingError(

@@ -1,5 +1,6 @@
 """Room on the disk before a checkpoint is written, and what is done about too little of it."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,12 @@ from trainer.journal import Journal, log
 
 SECONDS_BETWEEN_LOOKS = 1.0
 GIB = 2**30
+PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR")
+"""What the command knows of this process' environment, which has the secrets of who started the run: perhaps not of who wrote
+the command."""
+
+
+STOPPED = "the run is stopped without the checkpoint that there was no room for"
 
 
 def make_room(config: TrainingConfig, run_dir: Path, *, journal: Journal, inbox: Inbox) -> bool:
@@ -28,7 +35,9 @@ def make_room(config: TrainingConfig, run_dir: Path, *, journal: Journal, inbox:
             return _waited(run_dir, needed, journal=journal, inbox=inbox)
         case "script" if config.disk_low_script:
             log(journal, "warning", f"{_said(run_dir, needed)}; running disk_low_script")
-            _run(config.disk_low_script, run_dir)
+            if not _run(config.disk_low_script, run_dir, inbox=inbox):
+                log(journal, "warning", STOPPED)
+                return False
             if _free(run_dir) >= needed:
                 return True
             raise _too_little(run_dir, needed, "also after disk_low_script")
@@ -40,25 +49,41 @@ def _waited(run_dir: Path, needed: int, *, journal: Journal, inbox: Inbox) -> bo
     log(journal, "warning", f"{_said(run_dir, needed)}; waiting until there is room")
     while _free(run_dir) < needed:
         if inbox.wants_stop():
-            log(journal, "warning", "the run is stopped without the checkpoint that there was no room for")
+            log(journal, "warning", STOPPED)
             return False
         time.sleep(SECONDS_BETWEEN_LOOKS)
     log(journal, "info", "there is room for a checkpoint again")
     return True
 
 
-def _run(command: str, run_dir: Path) -> None:
+def _run(command: str, run_dir: Path, *, inbox: Inbox) -> bool:
+    """Whether it ended by itself: it is killed when the end of the run is asked for. Raises TrainingError when it fails."""
     try:
-        subprocess.run(
-            shlex.split(command), cwd=run_dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+        process = subprocess.Popen(
+            shlex.split(command),
+            cwd=run_dir,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
-    except subprocess.CalledProcessError as error:
-        printed = " ".join((error.stderr or error.stdout).split())[-300:]
-        raise TrainingError(
-            f"disk_low_script ended with status {error.returncode}: {printed or 'it printed nothing'}"
-        ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise TrainingError(f"disk_low_script cannot be run: {error}; make the file executable") from error
+    while True:
+        try:
+            printed, _ = process.communicate(timeout=SECONDS_BETWEEN_LOOKS)
+            break
+        except subprocess.TimeoutExpired:
+            if inbox.wants_stop():
+                process.kill()
+                process.wait()
+                return False
+    if process.returncode:
+        said = " ".join(printed.split())[-300:] or "it printed nothing"
+        raise TrainingError(f"disk_low_script ended with status {process.returncode}: {said}")
+    return True
 
 
 def _too_little(run_dir: Path, needed: int, how: str) -> TrainingError:

@@ -57,7 +57,8 @@ class Validation:
         circle: Circle,
         device: torch.device,
     ) -> None:
-        """beginnings: pictures that videos are made of, for one prompt after another, if any. start_step: of the checkpoint that the run goes on from. circle: the processes that draw. device: where they do."""
+        """beginnings: pictures that videos are made of, for one prompt after another, if any. start_step: of the
+        checkpoint that the run goes on from. circle: the processes that draw. device: where they do."""
         self._config = config
         self._circle = circle
         self._device = device

@@ -182,11 +182,18 @@ class Planned:
 
 
 PHASES_BEFORE_STARTED = ("count_frames",)
+"""What a run tells before Started."""
+
+IN_BYTES = frozenset({"download_model"})
+"""Phases whose progress is no count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseChanged:
-    """Progress of a phase before or between steps (count_frames, load_model, encode_captions, encode_images, validate, save, ...)."""
+    """Progress of a phase before or between steps (count_frames, load_model, encode_captions, encode_images, validate, save, ...).
+
+    progress, total: a count, or bytes; see IN_BYTES.
+    """
 
     TYPE: ClassVar[str] = "phase"
     at: float

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from domain.config.dataset import DatasetConfig
 from domain.config.family_rules import family_problems
 from domain.config.foreign import FOREIGN_KEYS
-from domain.config.lycoris import lycoris_problems
+from domain.config.lycoris import comfyui_problems, lycoris_problems
 from domain.config.options import Option, offered_options, options_by_key, options_of
 from domain.config.rules import dataset_problems, problems_between
 from domain.config.training import TrainingConfig
@@ -74,7 +74,7 @@ def check_startable(config: TrainingConfig, *, is_resume: bool = False) -> None:
     flavour = flavour_of(config) if config.pretrained_model_name_or_path is None else None
     problems = (
         *unusable_choices(config),
-        *_unusable_lycoris(config),
+        *_unusable_lycoris(config, family),
         *_unusable_flavour(family, flavour),
         *_unusable_sizes(config),
         *(() if is_resume else _no_checkpoint_yet(config)),
@@ -104,11 +104,21 @@ def unusable_choices(config: BaseModel) -> Iterator[Problem]:
             )
 
 
-def _unusable_lycoris(config: TrainingConfig) -> Iterator[Problem]:
+def _unusable_lycoris(config: TrainingConfig, family: Family) -> Iterator[Problem]:
     """Of settings that are written out: a file is read by the trainer."""
     written = config.lycoris_config
     if config.model_type == "lora" and config.lora_type == "lycoris" and isinstance(written, dict):
-        yield from (Problem(problem, ("config", "lycoris_config")) for problem in lycoris_problems(written))
+        problems = list(lycoris_problems(written))
+        yield from (Problem(problem, ("config", "lycoris_config")) for problem in problems)
+        if not problems:
+            yield from lycoris_format_problems(config, family, written)
+
+
+def lycoris_format_problems(config: TrainingConfig, family: Family, settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Of settings that are written out or in a file, and have no problems."""
+    if config.lora_format == "comfyui" and family.has_comfyui_names:
+        for problem in comfyui_problems(settings, joined=family.joined_in_comfyui):
+            yield Problem(problem, ("config", "lora_format"))
 
 
 def _unusable_flavour(family: Family, flavour: Flavour | None) -> Iterator[Problem]:

@@ -26,6 +26,12 @@ ONLY = {"bypass_mode": False, "use_scalar": False, "unbalanced_factorization": F
 
 NAMES = frozenset({"target_module", "target_name", "unet_target_module", "unet_target_name", "exclude_name"})
 OF_TEXT_ENCODERS = frozenset({"text_encoder_target_module", "text_encoder_target_name"})
+WITH_ROWS = frozenset({"lora", "locon", "loha", "lokr"})
+"""Algorithms that know dora_wd."""
+
+LINEAR_CLASSES = frozenset({"Linear", "Attention"})
+"""Of which every attention has layers."""
+
 OVERRIDES = frozenset({"module_algo_map", "name_algo_map"})
 PRESET_FLAGS = frozenset({"enable_conv", "use_fnmatch"})
 
@@ -48,6 +54,34 @@ def lycoris_problems(written: Mapping[str, Any]) -> Iterator[str]:
             yield from _wrong(place, value, is_names, "a list of names")
         else:
             yield f"{place} is not known; it can have {', '.join(sorted(NAMES | OVERRIDES | PRESET_FLAGS))}"
+
+
+def misreading_by_comfyui(settings: Mapping[str, Any]) -> str | None:
+    """Why ComfyUI computes an adapter of these settings otherwise than LyCORIS; None where it does not."""
+    algorithm = str(settings.get("algo", "lora")).lower()
+    if settings.get("dora_wd") and algorithm in WITH_ROWS:
+        return "which measures the rows of dora_wd without what was trained"
+    if settings.get("rescaled") and algorithm == "diag-oft":
+        return "which passes over what rescaled has trained"
+    return None
+
+
+def comfyui_problems(written: Mapping[str, Any], *, joined: str | None) -> Iterator[str]:
+    """What can be known of lora_format comfyui before there is a network. written: without problems. joined: layers that
+    ComfyUI has as one."""
+    preset = written.get("apply_preset", {})
+    overrides = [settings for key in OVERRIDES for settings in preset.get(key, {}).values()]
+    classes = preset.get("target_module", preset.get("unet_target_module"))
+    names = preset.get("target_name", preset.get("unet_target_name"))
+    adapts_all = not classes and not names and not overrides
+    used = [{**written, **settings} for settings in overrides]
+    if adapts_all or classes or names:
+        used.append(dict(written))
+    found = {reason for settings in used if (reason := misreading_by_comfyui(settings)) is not None}
+    if joined and not preset.get("exclude_name") and (adapts_all or LINEAR_CLASSES.intersection(classes or ())):
+        found.add(f"which has {joined} as one layer")
+    for reason in sorted(found):
+        yield f"lora_format is comfyui, {reason}; set it to diffusers, or change lycoris_config"
 
 
 def _problems_of_overrides(place: str, written: Any) -> Iterator[str]:

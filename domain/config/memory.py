@@ -3,8 +3,9 @@
     peak of a phase = (weights + what is trained + activations) x calibration + what CUDA takes for itself
 
 Weights, gradients and the optimizer's state follow from parameter counts and formats. Activations are linear in pixels
-of latents' frames, tokens and batch; what one pixel and one token cost is known for each denoiser (domain/families/network.py). Measured
-peaks correct what is left: see calibration.py. What nobody knows is named in `unknown` rather than guessed.
+of latents' frames, tokens and batch; what one pixel and one token cost is known for each denoiser
+(domain/families/network.py). Measured peaks correct what is left: see calibration.py. What nobody knows is named in
+`unknown` rather than guessed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,7 +165,8 @@ def estimate_memory(
     clip that is trained on. drawn_frames: of validation videos.
 
     text_while_training, pictures_while_training: captions and pictures are encoded between steps, so that what encodes
-    them is on the device then. Before the first step all networks are, unless they are offloaded meanwhile. denoiser: None for that of the flavour.
+    them is on the device then. Before the first step all networks are, unless they are offloaded meanwhile. denoiser:
+    None for that of the flavour.
     """
     subject = _Subject(
         plan=plan,
@@ -233,7 +235,8 @@ def checkpoint_bytes(plan: MemoryPlan, *, family: Family, flavour: Flavour | Non
         return None
     num_trained = num_trained_parameters(plan, denoiser)
     copies = 1 + (plan.ema_on_device or plan.ema_in_ram)
-    return int(num_trained * (copies * _trained_bytes(plan) + _state_bytes(plan)))
+    counterweights = copies * TRAINED_BYTES * plan.is_counterweighted
+    return int(num_trained * (copies * _trained_bytes(plan) + counterweights + _state_bytes(plan)))
 
 
 def cache_bytes_per_image(
@@ -331,11 +334,18 @@ def _trained_parts(subject: _Subject) -> list[Part]:
     if plan.offloads_optimizer or PAGED in plan.optimizer:
         state = 0
     own = (0 if plan.is_full else each) + (each if plan.ema_on_device else 0)
+    own += TRAINED_BYTES * plan.is_counterweighted
     return [
         Part("trained weights", subject.divided(num_trained * own, when=plan.shards_weights)),
         Part("gradients", subject.divided(num_trained * each, when=plan.shards_gradients)),
         Part("optimizer", subject.divided(num_trained * state, when=plan.shards_states)),
+        *([Part("adapters with counterweights", _joined_bytes(plan, num_trained))] if plan.is_counterweighted else []),
     ]
+
+
+def _joined_bytes(plan: MemoryPlan, num_trained: int) -> int:
+    """Of both in one matrix, as a pass forward makes them and keeps them for the one backward."""
+    return int(2 * num_trained * (2 if plan.is_mixed else 4) * (1 - plan.checkpointed))
 
 
 def activation_bytes(
@@ -472,10 +482,6 @@ def _notes(subject: _Subject) -> tuple[str, ...]:
     if plan.trains_text_encoders:
         what = "activations" if plan.num_trained is not None else "adapters and activations"
         notes.append(f"train_text_encoder is on: {what} of the text encoders are not counted")
-    if plan.is_counterweighted and not plan.is_full:
-        notes.append(
-            "lora_init_type keeps a second adapter of the same size, which is not trained and not counted here"
-        )
     if plan.lora_type == "lycoris" and is_guessed:
         notes.append("a LyCORIS adapter is counted as half a LoRA of the same rank, within a factor of four")
     return tuple(notes)

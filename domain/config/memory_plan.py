@@ -24,12 +24,14 @@ class MemoryPlan:
     """batch_size: pictures in one forward pass on one device.
 
     weight_bytes: of each frozen weight that is not quantised; quantised_bits: of each that is, None for none.
-    optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter beside it is not trained. checkpointed: which share of the blocks is computed again.
-    swapped_blocks: how many blocks wait in RAM. streamed: which share of the linear layers comes from RAM for each use.
-    shards_states, shards_gradients, shards_weights: among the devices of a run. offloads_startup: no network is on the
-    device before the first step while it has nothing to do. vae_bytes: of each weight of the autoencoder; keeps_vae: it
-    is on the device while training. tokens: None for the family's own limit.
-    num_trained: parameters of the adapter, where weights that are here tell; None for what is usual. strange: options that were not understood.
+    optimizer: its name. lora_type: standard, lycoris. is_counterweighted: a second adapter of the same size lies beside
+    it, which is not trained.
+    checkpointed: which share of the blocks is computed again. swapped_blocks: how many blocks wait in RAM. streamed:
+    which share of the linear layers comes from RAM for each use. shards_states, shards_gradients, shards_weights: among
+    the devices of a run. offloads_startup: no network is on the device before the first step while it has nothing to
+    do. vae_bytes: of each weight of the autoencoder; keeps_vae: it is on the device while training. tokens: None for
+    the family's own limit. num_trained: parameters of the adapter, where weights that are here tell; None for what is
+    usual. strange: options that were not understood.
     """
 
     is_full: bool
@@ -88,7 +90,7 @@ class MemoryPlan:
             accumulates=read.count("gradient_accumulation_steps", 1) > 1,
             lora_type=read.text("lora_type", "standard"),
             lora_rank=max(1, read.count("lora_rank", 16)),
-            is_counterweighted=read.text("lora_init_type", "default") in ("olora", "pissa"),
+            is_counterweighted=_has_counterweight(read),
             lora_dropout=read.number("lora_dropout", 0.1),
             has_own_targets=bool(values.get("peft_lora_target_modules")),
             trains_text_encoders=read.flag("train_text_encoder"),
@@ -192,6 +194,11 @@ class _Reader:
             self.strange.append("deepspeed_config")
             return 0
         return stage
+
+
+def _has_counterweight(read: _Reader) -> bool:
+    is_lora = read.text("model_type", "lora") == "lora" and read.text("lora_type", "standard") == "standard"
+    return is_lora and read.text("lora_init_type", "default") in ("olora", "pissa")
 
 
 def _share_checkpointed(read: _Reader) -> float:

@@ -22,6 +22,7 @@ CHROMA = Family(
     quantising=Quantising("suits", "int8, fp8 and nf4 are in use."),
     modelspec="chroma",
     has_comfyui_names=True,
+    diffusers_reads_comfyui=True,
     settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

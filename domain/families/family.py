@@ -127,7 +127,7 @@ class Family:
     pipeline, denoiser: names of classes in diffusers; the denoiser is what is trained.
     lora_targets: names of the layers that get a LoRA when nothing is said.
     swaps_blocks: whether blocks of its denoiser can wait in RAM, which musubi_blocks_to_swap asks for.
-    packages: Python packages that the pipeline needs and that are not installed with this one.
+    packages: Python packages that the pipeline needs to draw and that are not installed with this one.
     default_resolution: edge in pixels of the square pictures it was made for.
     alignment: edges of pictures are brought to multiples of this many pixels: what the pipeline demands, or coarser
     where training is used to that.
@@ -137,6 +137,8 @@ class Family:
     settings: options that every flavour switches on by itself.
     modelspec: what other programs call its architecture in files (https://github.com/Stability-AI/ModelSpec), where they know it.
     has_comfyui_names: lora_format can be comfyui; families that ComfyUI itself does not have, have none.
+    diffusers_reads_comfyui: files with those names, and their alpha, are read by diffusers as well, of the usual layers.
+    joined_in_comfyui: layers of an attention that ComfyUI has as one, which LyCORIS cannot be written for.
     refused_samplers: values of validation_noise_scheduler that its pipeline cannot take, of those for its objective.
     capabilities: the values of model_type that our trainer can train today; none: it is known, but cannot be trained.
     """
@@ -163,6 +165,8 @@ class Family:
     settings: tuple[Setting, ...] = ()
     modelspec: str | None = None
     has_comfyui_names: bool = False
+    diffusers_reads_comfyui: bool = False
+    joined_in_comfyui: str | None = None
     refused_samplers: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
 

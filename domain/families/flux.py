@@ -67,6 +67,7 @@ FLUX = Family(
     ),
     modelspec="flux-1-dev",
     has_comfyui_names=True,
+    diffusers_reads_comfyui=True,
     settings=(drawn_with(3.5),),
     capabilities=("lora", "full"),
 )

@@ -20,6 +20,7 @@ LUMINA2 = Family(
     quantising=Quantising("suits", "int8 is in use, though 2 billion seldom need it."),
     modelspec="lumina-2",
     has_comfyui_names=True,
+    joined_in_comfyui="to_q, to_k and to_v",
     settings=(drawn_with(4.0),),
     capabilities=("lora", "full"),
 )

@@ -24,5 +24,6 @@ SD1X = Family(
     ),
     modelspec="stable-diffusion-v1",
     has_comfyui_names=True,
+    diffusers_reads_comfyui=True,
     capabilities=("lora", "full"),
 )

@@ -31,5 +31,6 @@ SD2X = Family(
     ),
     modelspec="stable-diffusion-v2-768-v",
     has_comfyui_names=True,
+    diffusers_reads_comfyui=True,
     capabilities=("lora", "full"),
 )

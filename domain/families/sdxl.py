@@ -43,6 +43,7 @@ SDXL = Family(
     ),
     modelspec="stable-diffusion-xl-v1-base",
     has_comfyui_names=True,
+    diffusers_reads_comfyui=True,
     settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

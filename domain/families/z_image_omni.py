@@ -22,6 +22,7 @@ Z_IMAGE_OMNI = Family(
     # Its pipeline hands over the noise levels as a list, which UniPC cannot multiply.
     refused_samplers=("flow_unipc",),
     has_comfyui_names=True,
+    joined_in_comfyui="to_q, to_k and to_v of siglip_refiner",
     settings=(drawn_with(5.0),),
     capabilities=("lora", "full"),
 )

@@ -178,7 +178,9 @@ class ModelFamily:
     pipeline: str = strawberry.field(description="The class in diffusers that makes pictures with it.")
     denoiser: str = strawberry.field(description="The class in diffusers of the network that is trained.")
     lora_targets: list[str] = strawberry.field(description="Layers that get a LoRA when nothing is said.")
-    packages: list[str] = strawberry.field(description="Python packages that it needs and that are not installed.")
+    packages: list[str] = strawberry.field(
+        description="Python packages that it needs to draw and that are not installed."
+    )
     default_resolution: int = strawberry.field(description="Edge in pixels of the square pictures it was made for.")
     alignment: int = strawberry.field(description="Edges of pictures are brought to multiples of this many pixels.")
     max_pixels: int | None = strawberry.field(description="Width times height of the largest picture; null: no limit.")

@@ -17,11 +17,11 @@ from service.run_files import weights_in_checkpoint
 
 @strawberry.type(description="A stretch of work before or between steps.")
 class Phase:
-    name: str = strawberry.field(description="For example load_model or encode_images.")
+    name: str = strawberry.field(description="For example download_model, load_model or encode_images.")
     started_at: datetime = strawberry.field(description="When it began.")
     ended_at: datetime | None = strawberry.field(description="When it was done; null while it goes on.")
-    progress: int = strawberry.field(description="How much is done.")
-    total: int | None = strawberry.field(description="Of how much; null when that is not known.")
+    progress: float = strawberry.field(description="How much is done: bytes of download_model, a count of the others.")
+    total: float | None = strawberry.field(description="Of how much; null when that is not known.")
 
 
 @strawberry.enum(

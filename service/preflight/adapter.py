@@ -5,9 +5,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from domain.config.checks import lycoris_format_problems
 from domain.config.lycoris import lycoris_problems
 from domain.config.training import TrainingConfig
 from domain.errors import InvalidInput, Problem
+from domain.families.registry import FAMILIES
 
 LARGEST_FILE = 2**20
 KEY = "lycoris_config"
@@ -25,6 +27,8 @@ def with_settings(config: TrainingConfig, *, open_folders: Sequence[Path]) -> Tr
     if not Path(written).is_absolute() or not any(path.is_relative_to(os.path.realpath(each)) for each in open_folders):
         return config
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for somebody to write into it
+            raise ValueError("it is no file")
         if path.stat().st_size > LARGEST_FILE:
             raise ValueError(f"it has more than {LARGEST_FILE} bytes")
         settings = json.loads(path.read_bytes())
@@ -40,6 +44,8 @@ def with_settings(config: TrainingConfig, *, open_folders: Sequence[Path]) -> Tr
             path=("config", KEY),
         )
     problems = [Problem(f"{written}: {problem}", ("config", KEY)) for problem in lycoris_problems(settings)]
+    if not problems:
+        problems = list(lycoris_format_problems(config, FAMILIES[config.model_family], settings))
     if problems:
         raise InvalidInput.from_problems(problems)
     return config.model_copy(update={KEY: settings})

@@ -56,6 +56,7 @@ def advice_on(
     yield from _on_base(config, family, flavour, change)
     yield from _on_rate(config, change)
     yield from _on_alpha(config, change)
+    yield from _on_alpha_elsewhere(config, family, change)
     yield from _on_length(config, total_steps, change)
     yield from _on_dropout(config, family, [each for _, _, each in rules], change)
     for row, dataset, each in rules:
@@ -129,6 +130,35 @@ def _on_alpha(config: TrainingConfig, change: Change) -> Iterator[Finding]:
         f"times, and it learns {'so much faster' if times > 1 else 'so much slower'}; leave lora_alpha empty to count once",
         "lora_alpha",
         change(label="Alpha as the rank", unset=("lora_alpha",)),
+    )
+
+
+def _on_alpha_elsewhere(config: TrainingConfig, family: Family, change: Change) -> Iterator[Finding]:
+    """ComfyUI finds layers of transformers by diffusers' names, but no alpha; of UNets it finds none."""
+    is_found = family.has_comfyui_names and "UNet" not in family.denoiser
+    if (
+        not is_found
+        or config.model_type != "lora"
+        or config.lora_type != "standard"
+        or config.lora_format != "diffusers"
+    ):
+        return
+    alpha = config.lora_alpha or config.lora_rank
+    times = alpha / (config.lora_rank**0.5 if config.use_rslora else config.lora_rank)
+    if times == 1:
+        return
+    also = ", which diffusers reads as well" if family.diffusers_reads_comfyui else ""
+    renamed = change(label="Format of ComfyUI", set={"lora_format": "comfyui"})
+    once = change(label="Alpha as the rank", unset=("lora_alpha", "use_rslora"))
+    may_rename = not config.use_dora and not config.peft_lora_target_modules
+    yield _said(
+        "OTHER_STRENGTH_IN_COMFYUI",
+        f"the adapter counts {times:.3g} times, as its file says in a header that ComfyUI does not read: there it counts once; "
+        f"set lora_format to comfyui for that{also}, or leave lora_alpha empty and use_rslora off",
+        "lora_format",
+        *([renamed] if may_rename else []),
+        once,
+        severity=Severity.INFO,
     )
 
 

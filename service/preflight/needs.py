@@ -58,7 +58,8 @@ def memory_of(
     uses: Sequence[CacheUse],
     trained: int | None,
 ) -> MemoryEstimate | None:
-    """trained: parameters, where they are counted. pixels: of the largest pictures. num_frames: of the longest clip. uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
+    """trained: parameters, where they are counted. pixels: of the largest pictures. num_frames: of the longest clip.
+    uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
     if not _is_known(config, family):
         return None
     return estimate_memory(
@@ -88,7 +89,8 @@ def disk_of(
     total_steps: int | None,
     num_validations: int,
 ) -> Disk | None:
-    """num_validations: in the whole run. pictures: how many each dataset has, with what is kept of them. None where the sizes are not known."""
+    """num_validations: in the whole run. pictures: how many each dataset has, with what is kept of them. None where the
+    sizes are not known."""
     plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
     checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
     cached = [

@@ -26,7 +26,7 @@ from service.database import Database
 from service.folders import scan_pictures
 from service.preflight.known_sizes import picture_sizes, video_sizes
 from service.preflight.masks import Masks
-from service.scans.maker import CannotMake, PictureMaker
+from service.scans.maker import CannotMake, Closed, PictureMaker
 from service.scans.placing import Extent
 
 ORIENTATION = 0x0112
@@ -47,8 +47,9 @@ Entry = os.DirEntry[str]
 
 @dataclass(slots=True)
 class Folder:
-    """What a dataset's pictures come to. buckets: pictures by what they are brought to. left_out, unsuited_length, unreadable,
-    uncaptioned, unmasked: how many, and the first few by name. shapes: by name, where only some are drawn of them. num_unknown: pictures whose size was not looked at for want of time."""
+    """What a dataset's pictures come to. buckets: pictures by what they are brought to. left_out, unsuited_length,
+    unreadable, uncaptioned, unmasked: how many, and the first few by name. shapes: by name, where only some are drawn
+    of them. num_unknown: pictures whose size was not looked at for want of time."""
 
     num_images: int = 0
     buckets: Counter[Shape] = field(default_factory=Counter)
@@ -75,7 +76,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Where it is remembered what files are, and how that is found out; None for what cannot be read."""
+    """Where it is remembered what files are, and how that is found out; None for what cannot be read. Raises Closed."""
 
     table: Table
     look: Callable[[Path], Extent | None]
@@ -108,7 +109,8 @@ def look_at(
     masks: Masks | None = None,
 ) -> Folder:
     """until: on the monotonic clock; what is remembered, or seen without opening a picture, is not left out for it.
-    open_folders: to which links to pictures may lead, besides the dataset's own. maker: who looks into videos. masks: what pictures need one of."""
+    open_folders: to which links to pictures may lead, besides the dataset's own. maker: who looks into videos. masks:
+    what pictures need one of."""
     root = os.path.join(Path(dataset.instance_data_dir), "")
     needs_captions = _wants_caption(captions)
     placed = _Placed(geometry, dataset=dataset.id, seed=seed)
@@ -273,7 +275,10 @@ def _extents_of(database: Database, known: Known, entries: list[Entry], *, until
         elif row is not None and (row["changed_ns"], row["num_bytes"]) == (status.st_mtime_ns, status.st_size):
             extents[path] = _extent_in(row)
         elif time.monotonic() < until:
-            extents[path] = known.look(Path(path))
+            try:
+                extents[path] = known.look(Path(path))
+            except Closed:  # nothing to be remembered of the file
+                break
             fresh.append(
                 {
                     "path": keys[path],

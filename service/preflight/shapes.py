@@ -37,7 +37,7 @@ def read_shapes(folder: Path) -> Shapes | None:
     """Of all layers in the files of a folder; None where there are none, or one cannot be read."""
     found: dict[str, tuple[int, ...]] = {}
     try:
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in sorted(each for each in folder.glob("*.safetensors") if each.is_file()):
             found |= dict(layers_of(_shapes_in(path)))
     except (OSError, ValueError, RecursionError, struct.error):
         return None

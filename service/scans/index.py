@@ -43,8 +43,8 @@ class ScanStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRow:
-    """name: as the dataset's source has it. key: stands for it in addresses. size: upright, None while it is not known. seconds: of a video.
-    captions: None when nobody has read them."""
+    """name: as the dataset's source has it. key: stands for it in addresses. size: upright, None while it is not known.
+    seconds: of a video. captions: None when nobody has read them."""
 
     name: str
     key: str

@@ -29,6 +29,10 @@ class Overloaded(Exception):
     """Too many wait already."""
 
 
+class Closed(Exception):
+    """The service is being stopped, which says nothing of what was asked for."""
+
+
 class PictureMaker:
     """Its processes begin when they are needed, and end when they have not been for a while."""
 
@@ -38,6 +42,7 @@ class PictureMaker:
         self._num_waiting = 0
         self._measuring = BoundedSemaphore(NUM_PROCESSES)
         self._lock = Lock()
+        self._is_closed = False
         self._idle: list[tuple[float, subprocess.Popen[bytes]]] = []
         self._busy: set[subprocess.Popen[bytes]] = set()
 
@@ -53,7 +58,7 @@ class PictureMaker:
             self._num_waiting -= 1
 
     def measure(self, video: Path) -> Extent:
-        """In a thread. Raises CannotMake for what is no video."""
+        """In a thread. Raises CannotMake for what is no video, and Closed."""
         with self._measuring:
             answer = self._ask({"do": "measure", "path": str(video)})
         return Extent(Size(answer["width"], answer["height"]), answer["num_frames"], answer["seconds"])
@@ -74,6 +79,7 @@ class PictureMaker:
 
     def close(self) -> None:
         with self._lock:
+            self._is_closed = True
             processes = [*self._busy, *(process for _, process in self._idle)]
             self._idle.clear()
         for process in processes:
@@ -92,6 +98,8 @@ class PictureMaker:
         finally:
             self._give_back(process, is_sound=line.endswith(b"\n"))
         if not line.endswith(b"\n"):
+            if self._is_closed:
+                raise Closed
             raise CannotMake("it takes too long to read, or it ended the process that did")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:

@@ -18,7 +18,7 @@ from service.browsing.names import number_in, split_ending
 from service.browsing.reach import TO_BE_READ, Folder, may_name, opened
 from service.database import Database
 from service.read_models.user import find_user
-from service.scans.maker import CannotMake, PictureMaker
+from service.scans.maker import CannotMake, Closed, PictureMaker
 from service.settings import Settings
 from service.uploads.kinds import CAPTION_ENDINGS, Unfit, check_content, ending_of
 from service.uploads.part_files import FULL, NoSpace, PartFiles
@@ -121,9 +121,11 @@ class Finishing:
         return report
 
     def _check_video(self, path: Path) -> None:
-        """Raises Unfit."""
+        """Raises Unfit, and Interrupted when nobody can say."""
         try:
             self._videos.measure(path)
+        except Closed as closed:
+            raise Interrupted from closed
         except CannotMake as error:
             raise Unfit(f"holds no video that can be read, whatever it is called: {error}") from error
 

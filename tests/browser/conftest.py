@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.doors import Doors
 from tests.service.conftest import Server, free_port
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -58,3 +59,10 @@ def page(context: BrowserContext) -> Page:
     opened = context.new_page()
     opened.set_default_timeout(float(os.environ.get("BROWSER_TIMEOUT_MS", "30000")))
     return opened
+
+
+@pytest.fixture(scope="module")
+def doors(browser: Browser, server: Server) -> Iterator[Doors]:
+    opened = Doors(browser, server)
+    yield opened
+    opened.close()

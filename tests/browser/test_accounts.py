@@ -1,11 +1,10 @@
 """The story of an administrator and the people who come: registration, levels, sessions, keys, the audit log, deletion."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.doors import PASSWORD, Doors, sign_in
 from tests.service.conftest import ADMIN, Script, Server
@@ -18,13 +17,6 @@ REFUSALS = {
     "/runs/nothing": "There is no",
     "/audit": "This page is not for you",
 }
-
-
-@pytest.fixture(scope="module")
-def doors(browser: Browser, server: Server) -> Iterator[Doors]:
-    opened = Doors(browser, server)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,6 @@ UPDATE = "mutation($i: UpdateDatasetInput!) { updateDataset(input: $i) { errors 
 CREATE_ENVIRONMENT = (
     "mutation($i: CreateEnvironmentInput!) { createEnvironment(input: $i) { environment { id } errors { message } } }"
 )
-
-
-@pytest.fixture(scope="module")
-def doors(browser: Browser, server: Server) -> Iterator[Doors]:
-    opened = Doors(browser, server)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """The story of somebody who brings what they have: an import, a template, a name, a token."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.doors import Doors, sign_in
 from tests.service.conftest import ADMIN, Script, Server
@@ -19,13 +17,6 @@ train_data_dir = "/data/cats"
 output_name = "cat"
 no_such_key = 3
 """
-
-
-@pytest.fixture(scope="module")
-def doors(browser: Browser, server: Server) -> Iterator[Doors]:
-    opened = Doors(browser, server)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

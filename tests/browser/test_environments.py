@@ -1,25 +1,17 @@
 """The story of two people who change an environment: the form, conflicts, versions, presets, and new ones."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.doors import PASSWORD, Doors, sign_in
 from tests.service.conftest import ADMIN, Script, Server
 
 SAVE = re.compile(r"^Save \d+ change")
 UPDATE = "mutation($i: UpdateEnvironmentInput!) { updateEnvironment(input: $i) { errors { message } } }"
-
-
-@pytest.fixture(scope="module")
-def doors(browser: Browser, server: Server) -> Iterator[Doors]:
-    opened = Doors(browser, server)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

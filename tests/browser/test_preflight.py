@@ -1,12 +1,12 @@
 """What the page of an environment says before a start, and one click that mends it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.doors import Doors, sign_in
 from tests.service.conftest import ADMIN, Script, Server
@@ -63,13 +63,6 @@ class Maker:
 @pytest.fixture(scope="module")
 def maker(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Maker:
     return Maker(script, tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def doors(browser: Browser, server: Server) -> Iterator[Doors]:
-    opened = Doors(browser, server)
-    yield opened
-    opened.close()
 
 
 def open_environment(doors: Doors, environment_id: str) -> tuple[Page, Locator]:

@@ -1,10 +1,8 @@
 """A validation video on the page of its run: its first frame in the grid, and the video itself when it is enlarged."""
 
-from collections.abc import Iterator
-
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from service.graphql.scalars import encode_id
 from tests.browser.doors import PASSWORD, Doors, sign_in
@@ -45,13 +43,6 @@ def vera(server: Server) -> tuple[Person, str]:
         )
     household.application.save(run)
     return person, encode_id("TrainingRun", run_id)
-
-
-@pytest.fixture(scope="module")
-def doors(browser: Browser, server: Server) -> Iterator[Doors]:
-    opened = Doors(browser, server)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

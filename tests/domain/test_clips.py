@@ -37,6 +37,8 @@ def length(available: int, /, **options: Any) -> int | str:
         ({"flavour": "ti2v-5b-2.2"}, {116: "too_short", 117: 117, 500: 117}),
         # LTX: 25 frames a second, clips of 8n + 1.
         ({"family": "ltxvideo"}, {120: "too_short", 121: 121, 10_000: 121}),
+        # Wan 2.2 TI2V 5B: 24 frames a second.
+        ({"flavour": "ti2v-5b-2.2"}, {116: "too_short", 117: 117, 10_000: 117}),
         ({"num_frames": 81}, {80: "too_short", 81: 81, 82: 81}),
         ({"num_frames": 20}, {16: "too_short", 17: 17, 20: 17}),
         ({"num_frames": 17, "min_frames": 17, "max_frames": 20}, {16: "too_short", 20: 17, 21: "too_long"}),

@@ -90,3 +90,39 @@ def test_settings_are_kept_but_not_started_with() -> None:
     with pytest.raises(InvalidInput) as refusal:
         check_startable(config)
     assert [problem.path for problem in refusal.value.problems] == [("config", "lycoris_config")]
+
+
+ROWS = "which measures the rows of dora_wd without what was trained"
+JOINED = "which has to_q, to_k and to_v as one layer"
+
+
+@pytest.mark.parametrize(
+    ("family", "written", "reasons"),
+    [
+        ("flux", {"algo": "lokr"}, []),
+        ("flux", {"algo": "lokr", "dora_wd": True}, [ROWS]),
+        ("flux", {"algo": "boft", "dora_wd": True}, []),
+        ("flux", {"algo": "diag-oft", "rescaled": True}, ["which passes over what rescaled has trained"]),
+        ("flux", {"algo": "lokr", "apply_preset": {"name_algo_map": {"proj_out": {"dora_wd": True}}}}, [ROWS]),
+        ("flux", {"dora_wd": True, "apply_preset": {"name_algo_map": {"proj_out": {"dora_wd": False}}}}, []),
+        ("lumina2", {"algo": "lokr"}, [JOINED]),
+        ("lumina2", {"algo": "lokr", "apply_preset": {"target_module": ["Attention"]}}, [JOINED]),
+        ("lumina2", {"algo": "lokr", "apply_preset": {"target_name": ["layers.*.feed_forward.*"]}}, []),
+        ("lumina2", {"algo": "lokr", "apply_preset": {"exclude_name": ["to_."]}}, []),
+    ],
+)
+def test_what_comfyui_would_misread_is_known_before_the_start(
+    family: str, written: dict[str, Any], reasons: list[str]
+) -> None:
+    values = {"model_family": family, "lora_type": "lycoris", "lycoris_config": written}
+    check_startable(check_training(values))
+    config = check_training({**values, "lora_format": "comfyui"})
+    said = [f"lora_format is comfyui, {each}; set it to diffusers, or change lycoris_config" for each in reasons]
+    if not said:
+        check_startable(config)
+        return
+    with pytest.raises(InvalidInput) as refused:
+        check_startable(config)
+    assert [(problem.message, problem.path) for problem in refused.value.problems] == [
+        (each, ("config", "lora_format")) for each in said
+    ]

@@ -154,6 +154,25 @@ def test_adapter_grows_with_its_rank() -> None:
     assert (of_16, of_64) == (18_677_760, 4 * 18_677_760)
 
 
+def test_counterweight_is_held_beside_the_adapter() -> None:
+    """In 32 bits, and for the pass backward in the format of the run in one matrix with it; but neither with gradients nor
+    with a state."""
+    size = 18_677_760
+    options: dict[str, Any] = {"gradient_checkpointing": False, "lora_init_type": "pissa"}
+    plain = parts(estimate(**options | {"lora_init_type": "default"}))
+    weighed = parts(estimate(**options))
+    scale = plain["gradients"] / (4 * size)
+    more = {name: round((held - plain.get(name, 0)) / scale / size, 3) for name, held in weighed.items()}
+    assert {name: times for name, times in more.items() if times} == {
+        "trained weights": 4,
+        "adapters with counterweights": 4,
+    }
+    plan = MemoryPlan.of({"optimizer": "torch-adamw", "lora_init_type": "olora"})
+    assert checkpoint_bytes(plan, family=FLUX, flavour=FLUX_DEV) == size * (4 + 4 + 8)
+    for other in ({"model_type": "full"}, {"lora_type": "lycoris"}):
+        assert not MemoryPlan.of({"lora_init_type": "pissa", **other}).is_counterweighted
+
+
 @pytest.mark.parametrize(
     ("optimizer", "size"),
     [

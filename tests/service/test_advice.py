@@ -115,6 +115,38 @@ def test_trigger_in_one_caption_is_learned(script: Script, make: Make, tmp_path:
     assert look(script, make(folder, datasets={"instance_prompt": "Blip"}))["problems"] == []
 
 
+@pytest.mark.parametrize(
+    ("config", "is_said"),
+    [
+        ({"lora_alpha": 8}, True),
+        ({"use_rslora": True}, True),
+        ({"lora_alpha": 16}, False),
+        ({"use_rslora": True, "lora_alpha": 4}, False),
+        ({"lora_alpha": 8, "lora_format": "comfyui"}, False),
+        ({"lora_alpha": 8, "lora_type": "lycoris", "lycoris_config": {"algo": "lokr"}}, False),
+        ({"lora_alpha": 8, "model_type": "full"}, False),
+        ({"lora_alpha": 8, "model_family": "sdxl"}, False),
+        ({"lora_alpha": 8, "model_family": "sana"}, False),
+    ],
+)
+def test_other_strength_in_comfyui_is_told_where_there_is_one(config: dict[str, Any], is_said: bool) -> None:
+    """Of files by diffusers' names, of which it finds the layers."""
+    told = "OTHER_STRENGTH_IN_COMFYUI" in advised({"model_family": "z_image", "lora_rank": 16, **config})
+    assert told is is_said
+
+
+@pytest.mark.parametrize(("option", "change"), [({}, {"lora_format": "comfyui"}), ({"use_dora": True}, {})])
+def test_ways_to_equal_strength_are_those_that_can_be(option: dict[str, Any], change: dict[str, Any]) -> None:
+    config = check_training({"model_family": "flux", "lora_rank": 16, "lora_alpha": 8, **option})
+    family = FAMILIES["flux"]
+    found = advice_on(row_of(EnvironmentRow, "a"), config, [], family=family, flavour=None, total_steps=1000)
+    (finding,) = [each for each in found if each.code == "OTHER_STRENGTH_IN_COMFYUI"]
+    assert [each.set for each in finding.suggestions if each.set] == [change] * bool(change)
+    assert finding.suggestions[-1].unset == ("lora_alpha", "use_rslora")
+    assert "counts 0.5 times" in finding.message
+    assert "comfyui for that, which diffusers reads as well, or" in finding.message
+
+
 @pytest.mark.parametrize(("family", "flavour", "other"), [("flux", "schnell", "dev"), ("z_image", "turbo", "base")])
 def test_distilled_base_names_another(family: str, flavour: str, other: str) -> None:
     config = {"model_family": family, "model_flavour": flavour}

@@ -356,9 +356,10 @@ def test_number_that_is_trained_is_counted_from_the_weights(script: Script, make
         ('{"algo": "lokr", "rang": 4}', "rang is not known"),
         ("{", "cannot be read"),
         ("[]", "must be an object"),
+        ('{"algo": "lokr", "dora_wd": true}', "lora_format is comfyui, which measures the rows of dora_wd"),
         (None, "No such file or directory"),
     ],
-    ids=["algorithm", "key", "broken", "list", "missing"],
+    ids=["algorithm", "key", "broken", "list", "format", "missing"],
 )
 def test_file_for_lycoris_is_read_before_a_start(
     script: Script, make: Make, tmp_path: Path, content: str | None, said: str
@@ -368,7 +369,7 @@ def test_file_for_lycoris_is_read_before_a_start(
     path.parent.mkdir(exist_ok=True)
     if content is not None:
         path.write_text(content)
-    found = look(script, make(folder, lora_type="lycoris", lycoris_config=str(path)))
+    found = look(script, make(folder, lora_type="lycoris", lycoris_config=str(path), lora_format="comfyui"))
     assert codes(found) == [("ERROR", "INVALID_CONFIG")]
     assert said in found["problems"][0]["message"]
 

@@ -29,7 +29,7 @@ from service.uploads.part_files import PartFiles
 from service.uploads.placing import Staged, place_together
 from service.uploads.reception import Offer, Reception
 from service.uploads.recording import record_added
-from service.uploads.records import Report, UploadRow, find_upload
+from service.uploads.records import UploadRow, UploadState, find_upload
 from tests.service.conftest import AUDIT_KEY, Script, Server, free_port, set_up
 from tests.service.people import CONSOLE, PASSWORD, SEES_ALL, Household
 from tests.service.uploading import PATIENCE_SECONDS, TYPE, Tus, killed_at, noise, picture
@@ -526,7 +526,7 @@ def test_kill_at_any_moment_of_finishing_changes_nothing(tmp_path: Path) -> None
         (settings.datasets / "cats/cat.png").write_bytes(picture(1))
         row = begun_beside(settings)
         was_killed = killed_at(moment, lambda settings=settings, row=row: finish_beside(settings, row))  # type: ignore[misc]
-        report = finish_beside(settings, row)
+        report = finish_beside(settings, row).report
         assert (report.added, report.num_duplicates) == (["cat (2).png"], 0), moment
         assert {path.name: path.read_bytes() for path in (settings.datasets / "cats").iterdir()} == {
             "cat.png": picture(1),
@@ -536,8 +536,21 @@ def test_kill_at_any_moment_of_finishing_changes_nothing(tmp_path: Path) -> None
     assert moment > 5
 
 
-def begun_beside(settings: Settings) -> UploadRow:
-    """An upload of a picture whose last byte has come."""
+@pytest.mark.parametrize(("is_closed", "state"), [(True, UploadState.RECEIVING), (False, UploadState.REFUSED)])
+def test_video_is_not_refused_because_the_service_stops(is_closed: bool, state: UploadState, tmp_path: Path) -> None:
+    """What looks at videos is gone in both cases; the next service looks again."""
+    settings = read_settings({"SIMPLETUNER_WORKSPACE": str(tmp_path)})
+    (tmp_path / "datasets" / "cats").mkdir(parents=True)
+    row = begun_beside(settings, filename="cat.mp4")
+    videos = PictureMaker(environment={"PYTHONHOME": "/nowhere"})
+    if is_closed:
+        videos.close()
+    assert finish_beside(settings, row, videos=videos).state is state
+    assert list(settings.uploads.iterdir()) == ([PartFiles(settings.uploads).path(row.id)] if is_closed else [])
+
+
+def begun_beside(settings: Settings, *, filename: str = "cat.png") -> UploadRow:
+    """An upload of a picture whose last byte has come, whatever it is called."""
     database = Database(settings.database_url)
     database.create_tables()
     reception = Reception(
@@ -546,7 +559,7 @@ def begun_beside(settings: Settings) -> UploadRow:
         open_application(database, project=project, audit_key=AUDIT_KEY),
         videos=PictureMaker(environment={}),
     )
-    offer = Offer(path="cats", filename="cat.png", size_bytes=len(picture(2)), extract=False)
+    offer = Offer(path="cats", filename=filename, size_bytes=len(picture(2)), extract=False)
     row = reception.find(reception.begin(Actor(user_id=SEES_ALL.user_id, via="key x"), SEES_ALL, offer))
     database.close()
     assert row is not None
@@ -555,10 +568,10 @@ def begun_beside(settings: Settings) -> UploadRow:
     return row
 
 
-def finish_beside(settings: Settings, begun: UploadRow) -> Report:
+def finish_beside(settings: Settings, begun: UploadRow, *, videos: PictureMaker | None = None) -> UploadRow:
     """As a service does that has just started."""
     database = Database(settings.database_url)
-    finishing = Finishing(settings, database, PartFiles(settings.uploads), PictureMaker(environment={}))
+    finishing = Finishing(settings, database, PartFiles(settings.uploads), videos or PictureMaker(environment={}))
     with database.reading() as session:
         row = find_upload(session, begun.id)
     assert row is not None
@@ -570,7 +583,7 @@ def finish_beside(settings: Settings, begun: UploadRow) -> Report:
         row = find_upload(session, begun.id)
     database.close()
     assert row is not None
-    return row.report
+    return row
 
 
 def added_files(script: Script) -> dict[str, tuple[int, int]]:

@@ -598,6 +598,9 @@ class Guardrail(torch.nn.Module):
         return frames
 
 
+WITHOUT_ITS_PACKAGE = pipeline_cosmos2_text2image.CosmosSafetyChecker
+"""What diffusers has in the place of the guardrail, which says what to install."""
+
 pipeline_cosmos2_text2image.CosmosSafetyChecker = Guardrail
 
 

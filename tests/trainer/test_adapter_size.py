@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from domain.config.adapter_size import TEXT_LORA_TARGETS
-from domain.config.rules import TEXT_TRAINING_FAMILIES
 from domain.config.training import TrainingConfig
 from domain.families.registry import FAMILIES as KNOWN
 from service.preflight.shapes import num_trained
@@ -31,6 +29,7 @@ def lycoris(**settings: Any) -> dict[str, Any]:
 EVERYWHERE: dict[str, dict[str, Any]] = {
     "lora": {"lora_rank": 3},
     "dora": {"use_dora": True, "lora_rank": 5},
+    "pissa": {"lora_init_type": "pissa", "lora_rank": 3},
     "lokr": lycoris(algo="lokr", linear_dim=2, factor=4),
     "lokr of both": lycoris(algo="lokr", linear_dim=1, decompose_both=True),
     "lokr of whole matrices": lycoris(algo="lokr", linear_dim=10000, linear_alpha=1, factor=4, full_matrix=True),
@@ -120,8 +119,3 @@ def test_files_that_hold_no_weights_tell_nothing(content: bytes, tmp_path: Path)
     (tmp_path / "unet/a.safetensors").write_bytes(content)
     config = TrainingConfig.model_validate({"model_family": "sd1x"})
     assert num_trained(config, tmp_path, family=KNOWN["sd1x"]) is None
-
-
-def test_layers_of_text_encoders_are_those_that_the_trainer_adapts() -> None:
-    trained = {family.text_lora_targets for key, family in FAMILIES.items() if key in TEXT_TRAINING_FAMILIES}
-    assert trained == {TEXT_LORA_TARGETS}

@@ -189,7 +189,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "cut short": (
         lambda folder: shortened(folder, {"movflags": "faststart"}),
-        "is cut short: 60 frames are told of and",
+        "is cut short: its header tells of 60 frames, and",
     ),
 }
 

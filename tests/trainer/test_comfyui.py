@@ -15,6 +15,7 @@ from torch import Tensor
 
 from domain.config.training import TrainingConfig
 from domain.families.registry import FAMILIES as KNOWN
+from tests.trainer.runs import SMALL_MODEL
 from tests.trainer.small_families import SMALL, save_small
 from trainer.errors import TrainingError
 from trainer.families.family import BaseModel
@@ -245,7 +246,7 @@ def test_file_for_comfyui_is_read_as_it_was_written(key: str) -> None:
     """Of the layers that get an adapter when nothing is said."""
     network = denoiser_of(key)
     family = FAMILIES[key]  # type: ignore[index]
-    settings = LoraConfig(r=2, target_modules=list(family.lora_targets), init_lora_weights=False)
+    settings = LoraConfig(r=2, target_modules=list(KNOWN[key].lora_targets), init_lora_weights=False)
     weights = get_peft_model_state_dict(inject_adapter_in_model(settings, network))
     adapted = [name for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]
     assert family.comfy_names is not None
@@ -274,6 +275,8 @@ def test_text_encoders_have_the_names_of_kohyas_scripts(key: str, part: str, pre
 def test_families_with_names_are_those_that_comfyui_has() -> None:
     named = {key for key, family in FAMILIES.items() if family.comfy_names is not None}
     assert named == {key for key, family in KNOWN.items() if family.has_comfyui_names}
+    joined = {key for key in named if FAMILIES[key].comfy_names.joined}  # type: ignore[union-attr]
+    assert joined == {key for key, family in KNOWN.items() if family.joined_in_comfyui}
     assert set(FAMILIES) - named == {"sana", "kolors"}
     assert named - {"sd1x", "sd2x"} == set(TARGETS)
 
@@ -359,6 +362,23 @@ def adapted(folder: Path, key: str = "flux", *, is_filled: bool = True, **option
         for parameter in trained.parameters if is_filled else ():
             parameter.normal_(std=0.3)
     return trained
+
+
+@pytest.mark.parametrize("key", ["sd2x", "flux"])
+def test_diffusers_reads_files_for_comfyui_of_some_families(key: str, flux: Path, tmp_path: Path) -> None:
+    """With the strength that they say beside the weights, of the layers that get an adapter when nothing is said."""
+    assert KNOWN[key].diffusers_reads_comfyui
+    trained = adapted(SMALL_MODEL if key == "sd2x" else flux, key, lora_rank=4, lora_alpha=6.0)
+    trained.save(tmp_path, {})
+    own = trained.modules[0]
+    pipeline: Any = type(trained._family.pipeline)(**trained._family.pipeline.components)
+    layers = {name: layer for name, layer in own.named_modules() if isinstance(layer, LoraLayer)}
+    pipeline.load_lora_weights(tmp_path, adapter_name="read")
+    assert len(layers) > 5
+    for layer in layers.values():
+        assert float(layer.scaling["read"]) == pytest.approx(1.5)
+        torch.testing.assert_close(layer.lora_A["read"].weight, layer.lora_A["default"].weight)
+        torch.testing.assert_close(layer.lora_B["read"].weight, layer.lora_B["default"].weight)
 
 
 @pytest.mark.parametrize(

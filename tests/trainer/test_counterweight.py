@@ -56,6 +56,30 @@ def test_counterweight_takes_away_what_the_adapter_begins_as(kind: str, model: P
     torch.testing.assert_close(layer.train()(inputs), layer.get_base_layer()(inputs), atol=1e-5, rtol=1e-5)
 
 
+def test_counterweights_take_the_memory_that_is_estimated(model: Path) -> None:
+    """32 bits for each trained weight, and for the pass backward a matrix of both, which autocast makes of 16."""
+    trained = adapted(model, lora_init_type="pissa", peft_lora_target_modules=["proj_out"], is_filled=False)
+    layer = trained.modules[0].get_submodule(LAYER).train()
+    fixed, weights = fixed_in(layer), [each for each in layer.parameters() if each.requires_grad]
+    num_trained = sum(each.numel() for each in weights)
+    assert sum(each.nbytes for each in fixed) == 4 * num_trained
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor
+        return tensor
+
+    inputs = torch.randn(2, layer.get_base_layer().weight.shape[1], requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda each: each), torch.autocast("cpu", torch.bfloat16):
+        layer(inputs)
+    joined = [each for each in kept.values() if sorted(each.shape) in [sorted(part) for part in whole_shapes(layer)]]
+    assert sum(each.nbytes for each in joined) == 2 * num_trained * 2
+
+
+def whole_shapes(layer: Any) -> list[torch.Size]:
+    return [part["default"].whole().shape for part in (layer.lora_A, layer.lora_B)]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -8,15 +8,22 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from PIL import Image
+from torch import nn
 
 from domain.config.buckets import picture_seed
+from domain.config.training import TrainingConfig
 from tests.trainer.device import DEVICE, EXACT
 from tests.trainer.runs import CONFIG, INK, SMALL_MODEL, RunDirectory
 from trainer.checkpoints import Checkpoints
 from trainer.data.encoding import to_pixels
+from trainer.evaluation import Evaluation, HeldOutPicture
+from trainer.families.family import BaseModel
+from trainer.families.registry import FAMILIES
+from trainer.inbox import SilentInbox
+from trainer.journal import JournalFile
 from trainer.objective import draw_noise
 from trainer.randomness import seed_for
-from trainer.wire import Logged, RunSpec, StepDone, write_run_spec
+from trainer.wire import Logged, PhaseChanged, RunSpec, StepDone, write_run_spec
 
 TrainHere = Callable[[RunDirectory], int]
 
@@ -142,3 +149,46 @@ def test_what_cannot_be_measured_ends_the_start(
     run = write(tmp_path / "run", {name: folders[name] for name in held_out}, **options)
     assert train_here(run) == 1
     assert expected in (run.ended().reason or "")
+
+
+class Greedy(nn.Module):
+    """Predicts with more memory than there is."""
+
+    def forward(self, noisy: torch.Tensor, *_: object) -> torch.Tensor:
+        return noisy + torch.empty(1 << 50)
+
+
+@pytest.mark.usefixtures("train_here")
+def test_memory_that_runs_out_while_measuring_ends_no_run(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", {})
+    config = TrainingConfig.model_validate({"model_family": "sd2x"})
+    base = BaseModel(source=str(SMALL_MODEL), config=config, device=torch.device("cpu"), dtype=torch.float32)
+    family = FAMILIES["sd2x"].load(base)
+    (embeds,) = family.encode_captions(["a fox"])
+    picture = HeldOutPicture(
+        dataset="plain",
+        seed=1,
+        latents=torch.zeros(4, 8, 8),
+        geometry=torch.zeros(6),
+        text_embeds=embeds,
+        beginnings={},
+    )
+    predictor = Greedy()
+    with JournalFile(run.path) as journal:
+        measured = Evaluation(
+            config,
+            [picture],
+            family,
+            device=torch.device("cpu"),
+            steps_per_epoch=4,
+            journal=journal,
+            inbox=SilentInbox(),
+            is_wanted=True,
+        ).run(predictor)
+        assert journal.open_phase is None
+    assert (measured, predictor.training) == ({}, True)
+    assert run.warnings() == [
+        "out of memory while the held-out loss was measured; lower train_batch_size, or switch eval_loss_disable on; "
+        "training goes on without it"
+    ]
+    assert [(each.progress, each.ended) for each in run.of(PhaseChanged)] == [(0, False), (0, True)]

@@ -16,7 +16,7 @@ from trainer.data.digests import Digests
 from trainer.data.encoding import Encoder
 from trainer.data.encodings import Cut, Encodings
 from trainer.data.epochs import Bucket, EpochOrder
-from trainer.data.loader import Batch, Loader, Shown
+from trainer.data.loader import Loader, Shown
 from trainer.data.sources.local import LocalFolder
 
 NUM_SAMPLES = 12
@@ -84,10 +84,6 @@ def loader_of(shown: list[Shown], cache: EncodingCache) -> Callable[..., Loader]
 
 
 LoaderOf = Callable[..., Loader]
-
-
-def samples_in(batch: Batch) -> list[int]:
-    return [int(each) for each in batch.latents[:, 0, 0, 0]]
 
 
 def test_batch_has_the_shapes_of_its_samples(loader_of: LoaderOf) -> None:

@@ -22,7 +22,6 @@ from tests.benchmarks.components import (
 from tests.benchmarks.facts import HALF, RANK, adapter_size, block_lists, peak, prepared
 from tests.benchmarks.networks import NETWORKS, Inputs, Network, network_of
 from tests.benchmarks.tracing import peak_of_inference, peak_of_training
-from trainer.families.registry import FAMILIES as TRAINED
 
 UNKNOWN = {"ernie"}
 """Families whose published configuration is not known here: that the class has defaults says nothing."""
@@ -134,8 +133,3 @@ def test_cost_of_clips_in_an_autoencoder_is_what_tracing_counts(component: Compo
     decoding = peak_of_inference(partial(autoencoder.decode, latents), weights)
     assert encoding == pytest.approx(known.encoding(num_frames) * edge**2, rel=0.03)
     assert decoding == pytest.approx(known.decoding(num_frames) * edge**2, rel=0.03)
-
-
-def test_lora_is_counted_on_the_layers_that_the_trainer_takes() -> None:
-    taken = {key: sorted(family.lora_targets) for key, family in TRAINED.items()}
-    assert taken == {key: sorted(FAMILIES[key].lora_targets) for key in taken}

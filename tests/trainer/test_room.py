@@ -62,6 +62,14 @@ def test_with_enough_room_nothing_happens(run: RunDirectory) -> None:
     assert run.messages() == []
 
 
+def test_script_is_told_no_secrets(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
+    assert made(run, disk_low_action="script", disk_low_script="sh -c 'rm ballast; env > seen'")
+    seen = (run.path / "seen").read_text()
+    assert "PATH=" in seen
+    assert "hf_of_somebody_else" not in seen
+
+
 def test_script_that_makes_room_lets_the_run_go_on(run: RunDirectory) -> None:
     assert made(run, disk_low_action="script", disk_low_script="rm ballast")
     assert told(run) == [
@@ -79,6 +87,7 @@ def test_script_that_makes_room_lets_the_run_go_on(run: RunDirectory) -> None:
         ("rm ballast nothing", "disk_low_script ended with status 1: rm: "),
         ("/nowhere/script", "disk_low_script cannot be run: "),
         ("rm 'ballast", "disk_low_script cannot be run: No closing quotation"),
+        (" ", "disk_low_script cannot be run: "),
     ],
 )
 def test_script_that_makes_no_room_ends_the_run(run: RunDirectory, script: str, said: str) -> None:
@@ -96,6 +105,13 @@ def test_run_waits_until_there_is_room(run: RunDirectory, monkeypatch: pytest.Mo
 def test_run_that_waits_can_be_stopped(run: RunDirectory) -> None:
     append_line(run.path / REQUESTS_FILE, Stop(at=0, save=True))
     assert not made(run, disk_low_action="wait")
+
+
+def test_run_whose_script_does_not_end_can_be_stopped(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.room.SECONDS_BETWEEN_LOOKS", 0.05)
+    append_line(run.path / REQUESTS_FILE, Stop(at=0, save=True))
+    assert not made(run, disk_low_action="script", disk_low_script="sleep 600")
+    assert told(run)[-1] == "the run is stopped without the checkpoint that there was no room for"
 
 
 def test_too_little_room_costs_no_checkpoint(make_run: MakeRun, train_here: TrainHere) -> None:

@@ -21,6 +21,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     UniPCMultistepScheduler,
 )
+from diffusers.pipelines.cosmos import pipeline_cosmos2_text2image
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -33,7 +34,7 @@ from domain.families.samplers import samplers_of
 from tests.trainer.device import CPU, DEVICE, EXACT
 from tests.trainer.recipes import RECIPES, Fixed
 from tests.trainer.runs import RunDirectory, write_run
-from tests.trainer.small_families import DRAWING, SMALL, save_small, with_guidance
+from tests.trainer.small_families import DRAWING, SMALL, WITHOUT_ITS_PACKAGE, save_small, with_guidance
 from trainer.__main__ import main
 from trainer.data.encoding import to_pixels
 from trainer.data.epochs import Bucket, EpochOrder
@@ -441,6 +442,16 @@ def test_hidream_without_llama_names_where_it_comes_from(tmp_path: Path, monkeyp
 def test_wan_of_another_kind_than_its_flavour_is_refused(kind: str, flavour: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=message):
         loaded(kind, save_small(kind, tmp_path), model_flavour=flavour)
+
+
+def test_cosmos_needs_its_guardrail_to_draw_and_not_to_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save_small("cosmos", tmp_path)
+    monkeypatch.setattr(pipeline_cosmos2_text2image, "CosmosSafetyChecker", WITHOUT_ITS_PACKAGE)
+    with pytest.raises(TrainingError, match=r"needs a package that is not installed: .*pip install cosmos_guardrail"):
+        loaded("cosmos", folder, **DRAWING)
+    family = loaded("cosmos", folder, **DRAWING, validation_disable=True)
+    with pytest.raises(ValueError, match="disabled the safety checker"):
+        family.draw(a_drawing())
 
 
 def test_missing_package_is_named() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file
@@ -16,9 +17,11 @@ from tests.trainer.runs import SMALL_MODEL, write_run
 from tests.trainer.small_families import save_small
 from tests.trainer.test_what_trains import in_this_process
 from trainer.__main__ import main
+from trainer.errors import TrainingError
 from trainer.families.family import BaseModel, ModelFamily
 from trainer.families.parts import Parts
 from trainer.families.registry import FAMILIES
+from trainer.state import load_state, save_state
 from trainer.trained.lora import ADAPTER_FILE, Lora
 from trainer.trained.rates import give_text_encoders_their_rate
 from trainer.wire import ValidationImageSaved
@@ -85,6 +88,24 @@ def test_text_encoder_has_its_learning_rate(options: dict[str, Any], rates: list
     assert {group["weight_decay"] for group in optimizer.param_groups} == {0.5}
     held = [each for group in optimizer.param_groups for each in group["params"]]
     assert [id(each) for each in held] == [id(each) for each in (*denoiser.parameters(), *text_encoder.parameters())]
+
+
+def test_resume_with_another_number_of_learning_rates_is_refused(tmp_path: Path) -> None:
+    accelerator = Accelerator(cpu=True)
+    denoiser, text_encoder = nn.Linear(1, 1), nn.Linear(1, 1)
+    config = TrainingConfig.model_validate(
+        {"model_family": "sd1x", "train_text_encoder": True, "text_encoder_lr": 2e-4}
+    )
+    parameters = [*denoiser.parameters(), *text_encoder.parameters()]
+    one = torch.optim.AdamW(parameters)
+    save_state(tmp_path, optimizer=accelerator.prepare(one), parameters=parameters, accelerator=accelerator)
+    two = torch.optim.AdamW(parameters)
+    give_text_encoders_their_rate(two, list(text_encoder.parameters()), config)
+    message = (
+        r"rates for 1 groups of weights, and there are 2 now; resume with text_encoder_lr set, or empty, as it was"
+    )
+    with pytest.raises(TrainingError, match=message):
+        load_state(tmp_path, optimizer=accelerator.prepare(two), parameters=parameters, accelerator=accelerator)
 
 
 def test_picture_of_stable_diffusion_is_what_diffusers_makes_of_the_file(tmp_path: Path) -> None:

@@ -206,9 +206,18 @@ def test_damaged_newest_checkpoint_falls_back_to_the_one_before(make_run: MakeRu
     assert train_here(make_run(max_train_steps=3, checkpoint_step_interval=1, resume=True)) == 0
     assert run.of(Planned)[1].resumed_from_step == 2
     assert run.of(CheckpointRemoved)[-1].step == 3
-    assert "checkpoint-3 is damaged" in run.warnings()[0]
+    assert run.warnings()[0] == "checkpoint-3 is damaged and was set aside; the newest whole one is checkpoint-2"
     assert run.losses() == before
     assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_damaged_only_checkpoint_lets_a_run_begin_anew(make_run: MakeRun, train_here: TrainHere) -> None:
+    run = make_run(max_train_steps=1)
+    assert train_here(run) == 0
+    (run.path / "checkpoint-1/optimizer.pt").write_bytes(b"")
+    assert train_here(make_run(max_train_steps=1, resume=True)) == 0
+    assert run.of(Planned)[1].resumed_from_step is None
+    assert run.warnings() == ["checkpoint-1 is damaged and was set aside; no whole one is left"]
 
 
 def test_start_over_earlier_checkpoints_is_refused(

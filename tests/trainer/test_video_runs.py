@@ -106,7 +106,7 @@ def test_clips_and_pictures_train_together_and_resume_exactly(
     assert resumed.losses() == expected
     said = "\n".join(run.warnings())
     assert f"skipped: {clips}/short.webm has 4 frames, fewer than the {NUM_FRAMES[family]} that a clip needs" in said
-    assert f"skipped: {clips}/broken.mp4 is cut short: 60 frames are told of and" in said
+    assert f"skipped: {clips}/broken.mp4 is cut short: its header tells of 60 frames, and" in said
 
 
 def test_clips_that_are_encoded_while_training_give_the_same_losses(

@@ -115,7 +115,7 @@ def _refuse_no_numbers(tensor: Tensor, what: str, part: str) -> None:
     if not torch.isfinite(tensor).all():
         raise TrainingError(
             f"the {part} of the base model makes nan or inf of {what}; its weights are damaged, or mixed_precision fp16 is too "
-            "narrow for it: set that to bf16, or take the base model anew"
+            "narrow for it: set that to bf16, or fetch the base model again"
         )
 
 

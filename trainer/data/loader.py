@@ -25,7 +25,9 @@ from trainer.randomness import seed_for
 class Shown:
     """A cut of a picture, and the captions that it may be shown with. caption_dropout: how often without any.
 
-    timestep_offset: see trainer.objective.Draws. is_regularisation: it should stay as the base model has it. mask: where its loss counts. keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch, where each has another one; its size stays.
+    timestep_offset: see trainer.objective.Draws. is_regularisation: it should stay as the base model has it. mask:
+    where its loss counts. keeps_text: the embeds of its captions are written to the cache. recut: the cut of an epoch,
+    where each has another one; its size stays.
     """
 
     cut: Cut
@@ -49,9 +51,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """latents: (batch, channels, height/8, width/8), of video families with frames before the height. geometry: (batch, 6), see trainer.data.encoding.geometry_of.
-    beginnings: see ModelFamily.encode_beginnings. positions: of each sample in the step's effective batch. masks: (batch, height/8, width/8), where the loss counts; None
-    for everywhere. is_regularisation: of each sample, whether it should stay as the base model has it."""
+    """latents: (batch, channels, height/8, width/8), of video families with frames before the height. geometry: (batch,
+    6), see trainer.data.encoding.geometry_of. beginnings: see ModelFamily.encode_beginnings. positions: of each sample
+    in the step's effective batch. masks: (batch, height/8, width/8), where the loss counts; None for everywhere.
+    is_regularisation: of each sample, whether it should stay as the base model has it."""
 
     step: int
     positions: tuple[int, ...]

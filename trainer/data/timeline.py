@@ -122,9 +122,11 @@ def length_of(file: BinaryIO) -> tuple[int, float]:
                     begins = time if begins is None else min(begins, time)
                     ends = max(ends, time + (packet.duration or 0))
         except av.error.FFmpegError as error:
-            raise BrokenVideo(f"is cut short behind frame {num_packets}: {error.strerror}", "truncated") from error
+            raise BrokenVideo(f"is cut short after frame {num_packets}: {error.strerror}", "truncated") from error
         if num_packets < told:
-            raise BrokenVideo(f"is cut short: {told} frames are told of and {num_packets} are there", "truncated")
+            raise BrokenVideo(
+                f"is cut short: its header tells of {told} frames, and {num_packets} are there", "truncated"
+            )
         seconds = 0.0 if begins is None else float((ends - begins) * base)
         if seconds > MAX_HOURS * 3600:
             raise BrokenVideo(

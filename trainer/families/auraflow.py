@@ -19,10 +19,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class AuraFlow(ModelFamily):
-    lora_targets = (
-        *("to_q", "to_k", "to_v", "to_out.0"),
-        *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
-    )
     comfy_names = ComfyNames(
         prefix="transformer.",
         layers=(

@@ -21,7 +21,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class Chroma(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: ChromaPipeline, base: BaseModel) -> None:

@@ -24,7 +24,6 @@ NORM_EPS = 1e-5
 
 
 class Ernie(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: ErnieImagePipeline, base: BaseModel) -> None:

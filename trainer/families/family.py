@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from domain.config.training import TrainingConfig
+from trainer.families.arrivals import Arrivals
 from trainer.families.comfyui import ComfyNames
 from trainer.families.weights import WeightDigests, digest_of
 from trainer.objective import Schedule
@@ -27,13 +28,15 @@ Conditions = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """The pretrained weights a run starts from, and how to hold them. digests: what is remembered of them; None: nothing."""
+    """The pretrained weights a run starts from, and how to hold them. digests: what is remembered of them; None: nothing.
+    arrivals: who is told how far they have come."""
 
     source: str
     config: TrainingConfig
     device: torch.device
     dtype: torch.dtype
     digests: WeightDigests | None = None
+    arrivals: Arrivals | None = None
 
     def digest_of(self, module: nn.Module) -> str:
         """Of a part of it, as it was loaded."""
@@ -65,8 +68,9 @@ class Drawing:
     """One validation image to make; width and height in pixels. num_frames: of families with VideoFacts, more than one
     for a video. beginning: the picture that a video is made of, of the same size, in flavours that do so.
 
-    sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have guidance distilled into them, the strength of a second pass with the negative prompt;
-    1 is none. noise_from: the device whose generator makes the noise.
+    sampler: a value of validation_noise_scheduler; None: as the base model says. guidance_real: of models that have
+    guidance distilled into them, the strength of a second pass with the negative prompt; 1 is none. noise_from: the
+    device whose generator makes the noise.
     """
 
     prompt: str
@@ -93,14 +97,12 @@ class Drawing:
 class ModelFamily(ABC):
     """A loaded base model of one family.
 
-    text_lora_targets: of text encoders, in families that can train them; encode_captions then gives what predict encodes.
+    encode_captions: where text encoders are trained, it gives what predict encodes.
     comfy_names: of its layers in files for ComfyUI; None where ComfyUI has no such family.
     denoiser: the network that is trained. text_identity, latents_identity: digests of what makes text embeds and
     latents; they change whenever the encodings would.
     """
 
-    lora_targets: ClassVar[tuple[str, ...]]
-    text_lora_targets: ClassVar[tuple[str, ...]] = ()
     comfy_names: ClassVar[ComfyNames | None] = None
     denoiser: nn.Module
     _pipeline: Any
@@ -128,8 +130,8 @@ class ModelFamily(ABC):
         raise TypeError(f"{type(self).__name__} makes pictures and reads no videos")
 
     def encode_beginnings(self, pixels: Tensor) -> dict[str, Tensor]:
-        """What the denoiser is told of the first frame of videos, by name, with a batch dimension; nothing, but in flavours that
-        make videos of pictures. pixels: as encode_videos takes them."""
+        """What the denoiser is told of the first frame of videos, by name, with a batch dimension; nothing, but in
+        flavours that make videos of pictures. pixels: as encode_videos takes them."""
         return {}
 
     def conditions(self, text_embeds: TextEmbeds, *, geometry: Tensor, seeds: Sequence[int]) -> Conditions:

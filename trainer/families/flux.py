@@ -27,7 +27,6 @@ FAST_LEVELS = (*(7 * (1.0,)), 0.75, 0.5, 0.25)
 
 
 class Flux(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: FluxPipeline, base: BaseModel) -> None:

@@ -27,7 +27,6 @@ USUAL_STEPS: int = signature(Flux2Pipeline.__call__).parameters["num_inference_s
 
 
 class Flux2(ModelFamily):
-    lora_targets = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.to_qkv_mlp_proj")
     comfy_names = ComfyNames(
         prefix="transformer.",
         layers=(r"(single_)?transformer_blocks\..+", r"(x|context)_embedder", r"norm_out\.linear", r"proj_out"),

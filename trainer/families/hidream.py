@@ -30,7 +30,6 @@ ROUNDING = 1e-3
 
 
 class HiDream(ModelFamily):
-    lora_targets = ("to_k", "to_q", "to_v", "to_out")
     comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: HiDreamImagePipeline, base: BaseModel) -> None:

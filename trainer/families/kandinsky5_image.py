@@ -24,7 +24,6 @@ PARTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_
 
 
 class Kandinsky5Image(ModelFamily):
-    lora_targets = ("to_query", "to_key", "to_value")
     comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: Kandinsky5T2IPipeline, base: BaseModel) -> None:

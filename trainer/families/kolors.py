@@ -19,8 +19,6 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 
 class Kolors(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: KolorsPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

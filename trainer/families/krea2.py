@@ -22,7 +22,6 @@ DISTILLED_MU = 1.15
 
 
 class Krea2(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(
         prefix="diffusion_model.",
         layers=(

@@ -23,7 +23,6 @@ UNUSED: dict[str, Any] = {"text_processor": None}
 
 
 class LongCatImage(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = LIKE_FLUX
 
     def __init__(self, pipeline: LongCatImagePipeline, base: BaseModel) -> None:

@@ -21,7 +21,6 @@ ALSO_CALLED = ("LTXConditionPipeline",)
 
 
 class LTXVideo(VideoFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(
         prefix="diffusion_model.",
         layers=(r".+",),

@@ -21,7 +21,6 @@ ALSO_CALLED = ("Lumina2Text2ImgPipeline",)
 
 
 class Lumina2(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(
         prefix="diffusion_model.",
         layers=(r".+",),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
@@ -43,7 +44,8 @@ def load_pipeline(
     """
     _check_folder(base, (pipeline_class.__name__, *also_called), parts)
     options |= parts_of_other_places(base)
-    with explained(base.source):
+    told = nullcontext() if base.arrivals is None else base.arrivals.told(given=options)
+    with explained(base.source), told:
         pipeline: Pipeline = pipeline_class.from_pretrained(
             base.source, revision=base.config.revision, variant=base.config.variant, dtype=dtypes_of(base), **options
         )

@@ -19,7 +19,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class QwenImage(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = LIKE_DIFFUSERS
 
     def __init__(self, pipeline: QwenImagePipeline, base: BaseModel) -> None:

@@ -21,8 +21,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class Sana(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
     def __init__(self, pipeline: SanaPipeline, base: BaseModel) -> None:
         self._pipeline = pipeline
         self._device = base.device

@@ -24,7 +24,6 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 
 class StableDiffusion3(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(
         prefix="transformer.",
         layers=(

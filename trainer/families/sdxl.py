@@ -26,8 +26,6 @@ UNUSED: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
 
 
 class StableDiffusionXL(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-    text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
     comfy_names = of_unet(text_encoder="lora_te1_", text_encoder_2="lora_te2_")
 
     def __init__(self, pipeline: StableDiffusionXLPipeline, base: BaseModel) -> None:

@@ -27,8 +27,6 @@ PROMPT_EMBEDS = "prompt_embeds"
 
 
 class StableDiffusion(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-    text_lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
     comfy_names = of_unet(text_encoder="lora_te_")
 
     def __init__(self, pipeline: StableDiffusionPipeline, base: BaseModel) -> None:

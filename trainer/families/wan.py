@@ -34,7 +34,6 @@ HIGH_NOISE, LOW_NOISE = "transformer", "transformer_2"
 
 
 class Wan(VideoFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(
         prefix="diffusion_model.",
         layers=(r"blocks\..+", r"condition_embedder\.(time|text)_.+", r"patch_embedding", r"proj_out"),

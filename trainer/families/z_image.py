@@ -19,7 +19,6 @@ PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
 
 
 class ZImage(ModelFamily):
-    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
     comfy_names = ComfyNames(prefix="diffusion_model.", layers=LIKE_Z_IMAGE)
 
     def __init__(self, pipeline: ZImagePipeline, base: BaseModel) -> None:

@@ -68,8 +68,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """width, height: upright. seconds: of a video. digest: of the file, None unless it was read to its end. captions: None when nobody asked
-    or they cannot be read."""
+    """width, height: upright. seconds: of a video. digest: of the file, None unless it was read to its end. captions:
+    None when nobody asked or they cannot be read."""
 
     task: Task
     width: int | None = None

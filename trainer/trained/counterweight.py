@@ -1,8 +1,8 @@
 """Adapters that begin as a part of the base weights: PiSSA (Meng et al. 2024, arXiv:2404.02948) and OLoRA (Büyükakyüz 2024,
 arXiv:2406.01775).
 
-Both take that part out of the base weights. Here these stay as they are: the part is subtracted by a second adapter, which is
-not trained and is one with the first, so that files hold an ordinary adapter of twice the rank.
+Both take that part out of the base weights. Here these stay as they are: the part is subtracted by a second adapter,
+which is not trained and is one with the first, so that files hold an ordinary adapter of twice the rank.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,8 +17,8 @@ from trainer.errors import TrainingError
 from trainer.trained.beginning import ADAPTER
 
 ITERATIONS, SPARE = 16, 8
-"""Of the power method that finds the largest singular values (Halko et al. 2011, arXiv:0909.4061): as often as the authors of
-PiSSA, and how many more are looked for, so that the last ones are right."""
+"""Of the power method that finds the largest singular values (Halko et al. 2011, arXiv:0909.4061): as often as the
+authors of PiSSA, and how many more are looked for, so that the last ones are right."""
 
 
 class Counterweighted(nn.Module):
@@ -55,7 +55,8 @@ def whole(matrix: nn.Module) -> Tensor:
 def counterweigh(network: nn.Module, kind: str, *, device: torch.device) -> None:
     """Let the adapters of a network, which have twice the rank that is to be trained, begin as parts of the base weights.
 
-    kind: pissa or olora. device: what computes, wherever the weights are. Raises TrainingError for layers that have no matrix, or too small a one.
+    kind: pissa or olora. device: what computes, wherever the weights are. Raises TrainingError for layers that have no
+    matrix, or too small a one.
     """
     for name, layer in network.named_modules():
         if not isinstance(layer, LoraLayer):

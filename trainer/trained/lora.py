@@ -15,7 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.integrations.peft import PeftAdapterMixin as TransformersAdapterMixin
 
+from domain.config.adapter_size import TEXT_LORA_TARGETS
 from domain.config.training import TrainingConfig
+from domain.families.registry import FAMILIES
 from trainer.errors import TrainingError
 from trainer.families.comfyui import ComfyNames
 from trainer.families.family import BaseModel, ModelFamily
@@ -31,7 +33,8 @@ ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 
 
 class Lora(Trained):
-    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout. names: those of its files."""
+    """parts: the networks that have an adapter, by what files call them: their folders in the diffusers layout. names:
+    those of its files."""
 
     def __init__(
         self, family: ModelFamily, parts: Mapping[str, nn.Module], *, dtype: torch.dtype, names: LoraNames
@@ -47,12 +50,12 @@ class Lora(Trained):
         """A trainable adapter in fp32 beside the target layers of the frozen denoiser, drawn from the run's seed. Raises
         TrainingError when no layer matches, or has no name in the format of its files."""
         config = base.config
-        targets = config.peft_lora_target_modules or list(family.lora_targets)
+        targets = config.peft_lora_target_modules or list(FAMILIES[config.model_family].lora_targets)
         torch.manual_seed(config.seed)
         _inject(family.denoiser, _settings(config, targets))
         text_encoders = family.text_encoders() if config.train_text_encoder else {}
         for text_encoder in text_encoders.values():
-            _inject(text_encoder, _settings(config, family.text_lora_targets))
+            _inject(text_encoder, _settings(config, TEXT_LORA_TARGETS))
         if config.lora_init_type in PARTS:
             for network in (family.denoiser, *text_encoders.values()):
                 counterweigh(network, config.lora_init_type, device=base.device)

@@ -1,13 +1,15 @@
 """What ComfyUI calls the layers of a LyCORIS adapter, and what of one it does not compute as LyCORIS does."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from lycoris import LycorisNetwork
 from lycoris.modules.boft import ButterflyOFTModule
 from lycoris.modules.diag_oft import DiagOFTModule
-from torch import Tensor
+from torch import Tensor, nn
 
+from domain.config.lycoris import misreading_by_comfyui
 from trainer.errors import TrainingError
 from trainer.families.family import ModelFamily
 
@@ -26,21 +28,30 @@ def comfy_names_of(network: LycorisNetwork, family: ModelFamily) -> dict[str, st
     for adapter in network.loras:
         layer = layers[id(adapter.org_module[0])]
         place = family.comfy_names.place_of(layer) if family.comfy_names is not None else None
+        problem: str | None
         if place is None:
             problem = f"which has no name for the layer {layer}"
         elif place.num_parts > 1:
             problem = f"which has {layer} and its neighbours as one layer ({place.name})"
-        elif getattr(adapter, "wd", False):
-            problem = "which measures the rows of dora_wd without what was trained"
         elif isinstance(adapter, OFT) and layer.endswith(SWAPPED):
             problem = f"which may have the halves of {layer} the other way round"
-        elif isinstance(adapter, DiagOFTModule) and adapter.rescaled:
-            problem = "which passes over what rescaled has trained"
         else:
+            problem = misreading_by_comfyui(_settings_of(adapter))
+        if problem is None and place is not None:
             names[adapter.lora_name] = place.name
             continue
         raise TrainingError(f"lora_format is comfyui, {problem}; set it to diffusers, or change lycoris_config")
     return names
+
+
+def _settings_of(adapter: nn.Module) -> dict[str, Any]:
+    """As lycoris_config says them, of what ComfyUI may misread."""
+    algorithm = "diag-oft" if isinstance(adapter, DiagOFTModule) else "boft" if isinstance(adapter, OFT) else "lora"
+    return {
+        "algo": algorithm,
+        "dora_wd": getattr(adapter, "wd", False),
+        "rescaled": getattr(adapter, "rescaled", False),
+    }
 
 
 def bounds_of(network: LycorisNetwork) -> Iterator[tuple[str, Tensor]]:

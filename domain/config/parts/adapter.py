@@ -145,7 +145,7 @@ class AdapterOptions(Part):
     )
     init_lora_step: int | None = option(
         None,
-        label="Its step",
+        label="Steps already made",
         advanced=True,
         ge=0,
         unit="steps",
@@ -153,7 +153,7 @@ class AdapterOptions(Part):
     )
     init_lora_ema: str | None = option(
         None,
-        label="Its average",
+        label="Average to begin with",
         advanced=True,
         kind="path",
         requires={"use_ema": True},
@@ -164,7 +164,7 @@ class AdapterOptions(Part):
         label="File format",
         advanced=True,
         model_types=ADAPTER,
-        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has. ComfyUI finds many of diffusers' names too, but no alpha among them, and takes it for the rank.",
+        help="Names of the weights in saved files: as diffusers or LyCORIS looks for them, or as ComfyUI does, of every family that it has. ComfyUI finds many of diffusers' names too, though not those of UNets, but no alpha among them, and takes it for the rank. Of Stable Diffusion 1.x, 2.x and XL, Flux.1 and Chroma, diffusers reads ComfyUI's names and alpha too, of the usual layers.",
     )
     lycoris_config: dict[str, Any] | str | None = option(
         None,

@@ -87,7 +87,7 @@ class CheckpointOptions(Part):
     )
     disk_low_action: Literal["stop", "wait", "script"] = option(
         "stop",
-        label="With less",
+        label="When space is short",
         advanced=True,
         help="stop ends the run before anything is written, to be resumed from the checkpoint before. wait goes on when there is room. script runs a command that makes some, and ends the run if it does not.",
     )
@@ -97,7 +97,7 @@ class CheckpointOptions(Part):
         advanced=True,
         is_script=True,
         requires={"disk_low_action": "script"},
-        help="The command that is run, in the folder of the run, when space is short.",
+        help="The command that is run, in the folder of the run and without its secrets, when space is short.",
     )
     output_dir: str = option(
         "simpletuner-results",

@@ -298,14 +298,14 @@ class ValidationOptions(Part):
     )
     validation_adapter_name: str | None = option(
         None,
-        label="Its name",
+        label="Name of the other adapter",
         advanced=True,
         later=True,
         help="What the other adapter is called in captions of pictures.",
     )
     validation_adapter_strength: float = option(
         1.0,
-        label="Its strength",
+        label="Strength of the other adapter",
         advanced=True,
         model_types=["lora"],
         ge=0,
@@ -313,7 +313,7 @@ class ValidationOptions(Part):
     )
     validation_adapter_mode: Literal["adapter_only", "comparison", "none"] = option(
         "adapter_only",
-        label="When it counts",
+        label="When the other adapter counts",
         advanced=True,
         model_types=["lora"],
         help="adapter_only: in every picture. comparison: each picture is shown without it and, to the right, with it. none: never.",

@@ -280,7 +280,7 @@ export const environmentWords = {
     notYet: 'not yet',
     cannotTrain: 'This version cannot train it yet.',
     keepForLater: 'You can keep the configuration for a later one.',
-    packages: (names: string) => `It needs ${names}, which is not installed.`,
+    packages: (names: string) => `To draw validation images, it needs ${names}, which is not installed.`,
     modelTypes: { lora: 'LoRA', full: 'Full', lycoris: 'LyCORIS' } as Record<string, string>,
     parameters: (count: string) => `${count} parameters`,
     resolution: (edge: number) => `${edge} px`,

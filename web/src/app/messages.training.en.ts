@@ -1,4 +1,5 @@
 const phases: Record<string, string> = {
+  download_model: 'Download the model',
   load_model: 'Load the model',
   count_frames: 'Count frames of videos',
   read_images: 'Look at images',
@@ -32,9 +33,9 @@ const charts: Record<string, string> = {
 }
 
 const chartHelp: Record<string, string> = {
-  loss: 'How far predictions are from their targets. Single steps jump, as each draws other noise: watch the smoothed line. It sinks at first and then flattens; pictures often get better long after that.',
+  loss: 'How far predictions are from their targets. Single steps jump, as each draws other noise: watch the smoothed line. It falls at first and then flattens; pictures often get better long after that.',
   eval_loss:
-    'Measured on pictures or videos that are not trained on, each time with the same noise. When it rises while the loss sinks, the model learns its data by heart: an earlier checkpoint is the better one.',
+    'Measured on pictures or videos that are not trained on, each time with the same noise. When it rises while the loss falls, the model learns its data by heart: an earlier checkpoint is the better one.',
   loss_by_timestep:
     'The loss by how noisy pictures or clips were: 0 is nearly clean, where details are learned, 1000 is only noise, where composition is. Their heights differ by nature; compare each line with itself.',
   learning_rate: 'How far each step may change the weights, as the schedule says.',

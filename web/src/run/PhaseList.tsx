@@ -1,10 +1,10 @@
 import { Loader, Progress } from '@mantine/core'
-import { formatCount, formatDuration, formatName } from '../app/format'
+import { formatDuration, formatName } from '../app/format'
 import { Check } from '../app/icons'
 import { messages } from '../app/messages'
 import { useNow } from '../app/Time'
 import type { RunStatusFragment } from '../graphql/generated/documents'
-import { secondsLeft, type Phase } from './progress'
+import { formatProgress, secondsLeft, type Phase } from './progress'
 import classes from './PhaseList.module.css'
 
 const words = messages.phases
@@ -40,7 +40,7 @@ function PhaseRow({ phase, now }: { phase: Phase; now: number }) {
       <span className={classes.mark}>{isDone ? <Check size={16} /> : <Loader size={14} />}</span>
       <span>{label}</span>
       <span className={classes.count}>
-        {total !== null && total > 0 && `${formatCount(progress)} / ${formatCount(total)}`}
+        {formatProgress(phase)}
         {left !== null && ` · ${words.left(formatDuration(left))}`}
       </span>
       <span className={classes.time}>{formatDuration(seconds)}</span>

@@ -7,7 +7,7 @@ import { routes } from '../app/routes'
 import { Time, useNow } from '../app/Time'
 import type { RunStatusFragment } from '../graphql/generated/documents'
 import { useMayTo } from '../user/viewer'
-import { currentPhase, elapsedSeconds, secondsLeft } from './progress'
+import { currentPhase, elapsedSeconds, formatProgress, secondsLeft } from './progress'
 import { hasPrompts } from './requests'
 import { RunActions } from './RunActions'
 import { RunProgress } from './RunProgress'
@@ -69,7 +69,7 @@ function PhaseLine({ status }: { status: RunStatusFragment }) {
       {phase && status.step > 0 && (
         <>
           {formatName(phase.name, messages.phases.names)}
-          {phase.total !== null && ` ${phase.progress} / ${phase.total}`}
+          {` ${formatProgress(phase)}`}
           {left !== null && ` · ${messages.phases.left(formatDuration(left))}`}
         </>
       )}

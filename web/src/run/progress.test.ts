@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { currentPhase, elapsedSeconds, secondsLeft, type Phase } from './progress'
+import { currentPhase, elapsedSeconds, formatProgress, secondsLeft, type Phase } from './progress'
 
 const phase = (name: string, endedAt: string | null): Phase => ({
   name,
@@ -35,4 +35,10 @@ it('tells the time left at the present pace, once there is one', () => {
   expect(secondsLeft(halfway, now)).toBe(120)
   expect(secondsLeft(halfway, Date.parse('2026-01-01T00:00:01Z'))).toBeNull()
   expect(secondsLeft({ ...halfway, total: null }, now)).toBeNull()
+})
+
+it('tells bytes of a download, and counts of other phases', () => {
+  expect(formatProgress({ ...phase('download_model', null), progress: 1.5e9, total: 24e9 })).toBe('1.5 GB / 24 GB')
+  expect(formatProgress({ ...phase('encode_images', null), progress: 20, total: 60 })).toBe('20 / 60')
+  expect(formatProgress(phase('save', null))).toBe('')
 })

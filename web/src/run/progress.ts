@@ -1,3 +1,4 @@
+import { formatBytes, formatCount } from '../app/format'
 import type { RunStatusFragment } from '../graphql/generated/documents'
 import { hasEnded } from './states'
 
@@ -9,6 +10,13 @@ export type Phase = RunStatusFragment['phases'][number]
 /** What the trainer is at besides steps: the phase that began last and has not ended. */
 export function currentPhase(phases: readonly Phase[]): Phase | undefined {
   return phases.findLast(({ endedAt }) => endedAt === null)
+}
+
+/** Done and of how much: a count, or bytes of what comes over the network; empty while nobody knows of how much. */
+export function formatProgress({ name, progress, total }: Phase): string {
+  if (total === null || total === 0) return ''
+  const format = name === 'download_model' ? formatBytes : formatCount
+  return `${format(progress)} / ${format(total)}`
 }
 
 /** How long a phase will take yet at its present pace; null while that cannot be said. now: milliseconds since the epoch. */

@@ -37,6 +37,7 @@ export function ClipOptions({ clips, problem, onChange }: ClipOptionsProps) {
         <Group ml={30}>
           <NumberInput
             label={words.minFrames}
+            placeholder="1"
             w={240}
             min={1}
             max={MOST_FRAMES}

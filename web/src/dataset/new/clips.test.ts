@@ -15,5 +15,5 @@ it.each([
     { isAsLong: true, minFrames: 17 },
     { min_frames: 17, bucket_strategy: 'resolution_frames' },
   ],
-  [{ isAsLong: true }, { bucket_strategy: 'resolution_frames' }],
+  [{ isAsLong: true }, { min_frames: 1, bucket_strategy: 'resolution_frames' }],
 ])('%j', (asked, video) => expect(toVideo({ ...USUAL_CLIPS, ...asked })).toEqual(video))

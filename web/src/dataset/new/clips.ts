@@ -5,7 +5,7 @@ export type Kind = (typeof KINDS)[number]
 export interface Clips {
   /** Of a clip. */
   numFrames: number | null
-  /** Of the shortest video that is used. */
+  /** Of the shortest video that is used, where shorter ones are; null for any. */
   minFrames: number | null
   /** Shorter videos give clips as long as they are. */
   isAsLong: boolean
@@ -22,8 +22,8 @@ export function suggestKind(numPictures: number, numVideos: number): Kind {
 export function toVideo({ numFrames, minFrames, isAsLong }: Clips): Record<string, number | string> | null {
   const video = {
     ...(numFrames !== null && { num_frames: numFrames }),
-    ...(isAsLong && minFrames !== null && { min_frames: minFrames }),
-    ...(isAsLong && { bucket_strategy: 'resolution_frames' }),
+    // Without the first, videos that are shorter than a clip would be left out all the same.
+    ...(isAsLong && { min_frames: minFrames ?? 1, bucket_strategy: 'resolution_frames' }),
   }
   return Object.keys(video).length === 0 ? null : video
 }
