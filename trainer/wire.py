@@ -181,9 +181,11 @@ class Planned:
     resumed_from_step: int | None = None
 
 
+PHASES_BEFORE_STARTED = ("count_frames",)
+"""What a run tells before Started."""
+
 IN_BYTES = frozenset({"download_model"})
 """Phases whose progress is no count."""
-PHASES_BEFORE_STARTED = ("count_frames",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

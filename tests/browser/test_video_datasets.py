@@ -48,7 +48,7 @@ def test_video_is_played_and_told_how_long_it_is(page: Page) -> None:
     page.get_by_role("list", name="Videos").get_by_role("button", name="Open run.mp4", exact=True).click()
     drawer = page.get_by_role("dialog", name="run.mp4")
     expect(drawer.get_by_text("24 frames, 1.5 s")).to_be_visible()
-    page.wait_for_function("document.querySelector('video')?.readyState >= 2")
+    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
     assert page.evaluate("[document.querySelector('video').videoWidth, document.querySelector('video').duration]") == [
         192,
         1.5,

@@ -108,26 +108,26 @@ def decoded(container: InputContainer, stream: VideoStream, entry: Entry = BEGIN
             yield frame
 
 
-def upright(frame: VideoFrame, stream: VideoStream) -> Image.Image:
-    """In RGB, with square pixels."""
+def upright(frame: VideoFrame, pixel: Fraction | None) -> Image.Image:
+    """In RGB, with square pixels. pixel: the shape that those of the stream have, width by height, read while the file is open."""
     is_high = min(frame.width, frame.height) >= HIGH_DEFINITION
     colours = None if frame.colorspace != UNSPECIFIED else "ITU709" if is_high else "ITU601"
     picture: Image.Image = frame.to_image(src_colorspace=colours)  # type: ignore[no-untyped-call]
-    size = _square_size(frame, stream)
+    size = _square_size(frame, pixel)
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     turned = turned_of(frame)
     return picture.transpose(UPRIGHT[turned]) if turned else picture
 
 
-def upright_size(frame: VideoFrame, stream: VideoStream) -> Size:
-    size = _square_size(frame, stream)
+def upright_size(frame: VideoFrame, pixel: Fraction | None) -> Size:
+    size = _square_size(frame, pixel)
     return Size(size.height, size.width) if turned_of(frame) in (90, 270) else size
 
 
-def _square_size(frame: VideoFrame, stream: VideoStream) -> Size:
+def _square_size(frame: VideoFrame, pixel: Fraction | None) -> Size:
     """With the width that pixels have which are not square, as on a DVD. Raises BrokenVideo for one that is too large."""
-    ratio = stream.sample_aspect_ratio or Fraction(1)
+    ratio = pixel or Fraction(1)
     size = Size(max(1, round(frame.width * ratio)), frame.height) if ratio > 0 else Size(frame.width, frame.height)
     _refuse_too_large(size)
     return size

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import av
 from av.video.frame import VideoFrame
@@ -13,7 +13,14 @@ from av.video.stream import VideoStream
 from domain.config.buckets import Size
 from trainer.data.decoding import BEGINNING, BrokenVideo, Entry, decoded, opened, upright_size
 
-Shown = tuple[VideoFrame, VideoStream]
+
+class Shown(NamedTuple):
+    """pixel: its shape, see upright. seconds: how long it is shown. Nothing here asks the file, which may be closed by then."""
+
+    frame: VideoFrame
+    pixel: Fraction | None
+    seconds: float
+
 
 MAX_HOURS = 24
 """After which nobody believes the times of frames: a few bytes can say that one is shown for years, and it would be."""
@@ -64,10 +71,10 @@ def frames_from(file: BinaryIO, size: Size, entry: Entry = BEGINNING) -> Iterato
     """Raises BrokenVideo, also for one of another size."""
     with opened(file) as (container, stream):
         for number, frame in enumerate(decoded(container, stream, entry)):
-            found = upright_size(frame, stream)
+            found = upright_size(frame, stream.sample_aspect_ratio)
             if found != size:
                 raise BrokenVideo(f"is {found} pixels in frame {number} and was {size}")
-            yield frame, stream
+            yield Shown(frame, stream.sample_aspect_ratio, _length_in_seconds(frame, stream))
 
 
 def shown(
@@ -82,14 +89,15 @@ def shown(
         return
     time = length = 0.0
     last: Shown | None = None
-    for frame, stream in frames:
+    for each in frames:
+        frame = each.frame
         time = frame.time if frame.time is not None else time + length
-        length = _length_in_seconds(frame, stream)
+        length = each.seconds
         begins = time if begins is None else begins
         while last is not None and begins + (number + 0.5) / rate < time:
             yield last
             number += 1
-        last = frame, stream
+        last = each
     while last is not None and (number == 0 or (begins or 0) + (number + 0.5) / rate < time + length):
         yield last
         number += 1

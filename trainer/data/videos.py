@@ -10,8 +10,6 @@ from io import BytesIO
 from itertools import islice
 from typing import BinaryIO
 
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from PIL import Image
 
 from domain.config.buckets import Placement, Size
@@ -53,7 +51,7 @@ def measure(file: BinaryIO) -> Measured:
         first = next(decoded(container, stream), None)
         if first is None:
             raise BrokenVideo("has no frame that can be decoded")
-        size, turned = upright_size(first, stream), turned_of(first)
+        size, turned = upright_size(first, stream.sample_aspect_ratio), turned_of(first)
         kind = KINDS[container.format.name.partition(",")[0]]
         codec = stream.codec_context.codec.canonical_name
     num_frames, seconds = length_of(file)
@@ -81,7 +79,7 @@ def read_first_frame(video: Picture) -> Image.Image:
     try:
         with video.open() as file, opened(file) as (container, stream):
             for frame in decoded(container, stream):
-                return upright(frame, stream)
+                return upright(frame, stream.sample_aspect_ratio)
             raise BrokenVideo("has no frame that can be decoded")
     except (BrokenVideo, OSError) as error:
         raise _unreadable(video, error) from error
@@ -134,7 +132,7 @@ def _cut_out(file: BinaryIO, placement: Placement) -> Clip:
         first = timeline.place_of(wanted.first, rate=wanted.rate)
         from_there = frames_from(file, placement.original, timeline.entry_to(first))
         frames = shown(from_there, wanted.rate, number=wanted.first, begins=timeline.begins)
-    clip = tuple(_trained(*each, placement) for each in islice(frames, wanted.num))
+    clip = tuple(_trained(each, placement) for each in islice(frames, wanted.num))
     return clip if len(clip) == wanted.num else _last_part(file, placement)
 
 
@@ -143,15 +141,15 @@ def _last_part(file: BinaryIO, placement: Placement) -> Clip:
     wanted, num_decoded = _frames_of(placement), 0
     last = deque[Image.Image](maxlen=wanted.num)
     for each in shown(frames_from(file, placement.original), wanted.rate):
-        last.append(_trained(*each, placement))
+        last.append(_trained(each, placement))
         num_decoded += 1
     if num_decoded < wanted.num:
         raise _too_short(num_decoded, wanted.num)
     return tuple(last)
 
 
-def _trained(frame: VideoFrame, stream: VideoStream, placement: Placement) -> Image.Image:
-    return upright(frame, stream).crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
+def _trained(each: Shown, placement: Placement) -> Image.Image:
+    return upright(each.frame, each.pixel).crop(placement.region).resize(placement.target, Image.Resampling.LANCZOS)
 
 
 def _frames_of(placement: Placement) -> Frames:
