@@ -24,6 +24,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from domain.config.parts.adapter import STARTERS
 from service.run_files import weights_in_checkpoint
+from tests.trainer.device import DEVICE
 from tests.trainer.runs import RunDirectory
 from tests.trainer.small_families import SMALL
 from tests.trainer.test_small_families import WEIGHTS, Small
@@ -62,7 +63,7 @@ def with_lycoris(small: Small, weights: Path, *, strength: float = 1.0) -> Any:
     file = weights if weights.is_file() else weights / WEIGHTS
     network, _ = create_lycoris_from_weights(strength, str(file), denoiser)
     network.apply_to()
-    network.eval()
+    network.to(DEVICE).eval()
     return pipeline
 
 
