@@ -48,59 +48,64 @@ class Disk:
         return self.cache_bytes + self.download_bytes + self.picture_bytes
 
 
-def memory_of(
-    config: TrainingConfig,
-    *,
-    family: Family,
-    flavour: Flavour | None,
-    pixels: int,
-    num_frames: int,
-    uses: Sequence[CacheUse],
-    trained: int | None,
-) -> MemoryEstimate | None:
-    """trained: parameters, where they are counted. pixels: of the largest pictures. num_frames: of the longest clip.
-    uses: of each dataset that is trained on. None where the weights are others than those whose size is known."""
-    if not _is_known(config, family):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What a run has to hold, besides what its configuration says.
+
+    pixels, num_frames: of what needs the most of all that is trained on. uses: of each dataset. num_trained: parameters,
+    where they are counted.
+    """
+
+    family: Family
+    flavour: Flavour | None
+    pixels: int
+    num_frames: int
+    uses: Sequence[CacheUse]
+    num_trained: int | None
+
+    def plan(self, config: TrainingConfig) -> MemoryPlan:
+        return replace(MemoryPlan.of(config.model_dump()), num_trained=self.num_trained)
+
+
+def memory_of(config: TrainingConfig, extent: Extent) -> MemoryEstimate | None:
+    """None where the weights are others than those whose size is known."""
+    if not _is_known(config, extent.family):
         return None
     return estimate_memory(
-        replace(MemoryPlan.of(config.model_dump()), num_trained=trained),
-        family=family,
-        flavour=flavour,
-        pixels=pixels,
-        num_frames=num_frames,
-        drawn_frames=validation_frames(config, num_frames=num_frames),
+        extent.plan(config),
+        family=extent.family,
+        flavour=extent.flavour,
+        pixels=extent.pixels,
+        num_frames=extent.num_frames,
+        drawn_frames=validation_frames(config, num_frames=extent.num_frames),
         num_devices=config.num_processes,
-        text_while_training=any(not use.builds_text for use in uses),
-        pictures_while_training=any(not use.builds_latents for use in uses),
+        text_while_training=any(not use.builds_text for use in extent.uses),
+        pictures_while_training=any(not use.builds_latents for use in extent.uses),
     )
 
 
 def disk_of(
     config: TrainingConfig,
+    extent: Extent,
     *,
-    family: Family,
-    flavour: Flavour | None,
-    pixels: int,
-    num_frames: int,
     pictures: Sequence[tuple[CacheUse, int]],
     runs: Path,
     download: Download | None,
-    trained: int | None,
     total_steps: int | None,
     num_validations: int,
 ) -> Disk | None:
     """num_validations: in the whole run. pictures: how many each dataset has, with what is kept of them. None where the
     sizes are not known."""
-    plan = replace(MemoryPlan.of(config.model_dump()), num_trained=trained)
-    checkpoint = checkpoint_bytes(plan, family=family, flavour=flavour)
+    plan = extent.plan(config)
+    checkpoint = checkpoint_bytes(plan, family=extent.family, flavour=extent.flavour)
     cached = [
         (
             cache_bytes_per_image(
                 plan,
-                family=family,
-                flavour=flavour,
-                pixels=pixels,
-                num_frames=num_frames,
+                family=extent.family,
+                flavour=extent.flavour,
+                pixels=extent.pixels,
+                num_frames=extent.num_frames,
                 keeps_latents=use.keeps_latents,
                 keeps_text=use.keeps_text,
             ),
@@ -108,7 +113,7 @@ def disk_of(
         )
         for use, num_images in pictures
     ]
-    if checkpoint is None or any(each is None for each, _ in cached) or not _is_known(config, family):
+    if checkpoint is None or any(each is None for each, _ in cached) or not _is_known(config, extent.family):
         return None
     rolling = config.checkpoints_rolling_total_limit if config.checkpointing_rolling_steps else 0
     # Two more than are kept: the oldest goes when the newest is whole, and the best may be an older one.
@@ -119,7 +124,7 @@ def disk_of(
         num_beside=rolling + 2,
         free_bytes=machine.free_disk_bytes(runs),
         download_bytes=(download.bytes or 0) if download and machine.is_same_disk(runs, download.folder) else 0,
-        picture_bytes=num_validations * bytes_of_pictures(config, pixels=pixels),
+        picture_bytes=num_validations * bytes_of_pictures(config, pixels=extent.pixels),
     )
 
 
@@ -131,31 +136,16 @@ def _num_saved(config: TrainingConfig, total_steps: int | None) -> int:
 def problems_of_needs(
     environment: EnvironmentRow,
     config: TrainingConfig,
+    extent: Extent,
     *,
-    family: Family,
-    flavour: Flavour | None,
-    pixels: int,
-    num_frames: int,
-    uses: Sequence[CacheUse],
     memory: MemoryEstimate | None,
     available_bytes: int | None,
     disk: Disk | None,
-    trained: int | None = None,
 ) -> Iterator[Finding]:
     if memory is not None and available_bytes is not None and memory.at_least_bytes > available_bytes:
         phase = max(memory.phases, key=lambda each: each.bytes)
-        presets = _presets_that_fit(
-            environment,
-            config,
-            family=family,
-            flavour=flavour,
-            pixels=pixels,
-            num_frames=num_frames,
-            uses=uses,
-            available_bytes=available_bytes,
-            trained=trained,
-        )
-        shorter = ", shorter clips" if num_frames > 1 else ""
+        presets = _presets_that_fit(environment, config, extent, available_bytes=available_bytes)
+        shorter = ", shorter clips" if extent.num_frames > 1 else ""
         yield Finding(
             severity=Severity.WARNING,
             code="MEMORY",
@@ -177,29 +167,12 @@ def problems_of_needs(
 
 
 def _presets_that_fit(
-    environment: EnvironmentRow,
-    config: TrainingConfig,
-    *,
-    family: Family,
-    flavour: Flavour | None,
-    pixels: int,
-    num_frames: int,
-    uses: Sequence[CacheUse],
-    available_bytes: int,
-    trained: int | None,
+    environment: EnvironmentRow, config: TrainingConfig, extent: Extent, *, available_bytes: int
 ) -> Iterator[Suggestion]:
     """From the gentlest, each with what it would change."""
-    for preset in memory_presets(family):
+    for preset in memory_presets(extent.family):
         changes = changes_for(preset, config)
-        memory = memory_of(
-            config.model_copy(update=changes),
-            family=family,
-            flavour=flavour,
-            pixels=pixels,
-            num_frames=num_frames,
-            uses=uses,
-            trained=trained,
-        )
+        memory = memory_of(config.model_copy(update=changes), extent)
         if memory is not None and memory.at_least_bytes <= available_bytes:
             yield Suggestion(
                 label=f"Memory preset {preset.name}",

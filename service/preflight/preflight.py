@@ -35,7 +35,7 @@ from service.preflight.adapter import with_settings
 from service.preflight.advice import advice_on
 from service.preflight.findings import Finding, Severity, Suggestion, refused
 from service.preflight.masks import Masks
-from service.preflight.needs import Disk, disk_of, memory_of, problems_of_needs
+from service.preflight.needs import Disk, Extent, disk_of, memory_of, problems_of_needs
 from service.preflight.pictures import Folder, look_at
 from service.preflight.remarks import (
     not_drawn,
@@ -289,40 +289,31 @@ def _needs_of(
         num_of_dataset[bucket.count.dataset] += bucket.count.num_images
     uses = {dataset.id: cache_use(dataset, subject.config) for _, dataset in subject.trained_on}
     largest = max(seen.shapes or seen.wanted, key=lambda shape: _pixels_of(shape, subject.family))
-    memory = memory_of(
-        subject.config,
+    extent = Extent(
         family=subject.family,
         flavour=subject.flavour,
         pixels=largest.size.width * largest.size.height,
         num_frames=largest.num_frames,
         uses=list(uses.values()),
-        trained=subject.num_trained,
+        num_trained=subject.num_trained,
     )
+    memory = memory_of(subject.config, extent)
     disk = disk_of(
         subject.config,
-        family=subject.family,
-        flavour=subject.flavour,
-        pixels=largest.size.width * largest.size.height,
-        num_frames=largest.num_frames,
+        extent,
         pictures=[(use, num_of_dataset[id]) for id, use in uses.items()],
         runs=subject.parts.settings.runs,
         download=subject.download,
-        trained=subject.num_trained,
         total_steps=total_steps,
         num_validations=num_validations,
     )
     findings = problems_of_needs(
         subject.environment,
         subject.config,
-        family=subject.family,
-        flavour=subject.flavour,
-        pixels=largest.size.width * largest.size.height,
-        num_frames=largest.num_frames,
-        uses=list(uses.values()),
+        extent,
         memory=memory,
         available_bytes=subject.available_bytes,
         disk=disk,
-        trained=subject.num_trained,
     )
     return memory, disk, list(findings)
 

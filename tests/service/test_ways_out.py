@@ -13,7 +13,7 @@ from domain.config.batches import BucketCount, plan_epoch
 from domain.config.checks import check_training
 from domain.families.registry import FAMILIES
 from service.preflight.findings import Finding, Severity
-from service.preflight.needs import Disk, disk_of, problems_of_needs
+from service.preflight.needs import Disk, Extent, disk_of, problems_of_needs
 from service.preflight.remarks import problems_of_plan
 from service.preflight.weights import Download, problems_of_weights
 from service.read_models.environment import EnvironmentRow
@@ -201,17 +201,16 @@ def row_of(**config: Any) -> EnvironmentRow:
     return EnvironmentRow(**slots | {"id": uuid4(), "name": "made up", "revision": 3, "config": config})
 
 
+SMALLEST = Extent(family=FAMILIES["sd1x"], flavour=None, pixels=1, num_frames=1, uses=(), num_trained=None)
+
+
 def problem_of_disk(*, free_bytes: int) -> Finding:
     config = check_training({"model_family": "sd1x", "checkpoints_total_limit": 9})
     disk = Disk(checkpoint_bytes=100, cache_bytes=50, num_kept=9, num_beside=1, free_bytes=free_bytes)
     (finding,) = problems_of_needs(
         row_of(),
         config,
-        family=FAMILIES["sd1x"],
-        flavour=None,
-        pixels=1,
-        num_frames=1,
-        uses=(),
+        SMALLEST,
         memory=None,
         available_bytes=None,
         disk=disk,
@@ -259,14 +258,10 @@ def test_without_a_limit_all_checkpoints_take_room(
     config = check_training({"model_family": "sd1x", "checkpoints_total_limit": limit})
     disk = disk_of(
         config,
-        family=FAMILIES["sd1x"],
-        flavour=None,
-        pixels=1,
-        num_frames=1,
+        SMALLEST,
         pictures=[],
         runs=tmp_path,
         download=None,
-        trained=None,
         total_steps=total_steps,
         num_validations=0,
     )
